@@ -1,0 +1,182 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Style as a test: include direction, sizes, banned calls, a README in each directory.
+
+Prints one line a finding, `path:line: what is wrong`, and exits 1 if there is any.
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LINE_LENGTH_MAX = 100
+FUNCTION_LINES_MAX = 70
+FILE_LINES_MAX = 600
+SOURCE_ROOTS = ("server", "replication", "auth", "include", "ops", "tests")
+BANNED = {
+    "strcpy": "use memcpy with a checked length",
+    "strcat": "use a bounded writer",
+    "sprintf": "use snprintf",
+    "vsprintf": "use vsnprintf",
+    "gets": "use fgets",
+    "strtok": "use strcspn, or a parser",
+    "atoi": "use strtol and check it",
+    "rand": "use struct random",
+    "time": "use struct clock",
+    "usleep": "use a timer",
+    "sleep": "use a timer",
+    "alloca": "use an arena",
+    "assert": "use CHECK",
+}
+# Command-line programs and test drivers live outside the loop: they may sleep.
+SLEEP_ALLOWED = ("ops/gyre/", "tests/")
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
+CALL = re.compile(r"(?<![\w.>])(%s)\s*\(" % "|".join(BANNED))
+TODO = re.compile(r"\b(TODO|FIXME|XXX)\b(?!\(#\d+\))")
+
+
+def layers():
+    ranks = {}
+    for rank, line in enumerate((ROOT / "tests/tidy/LAYERS").read_text().splitlines()):
+        if line and not line.startswith("#"):
+            for module in line.split():
+                ranks[module] = rank
+    return ranks
+
+
+def module_of(path):
+    parts = path.parts
+    if parts[0] == "include" and parts[1] == "gyre":
+        return parts[2]
+    if parts[0] in ("server", "replication") and len(parts) > 2:
+        return parts[1]
+    if parts[0] == "server":
+        return "main"
+    return "auth" if parts[0] == "auth" else None
+
+
+def module_of_include(target):
+    parts = target.split("/")
+    if parts[0] == "gyre":
+        return parts[1]
+    return parts[0] if len(parts) > 1 else None
+
+
+def check_includes(path, lines, ranks, report):
+    module = module_of(path)
+    if module is None or module not in ranks:
+        if module is not None:
+            report(path, 1, f"module {module} is not in tests/tidy/LAYERS")
+        return
+    for number, line in enumerate(lines, 1):
+        found = INCLUDE.match(line)
+        if re.match(r"\s*#\s*include\s+<raft\.h>", line) and module != "raft":
+            report(path, number, "only replication/raft may include raft.h")
+        if not found:
+            continue
+        other = module_of_include(found.group(1))
+        if other is None or other == module or other not in ranks:
+            continue
+        if ranks[other] >= ranks[module]:
+            report(path, number, f"{module} may not include {other} (see tests/tidy/LAYERS)")
+        if path.parts[0] in ("auth", "replication") and not found.group(1).startswith("gyre/"):
+            report(path, number, f"{path.parts[0]}/ may include only gyre/... and its own files")
+
+
+def strip_comments_and_strings(text):
+    def blank(match):
+        return re.sub(r"[^\n]", " ", match.group(0))
+
+    return re.sub(r'/\*.*?\*/|//[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', blank, text,
+                  flags=re.S)
+
+
+def check_shape(path, lines, report):
+    if len(lines) > FILE_LINES_MAX:
+        report(path, FILE_LINES_MAX, f"{len(lines)} lines; a file has at most {FILE_LINES_MAX}")
+    start = None
+    for number, line in enumerate(lines, 1):
+        if len(line) > LINE_LENGTH_MAX:
+            report(path, number, f"{len(line)} columns; a line has at most {LINE_LENGTH_MAX}")
+        if TODO.search(line):
+            report(path, number, "an open mark needs an issue number")
+        if line == "{":
+            start = number
+        if line == "}" and start is not None:
+            if number - start - 1 > FUNCTION_LINES_MAX:
+                report(path, start, f"function of {number - start - 1} lines; "
+                                    f"at most {FUNCTION_LINES_MAX}")
+            start = None
+
+
+def check_calls(path, text, report):
+    for number, line in enumerate(strip_comments_and_strings(text).splitlines(), 1):
+        for found in CALL.finditer(line):
+            name = found.group(1)
+            if name in ("sleep", "usleep", "time") and str(path).startswith(SLEEP_ALLOWED):
+                continue
+            report(path, number, f"{name}() is banned: {BANNED[name]}")
+
+
+README_HEADINGS = ("## Files", "## Promises", "## Threads", "## Limits", "## Change it")
+
+
+def check_readmes(files, report):
+    modules = set()
+    for path in files:
+        if path.suffix == ".c" and path.parts[0] in ("server", "replication") and len(path.parts) > 2:
+            modules.add(pathlib.Path(*path.parts[:2]))
+    for module in sorted(modules):
+        readme = ROOT / module / "README.md"
+        if not readme.exists():
+            report(module / "README.md", 1, "every module has a README of one page")
+            continue
+        text = readme.read_text()
+        for heading in README_HEADINGS:
+            if heading not in text:
+                report(module / "README.md", 1, f"the heading '{heading}' is missing")
+
+
+def check_mentioned(files, report):
+    for path in files:
+        if path.suffix != ".c" or path.parts[0] not in ("server", "replication", "auth"):
+            continue
+        cmake = (ROOT / path.parent / "CMakeLists.txt")
+        if not cmake.exists() or path.name not in cmake.read_text():
+            report(path, 1, f"not mentioned in {path.parent}/CMakeLists.txt")
+
+
+def tracked_files():
+    listing = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT,
+                             capture_output=True, text=True, check=True).stdout
+    return [pathlib.Path(name) for name in listing.splitlines()
+            if name.split("/")[0] in SOURCE_ROOTS and (ROOT / name).exists()]
+
+
+def main():
+    findings = []
+    ranks = layers()
+    files = tracked_files()
+
+    def report(path, line, text):
+        findings.append(f"{path}:{line}: {text}")
+
+    for path in files:
+        if path.suffix not in (".c", ".h"):
+            continue
+        text = (ROOT / path).read_text()
+        lines = text.splitlines()
+        check_includes(path, lines, ranks, report)
+        check_shape(path, lines, report)
+        check_calls(path, text, report)
+        if not text.startswith("/* SPDX-License-Identifier: Apache-2.0 */"):
+            report(path, 1, "the first line is the SPDX identifier")
+    check_readmes(files, report)
+    check_mentioned(files, report)
+    print("\n".join(findings))
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
