@@ -40,15 +40,16 @@ MUST_USE
 enum error cluster_place(struct cluster *cluster, int32_t count, int replication_factor,
                          struct catalog_partition *out_partitions);
 
-/* Where is the default replication factor: min(3, brokers), unless configured. */
+/* The default replication factor: min(3, brokers), unless configured. */
 int cluster_default_replication_factor(const struct cluster *cluster);
 
-/* Ask for a leadership transfer at whichever broker leads now. */
+/* Move leadership, wherever the leader is now: to `preferred`, or, unclean, to whatever replica is
+ * left (the operator was told what may be lost). */
 typedef void (*cluster_done)(void *context, enum kafka_error error);
 void cluster_elect(struct cluster *cluster, struct group_id group, int32_t preferred,
                    bool is_unclean, cluster_done done, void *context);
 
-/* Is the region formed and the catalog known here? */
+/* Is the region formed and the catalog known here? If not, why not: a static text. */
 bool cluster_is_ready(const struct cluster *cluster, const char **out_reason);
 
 #endif

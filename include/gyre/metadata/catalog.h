@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The catalog is what a region knows of itself: brokers, topics, configurations, blocks of
+ * producer ids; later credentials, access rules and mirrors. It is the state machine of a Raft
+ * group of its own, so that every broker has the whole of it and decides from local memory; LMDB
+ * keeps the applied state for a fast start (never on a request's path).
+ *
+ * What it returns is borrowed until the end of the loop's turn. Thread: the shard's own.
+ */
+#ifndef GYRE_METADATA_CATALOG_H
+#define GYRE_METADATA_CATALOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gyre/base/buffer.h"
+#include "gyre/base/list.h"
+#include "gyre/base/map.h"
+#include "gyre/config/topic_config.h"
+#include "gyre/raft/consensus.h"
+#include "gyre/wire/kafka_error.h"
+
+struct catalog;
+
+enum {
+    CATALOG_REPLICAS_MAX = CONSENSUS_MEMBERS_MAX,
+    CATALOG_LISTENERS_MAX = 8,
+    CATALOG_PRODUCER_ID_BLOCK = 1000,
+};
+
+/* ---- brokers ---- */
+struct catalog_endpoint {
+    struct string name; /* listener name, as in listeners=NAME://... */
+    struct string host; /* as advertised */
+    uint16_t port;
+    int16_t security_protocol; /* 0 PLAINTEXT, 1 SSL, 2 SASL_PLAINTEXT, 3 SASL_SSL */
+};
+
+struct catalog_broker {
+    struct map_link by_id;
+    int32_t node_id;
+    struct uuid directory_id; /* identity of its disk; another one with this node id is refused */
+    uint64_t incarnation;     /* of the process that registered last */
+    struct string rack;       /* null: none */
+    struct string rpc_host;
+    uint16_t rpc_port;
+    int endpoint_count;
+    struct catalog_endpoint endpoints[CATALOG_LISTENERS_MAX];
+    bool is_draining; /* it is being stopped: leads nothing new */
+};
+
+/* ---- topics ---- */
+struct catalog_partition {
+    int replica_count;
+    int32_t replicas[CATALOG_REPLICAS_MAX]; /* the first is the preferred leader */
+    int target_count;                       /* 0: no reassignment runs */
+    int32_t targets[CATALOG_REPLICAS_MAX];
+};
+
+/* One setting that was given explicitly. */
+struct catalog_setting {
+    struct list link;
+    struct string name;
+    struct string value;
+};
+
+struct catalog_topic {
+    struct map_link by_name;
+    struct map_link by_id;
+    struct string name;
+    struct uuid id;
+    bool is_internal;
+    int32_t partition_count;
+    struct catalog_partition *partitions;
+    struct list settings;       /* struct catalog_setting, sorted by name */
+    struct topic_config config; /* effective: defaults, the brokers', the topic's own */
+    uint64_t created_index;     /* catalog index of its creation */
+};
+
+/* ---- looking things up ---- */
+const struct catalog_topic *catalog_find_topic(const struct catalog *catalog, struct string name);
+const struct catalog_topic *catalog_find_topic_by_id(const struct catalog *catalog, struct uuid id);
+const struct catalog_broker *catalog_find_broker(const struct catalog *catalog, int32_t node_id);
+/* In no order. */
+void catalog_for_each_topic(const struct catalog *catalog,
+                            void (*visit)(void *context, const struct catalog_topic *topic),
+                            void *context);
+void catalog_for_each_broker(const struct catalog *catalog,
+                             void (*visit)(void *context, const struct catalog_broker *broker),
+                             void *context);
+int catalog_broker_count(const struct catalog *catalog);
+int32_t catalog_topic_count(const struct catalog *catalog);
+int64_t catalog_partition_count(const struct catalog *catalog);
+
+/* Settings of a broker (node id as text) or of all brokers (""): struct catalog_setting. */
+const struct list *catalog_broker_settings(const struct catalog *catalog, struct string broker);
+const struct list *catalog_group_settings(const struct catalog *catalog, struct string group);
+
+struct uuid catalog_cluster_id(const struct catalog *catalog);
+uint64_t catalog_applied_index(const struct catalog *catalog);
+bool catalog_leads(const struct catalog *catalog);
+int32_t catalog_leader(const struct catalog *catalog); /* Kafka's controller id; -1 unknown */
+
+/* ---- changing things ---- */
+/*
+ * A command is one encoded catalog record (wire/schema/internal/catalog_*.kmsg, built by
+ * metadata/catalog_commands.h). It is checked and carried out when it is applied, on every broker
+ * alike; the outcome comes back to the one who submitted it.
+ */
+struct catalog_outcome {
+    enum error error;             /* NOT_LEADER, TIMEOUT: unknown whether it was carried out */
+    enum kafka_error kafka_error; /* when error is NONE */
+    struct string message;        /* borrowed for the call */
+    struct bytes value;           /* what the command returns, e.g. the first producer id */
+    uint64_t index;
+};
+typedef void (*catalog_done)(void *context, const struct catalog_outcome *outcome);
+
+/* Takes `command`. Forwards to the leader where that is another broker. done() comes when the
+ * change is applied here and on every live broker, at most one second after it was committed. */
+void catalog_submit(struct catalog *catalog, struct buffer *command, catalog_done done,
+                    void *context);
+
+/* ---- hearing of changes: called while they are applied, in order ---- */
+struct catalog_listener {
+    struct list link;
+    void (*topic_created)(void *context, const struct catalog_topic *topic);
+    void (*topic_deleted)(void *context, const struct catalog_topic *topic); /* still whole */
+    /* Partitions were added, replicas or targets changed, or the effective configuration did. */
+    void (*topic_changed)(void *context, const struct catalog_topic *topic);
+    void (*broker_changed)(void *context, const struct catalog_broker *broker);
+    void (*broker_removed)(void *context, int32_t node_id);
+    void (*leader_changed)(void *context, int32_t node_id);
+    /* All that the store and snapshot held is loaded; its topics came by topic_created before. */
+    void (*loaded)(void *context);
+    void *context;
+};
+void catalog_add_listener(struct catalog *catalog, struct catalog_listener *listener);
+
+#endif

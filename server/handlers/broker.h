@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The broker as handlers see it: every part of the running process, wired by main. Nothing here is
+ * owned; all of it outlives every request.
+ */
+#ifndef GYRE_HANDLERS_BROKER_H
+#define GYRE_HANDLERS_BROKER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gyre/base/uuid.h"
+
+struct broker {
+    int32_t node_id;
+    struct uuid cluster_id;
+    struct loop *loop;
+    struct random *random;
+    struct work_pool *pool;
+    const struct broker_config *config;
+    struct metrics *metrics;
+    struct storage *storage;
+    struct rpc *rpc;
+    struct consensus *consensus;
+    struct catalog *catalog;
+    struct partition_table *partitions;
+    struct cluster *cluster;
+    struct group_coordinator *groups;
+    struct producer_ids *producer_ids;
+};
+
+#endif
