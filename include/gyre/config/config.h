@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The configuration of one broker: a properties file with Kafka's key names, read once. Its options
+ * are lines of gyre/config/broker_options.def, which give struct field, parser, bounds, default and
+ * documentation. Keys that Kafka has and Gyre has no use for are accepted and listed; a key unknown
+ * to both is refused with the nearest name.
+ *
+ * Immutable after config_load(). Thread: any.
+ */
+#ifndef GYRE_CONFIG_CONFIG_H
+#define GYRE_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "gyre/base/bytes.h"
+#include "gyre/base/error.h"
+
+enum {
+    CONFIG_LISTENERS_MAX = 8,
+    CONFIG_SEEDS_MAX = 32,
+    CONFIG_HOST_BYTES_MAX = 256,
+    CONFIG_NAME_BYTES_MAX = 64,
+    CONFIG_FILE_BYTES_MAX = 1024 * 1024,
+};
+
+/* An OPTION_LONG_OR_NULL that was not given. */
+#define CONFIG_NULL INT64_MIN
+
+/* "a, b,c": owned by the configuration. */
+struct config_list {
+    struct string *items;
+    int32_t count;
+};
+
+struct config_endpoint {
+    char host[CONFIG_HOST_BYTES_MAX]; /* "": every address */
+    uint16_t port;                    /* 0: any free one (tests) */
+};
+
+/* Kafka's numbers. */
+enum security_protocol {
+    SECURITY_PROTOCOL_PLAINTEXT = 0,
+    SECURITY_PROTOCOL_SSL = 1,
+    SECURITY_PROTOCOL_SASL_PLAINTEXT = 2,
+    SECURITY_PROTOCOL_SASL_SSL = 3,
+};
+const char *security_protocol_name(enum security_protocol protocol);
+
+struct config_listener {
+    char name[CONFIG_NAME_BYTES_MAX]; /* "PLAINTEXT", "INTERNAL", ... */
+    enum security_protocol security_protocol;
+    struct config_endpoint bind;
+    struct config_endpoint advertised; /* port 0: the port that was bound */
+};
+
+struct broker_config {
+/* ---- one field an option ---- */
+#define OPTION_INT(field, name, fallback, low, high, change, doc)    int32_t field;
+#define OPTION_LONG(field, name, fallback, low, high, change, doc)   int64_t field;
+#define OPTION_LONG_OR_NULL(field, name, low, high, change, doc)     int64_t field;
+#define OPTION_DOUBLE(field, name, fallback, low, high, change, doc) double field;
+#define OPTION_BOOL(field, name, fallback, change, doc)              bool field;
+#define OPTION_STRING(field, name, fallback, change, doc)            struct string field;
+#define OPTION_CHOICE(field, name, fallback, choices, change, doc)   struct string field;
+#define OPTION_LIST(field, name, fallback, change, doc)              struct config_list field;
+#include "gyre/config/broker_options.def"
+
+    /* ---- what follows from them ---- */
+    struct config_listener kafka_listeners[CONFIG_LISTENERS_MAX];
+    int kafka_listener_count;
+    struct config_endpoint rpc_listener; /* between brokers */
+    struct config_endpoint rpc_advertised;
+    struct config_endpoint admin_listener; /* health, metrics; port 0 and has_admin false: none */
+    bool has_admin_listener;
+    struct config_endpoint seeds[CONFIG_SEEDS_MAX]; /* rpc listeners of the first brokers */
+    int seed_count;
+
+    /* ---- private ---- */
+    struct config_entries *entries; /* owned: what the file said, in its order */
+};
+
+/* What is wrong or worth knowing, a line each: "broker.conf:12: ...". Zero it before use. */
+struct config_report {
+    char *text; /* owned; NULL while there is nothing to say */
+    size_t length;
+    int problem_count;
+};
+void config_report_release(struct config_report *report);
+
+/*
+ * Reads the file, then `overrides` ("key=value" each, stronger than the file), checks everything
+ * and fills the defaults. `path` NULL: overrides only. On ERROR_INVALID or another error the report
+ * says why, each problem with file and line; after success it may hold notes (keys without use).
+ */
+MUST_USE
+enum error config_load(const char *path, const char *const *overrides, int override_count,
+                       struct config_report *report, struct broker_config **out_config);
+void config_free(struct broker_config *config);
+
+/* All options with their effective values, as a properties file. */
+void config_print(const struct broker_config *config, FILE *out);
+
+/* ops/config/broker.conf.example: every option, its documentation and default. */
+void config_print_example(FILE *out);
+
+/* ---- options as data: DescribeConfigs, AlterConfigs ---- */
+
+/* Kafka's numbers in DescribeConfigs. */
+enum option_type {
+    OPTION_TYPE_BOOL = 1,
+    OPTION_TYPE_STRING = 2,
+    OPTION_TYPE_INT = 3,
+    OPTION_TYPE_LONG = 5,
+    OPTION_TYPE_DOUBLE = 6,
+    OPTION_TYPE_LIST = 7,
+};
+
+enum option_change {
+    OPTION_READ_ONLY, /* needs a restart */
+    OPTION_DYNAMIC,   /* through AlterConfigs, for one broker or all */
+};
+
+struct broker_option {
+    const char *name;
+    enum option_type type;
+    enum option_change change;
+    const char *fallback; /* the default as text; NULL: null */
+    const char *choices;  /* "a|b", or NULL */
+    const char *doc;
+    double low;
+    double high;
+    size_t offset; /* of the field in struct broker_config */
+};
+
+int broker_option_count(void);
+const struct broker_option *broker_option_at(int index);
+const struct broker_option *broker_option_find(struct string name); /* NULL: none of ours */
+
+/* Is it a broker key of Apache Kafka 4.3, with or without use here (listener prefixes removed)? */
+bool config_is_kafka_key(struct string name);
+
+/* The value as given in the file, null string when it was not given. */
+struct string config_given(const struct broker_config *config, const char *name);
+
+/* The effective value as text: NUL-terminated, cut off at `size`. False: null. */
+bool broker_option_value(const struct broker_option *option, const struct broker_config *config,
+                         char *text, size_t size);
+
+/* Would AlterConfigs accept this value? ERROR_INVALID with a sentence in `reason`. */
+MUST_USE
+enum error broker_option_validate(const struct broker_option *option, struct string value,
+                                  char *reason, size_t reason_size);
+
+#endif

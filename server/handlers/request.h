@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A request is one question of a client and the memory of its answering. A handler looks like
+ *
+ *     void find_coordinator_handle(struct request *request)
+ *     {
+ *         struct find_coordinator_request in;
+ *         struct find_coordinator_response out;
+ *
+ *         if (!request_decode(request, &find_coordinator_request_layout, &in)) {
+ *             return;
+ *         }
+ *         find_coordinator_response_init(&out);
+ *         ...
+ *         request_reply(request, &find_coordinator_response_layout, &out);
+ *     }
+ *
+ * or keeps a struct of its own in the arena and answers later. Exactly one of request_reply(),
+ * request_reply_nothing() and request_close() ends it, at once or later. After that the handler
+ * must not use the request from a later callback; its memory stays until the end of the loop's
+ * turn.
+ *
+ * A client that goes away orphans its requests: they run to their end and the answer is dropped.
+ * is_orphaned may be looked at to save work (a parked Fetch); it need not be.
+ *
+ * Thread: the shard's own.
+ */
+#ifndef GYRE_HANDLERS_REQUEST_H
+#define GYRE_HANDLERS_REQUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gyre/base/arena.h"
+#include "gyre/base/buffer.h"
+#include "gyre/base/bytes.h"
+#include "gyre/base/list.h"
+#include "gyre/wire/frame.h"
+#include "gyre/wire/reader.h"
+
+struct api_description;
+struct broker;
+struct message_layout;
+
+enum {
+    CONNECTION_PEER_BYTES_MAX = 64,
+    CONNECTION_PRINCIPAL_BYTES_MAX = 256,
+    CONNECTION_SOFTWARE_BYTES_MAX = 64,
+    REQUEST_ARENA_BYTES_MAX = 64 * 1024 * 1024,
+};
+
+/* Where a client came in, and what it is told to come back to. */
+struct listener_info {
+    const char *name; /* "PLAINTEXT"; Metadata shows each broker's endpoint of this name */
+    int index;
+    int16_t security_protocol; /* 0 PLAINTEXT, 1 SSL, 2 SASL_PLAINTEXT, 3 SASL_SSL */
+    const char *advertised_host;
+    uint16_t advertised_port;
+};
+
+/* Who asks. Lives as long as any of its requests. */
+struct connection_info {
+    uint64_t id;
+    const struct listener_info *listener;
+    char peer_host[CONNECTION_PEER_BYTES_MAX]; /* "127.0.0.1" */
+    uint16_t peer_port;
+    char principal[CONNECTION_PRINCIPAL_BYTES_MAX];    /* "User:ANONYMOUS" */
+    char software_name[CONNECTION_SOFTWARE_BYTES_MAX]; /* told by ApiVersions; "" before */
+    char software_version[CONNECTION_SOFTWARE_BYTES_MAX];
+};
+
+enum request_end {
+    REQUEST_OPEN,
+    REQUEST_REPLIED,
+    REQUEST_SILENT, /* acks=0 */
+    REQUEST_CLOSED, /* the connection is to be closed */
+};
+
+struct request {
+    /* ---- for handlers ---- */
+    struct broker *broker;
+    struct connection_info *connection;
+    struct arena arena;
+    const struct api_description *api;
+    int16_t api_version;
+    int32_t correlation_id;
+    struct string client_id; /* points into the frame; may be null */
+    uint64_t arrived_us;
+    int32_t throttle_ms; /* set by a handler: the connection rests this long after the answer */
+    bool is_orphaned;
+
+    /* ---- the bytes ---- */
+    struct buffer_slice frame; /* owned; without the size prefix. Large frames are alone in it */
+    struct reader body;        /* behind the header */
+
+    /* ---- private: dispatch and pipeline ---- */
+    struct frame_header header;
+    struct frame_output output;
+    enum request_end end;
+    void (*ended)(struct request *request); /* within reply or close: only take note in it */
+    struct list link;
+    void *owner;
+    size_t budget_bytes;
+};
+
+/* The body into `in`. False: it was malformed and the request is ended; just return. */
+bool request_decode(struct request *request, const struct message_layout *layout, void *in);
+
+/* `out` and all that it points to are copied or referenced before this returns. */
+void request_reply(struct request *request, const struct message_layout *layout, const void *out);
+void request_reply_nothing(struct request *request);
+void request_close(struct request *request);
+
+/* Zeroed memory of the request, or NULL after ending it because its limit is reached: return. */
+void *request_alloc(struct request *request, size_t bytes);
+
+/* A reference on bytes of the frame (records of a Produce) that may outlive the request. */
+struct buffer_slice request_keep(struct request *request, const char *bytes, size_t length);
+
+/* ---- for network and tests ---- */
+/* Takes `frame`. */
+void request_init(struct request *request, struct broker *broker,
+                  struct connection_info *connection, struct buffer_slice frame);
+void request_release(struct request *request); /* frees all but the struct itself */
+
+#endif
