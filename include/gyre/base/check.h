@@ -10,11 +10,13 @@
 #define GYRE_BASE_CHECK_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define MUST_USE __attribute__((warn_unused_result))
 
-#define CONTAINER_OF(pointer, type, member)                                                        \
-    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+/* Through an integer, so that a const pointer gives a plain one: constness of the member says
+ * nothing about its container. */
+#define CONTAINER_OF(pointer, type, member) ((type *)((uintptr_t)(pointer)-offsetof(type, member)))
 
 #define CHECK(condition)                                                                           \
     do {                                                                                           \

@@ -70,14 +70,14 @@ static inline void list_append_all(struct list *to, struct list *from)
 }
 
 #define list_entry(link, type, member) CONTAINER_OF(link, type, member)
-#define list_first(list, type, member) list_entry((list)->next, type, member)
+#define list_first(head, type, member) list_entry((head)->next, type, member)
 
-#define list_for_each(link, list)                                                                  \
-    for (struct list *link = (list)->next; link != (list); link = link->next)
+#define list_for_each(link, head)                                                                  \
+    for (struct list *link = (head)->next; link != (head); link = link->next)
 
 /* The current link may be removed and freed in the body; other links may not. */
-#define list_for_each_safe(link, list)                                                             \
-    for (struct list *link = (list)->next, *link##_next = link->next; link != (list);              \
+#define list_for_each_safe(link, head)                                                             \
+    for (struct list *link = (head)->next, *link##_next = link->next; link != (head);              \
          link = link##_next, link##_next = link->next)
 
 #endif

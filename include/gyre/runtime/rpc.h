@@ -29,7 +29,9 @@ enum rpc_method {
     RPC_PULL_STATE,       /* raft: state file of a snapshot */
     RPC_PULL_SEGMENT,     /* raft: a range of a partition's batches or entries */
     RPC_PARTITION_REPORT, /* cluster: sizes, offsets and leaders of partitions */
-    RPC_LEADERSHIP,       /* cluster: announce or ask for leaders */
+    RPC_LEADERSHIP,       /* cluster: announcements of leaders */
+    RPC_ELECT,            /* cluster: hand a leadership over */
+    RPC_FORM,             /* cluster: the founder tells the other seeds */
     RPC_METHOD_COUNT,
 };
 
@@ -41,7 +43,6 @@ struct rpc_request {
     struct rpc *rpc;
     int32_t peer;
     uint64_t id;
-    uint64_t incarnation; /* of the link; a late answer to an old link is dropped */
 };
 
 /* `body` is borrowed for the length of the call; keep a slice by reference. Copy `request`. */

@@ -12,8 +12,7 @@ struct number {
 
 static struct number *find(const struct map *map, uint64_t value)
 {
-    map_for_each_match(link, map, hash_u64(value))
-    {
+    map_for_each_match(link, map, hash_u64(value)) {
         struct number *number = CONTAINER_OF(link, struct number, link);
 
         if (number->value == value) {
@@ -41,8 +40,7 @@ static void everything_inserted_is_found_until_removed(void **state)
     for (uint64_t i = 0; i < 1000; i++) {
         assert_ptr_equal(find(&map, i), i % 2 == 0 ? NULL : &numbers[i]);
     }
-    map_for_each_safe(link, &map)
-    {
+    map_for_each_safe(link, &map) {
         map_remove(&map, link);
         seen++;
     }

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Links over TCP. One stream for each pair of brokers: whoever needs it dials; where both did, the
+ * stream dialled by the smaller node id stays. Both sides begin with a hello that names cluster,
+ * node and process, so that a stranger is refused before the first frame.
+ *
+ *     frame: u32 length of what follows | u8 channel | payload        (little-endian)
+ *
+ * Seeds are addresses without a node id: they are dialled until the hello tells who is there.
+ */
+#ifndef GYRE_RUNTIME_LINKS_UV_H
+#define GYRE_RUNTIME_LINKS_UV_H
+
+#include <uv.h>
+
+#include "gyre/base/uuid.h"
+#include "gyre/runtime/links.h"
+
+struct loop;
+
+struct links_uv_options {
+    int32_t node_id;
+    uint64_t incarnation;    /* of this process: a peer sees a restart by it */
+    struct uuid cluster_id;  /* zero while the region is not formed */
+    size_t queued_bytes_max; /* a link whose queue passes this goes down */
+};
+
+/* Refuse a peer after its hello: anything but NULL is the reason, for the log. */
+typedef const char *(*links_uv_admit)(void *context, int32_t peer, uint64_t incarnation,
+                                      struct uuid cluster_id);
+
+MUST_USE
+enum error links_uv_new(uv_loop_t *uv, struct loop *loop, const struct links_uv_options *options,
+                        struct links **out_links);
+void links_uv_set_admission(struct links *links, links_uv_admit admit, void *context);
+void links_uv_set_cluster_id(struct links *links, struct uuid cluster_id);
+
+/* Listen for peers. `host` is an IP address; port 0 takes a free one (tests). */
+MUST_USE
+enum error links_uv_listen(struct links *links, const char *host, uint16_t port,
+                           uint16_t *out_port);
+/* Keep dialling this address until somebody answers there, and again when that link is lost. */
+void links_uv_add_seed(struct links *links, const char *host, uint16_t port);
+
+/* Close everything, then call closed(context); the object is gone when it is called. */
+void links_uv_close(struct links *links, void (*closed)(void *context), void *context);
+
+#endif
