@@ -4,6 +4,7 @@
 #include "gyre/base/buffer.h"
 #include "gyre/base/check.h"
 #include "gyre/base/crc32c.h"
+#include "gyre/base/crc64.h"
 
 static const char *const fault_names[] = {
 #define X(name, code, text) #name,
@@ -109,6 +110,12 @@ bool record_batch_crc_holds(const char *batch, size_t size)
 {
     CHECK(size >= RECORD_BATCH_HEADER_BYTES);
     return load_be32(batch + RECORD_BATCH_AT_CRC) == compute_crc(batch, size);
+}
+
+uint64_t record_batch_digest(const char *batch, size_t size)
+{
+    CHECK(size >= RECORD_BATCH_HEADER_BYTES);
+    return crc64(batch + RECORD_BATCH_AT_MAGIC, size - RECORD_BATCH_AT_MAGIC);
 }
 
 void record_batch_stamp(char *batch, size_t size, bool is_log_append_time, int64_t max_timestamp_ms)

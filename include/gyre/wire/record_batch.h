@@ -93,14 +93,11 @@ enum error record_batch_parse(const char *bytes, size_t available,
 bool record_batch_crc_holds(const char *batch, size_t size);
 
 /*
- * What the digest rows of a partition keep: XXH64 with seed 0 over everything from the magic byte
- * to the end, so neither base offset nor leader epoch changes it. The definition is on disk and on
- * the links between regions: it never changes. It finds accidents, not forgeries.
+ * What the digest rows of a partition keep: CRC-64/XZ over everything from the magic byte to the
+ * end, so neither base offset nor leader epoch changes it. The definition is on disk and on the
+ * links between regions: it never changes. It finds accidents, not forgeries.
  */
 uint64_t record_batch_digest(const char *batch, size_t size);
-
-/* XXH64 with seed 0 itself, for who hashes other spans of a log. */
-uint64_t record_batch_digest_of(const void *bytes, size_t size);
 
 static inline int64_t record_batch_base_offset(const char *batch)
 {

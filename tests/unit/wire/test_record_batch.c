@@ -432,12 +432,8 @@ static void the_digest_does_not_see_offset_and_epoch(void **state)
     assert_true(record_batch_digest(batch->bytes, batch->size) == digest);
     batch->bytes[batch->size - 1] ^= 1;
     assert_true(record_batch_digest(batch->bytes, batch->size) != digest);
-    /* Published values of XXH64, seed 0. */
-    assert_true(record_batch_digest_of("", 0) == 0xEF46DB3751D8E999u);
-    assert_true(record_batch_digest_of("a", 1) == 0xD24EC4F1A98C6E5Bu);
-    assert_true(record_batch_digest_of("abc", 3) == 0x44BC2CF5AD770999u);
-    assert_true(record_batch_digest_of("Nobody inspects the spammish repetition", 39) ==
-                0xFBCEA83C8A378BF1u);
+    /* For ever: as any other program computes CRC-64/XZ of these bytes. */
+    assert_true(digest == 0x25E8AF0666745A12u);
     buffer_unref(batch);
 }
 
