@@ -3,10 +3,11 @@
  * The order of the checks decides which error a client sees; it is Kafka's: the shape of the
  * request, size and CRC, the header against itself, the records.
  */
+#include "wire/record_batch_check.h"
+
 #include "gyre/base/arena.h"
 #include "gyre/base/check.h"
 #include "gyre/wire/record.h"
-#include "gyre/wire/record_batch.h"
 
 enum {
     LEGACY_OVERHEAD_BYTES = 14, /* of a message of magic 0: what Kafka asks of any length */
@@ -114,13 +115,13 @@ static bool is_out_of_range(int64_t timestamp_ms, const struct batch_rules *rule
     return age_ms > rules->timestamp_before_ms_max || -age_ms > rules->timestamp_after_ms_max;
 }
 
-static enum batch_fault check_timestamp(int64_t timestamp_ms, const struct batch_report *report,
-                                        const struct batch_rules *rules)
+enum batch_fault record_batch_check_timestamp(int64_t timestamp_ms, bool claims_append_time,
+                                              const struct batch_rules *rules)
 {
     if (!rules->is_log_append_time && timestamp_ms != -1) {
         return is_out_of_range(timestamp_ms, rules) ? BATCH_FAULT_TIMESTAMP : BATCH_FAULT_NONE;
     }
-    return report->info.is_log_append_time ? BATCH_FAULT_TIMESTAMP_TYPE : BATCH_FAULT_NONE;
+    return claims_append_time ? BATCH_FAULT_TIMESTAMP_TYPE : BATCH_FAULT_NONE;
 }
 
 /* The list grows by doubling in the arena; when the arena is full it stays as it is. */
@@ -145,8 +146,8 @@ static void note_record(struct batch_report *report, struct arena *arena, int32_
 }
 
 /* Kafka reports all records at fault and prefers INVALID_TIMESTAMP among their errors. */
-static void blame_record(struct batch_report *report, struct arena *arena, enum batch_fault fault,
-                         int32_t index)
+void record_batch_check_blame(struct batch_report *report, struct arena *arena,
+                              enum batch_fault fault, int32_t index)
 {
     if (report->fault == BATCH_FAULT_NONE || fault == BATCH_FAULT_TIMESTAMP ||
         fault == BATCH_FAULT_TIMESTAMP_TYPE) {
@@ -182,10 +183,11 @@ static void check_records(const char *batch, const struct batch_rules *rules, st
         } else if (rules->needs_keys && !report->info.is_control && record.key.bytes == NULL) {
             fault = BATCH_FAULT_NO_KEY;
         } else {
-            fault = check_timestamp(record.timestamp_ms, report, rules);
+            fault = record_batch_check_timestamp(record.timestamp_ms,
+                                                 report->info.is_log_append_time, rules);
         }
         if (fault != BATCH_FAULT_NONE) {
-            blame_record(report, arena, fault, index);
+            record_batch_check_blame(report, arena, fault, index);
         }
         max_timestamp_ms =
             record.timestamp_ms > max_timestamp_ms ? record.timestamp_ms : max_timestamp_ms;
@@ -201,7 +203,8 @@ static bool must_look_at_records(const struct batch_report *report, const struct
 {
     return report->info.codec == COMPRESSION_NONE || rules->needs_keys ||
            (!rules->is_log_append_time && rules->timestamp_before_ms_max != INT64_MAX) ||
-           check_timestamp(report->info.max_timestamp_ms, report, rules) != BATCH_FAULT_NONE;
+           record_batch_check_timestamp(report->info.max_timestamp_ms,
+                                        report->info.is_log_append_time, rules) != BATCH_FAULT_NONE;
 }
 
 static void decide_stamp(const struct batch_rules *rules, struct batch_report *report)
