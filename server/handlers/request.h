@@ -40,6 +40,7 @@
 
 struct api_description;
 struct broker;
+struct handler_table;
 struct message_layout;
 
 enum {
@@ -95,6 +96,7 @@ struct request {
 
     /* ---- private: dispatch and pipeline ---- */
     struct frame_header header;
+    const struct handler_table *table;
     struct frame_output output;
     enum request_end end;
     void (*ended)(struct request *request); /* within reply or close: only take note in it */
@@ -114,13 +116,20 @@ void request_close(struct request *request);
 /* Zeroed memory of the request, or NULL after ending it because its limit is reached: return. */
 void *request_alloc(struct request *request, size_t bytes);
 
-/* A reference on bytes of the frame (records of a Produce) that may outlive the request. */
-struct buffer_slice request_keep(struct request *request, const char *bytes, size_t length);
+/*
+ * Bytes of the frame (records of a Produce) that may outlive the request: a reference where the
+ * frame is alone in its buffer, else a copy, so that a few bytes do not pin a whole read buffer.
+ */
+struct buffer_slice request_keep(struct request *request, char *bytes, size_t length);
 
 /* ---- for network and tests ---- */
 /* Takes `frame`. */
 void request_init(struct request *request, struct broker *broker,
                   struct connection_info *connection, struct buffer_slice frame);
+static inline bool request_is_ended(const struct request *request)
+{
+    return request->end != REQUEST_OPEN;
+}
 void request_release(struct request *request); /* frees all but the struct itself */
 
 #endif

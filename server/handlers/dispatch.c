@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "handlers/dispatch.h"
+
+#include "gyre/wire/api.h"
+
+#include "handlers/api_versions.h"
+#include "wire_messages/api_keys.h"
+
+/* One line an API, by key. A line appears when the handler is whole: an absent key is better than a
+ * wrong answer. */
+static const struct handler broker_handlers[] = {
+    {API_API_VERSIONS, api_versions_handle, HANDLER_BEFORE_AUTHENTICATION},
+};
+
+static const struct handler unknown_api_versions = {
+    API_API_VERSIONS, api_versions_handle_unknown_version, HANDLER_BEFORE_AUTHENTICATION};
+
+const struct handler_table *dispatch_table(void)
+{
+    static const struct handler_table table = {
+        .handlers = broker_handlers, .count = sizeof broker_handlers / sizeof broker_handlers[0]};
+
+    return &table;
+}
+
+const struct handler *dispatch_find(const struct handler_table *table, int16_t api_key)
+{
+    for (int i = 0; i < table->count; i++) {
+        if (table->handlers[i].api_key == api_key) {
+            return &table->handlers[i];
+        }
+    }
+    return NULL;
+}
+
+enum error dispatch_parse(const struct handler_table *table, struct request *request,
+                          const struct handler **out_handler)
+{
+    enum error error = frame_decode_request_header(&request->body, &request->header);
+    const struct handler *handler;
+
+    if (error != ERROR_NONE && error != ERROR_UNSUPPORTED) {
+        return error;
+    }
+    handler = dispatch_find(table, request->header.api_key);
+    if (handler == NULL) {
+        return ERROR_UNSUPPORTED;
+    }
+    if (error == ERROR_UNSUPPORTED) {
+        /* A newer client asks what we know in words that we do not know: the answer is one that
+         * everybody reads (KIP-511). Any other API closes the connection. */
+        if (request->header.api_key != API_API_VERSIONS) {
+            return error;
+        }
+        request->header.api_version = 0;
+        handler = &unknown_api_versions;
+    }
+    request->table = table;
+    request->api = request->header.api;
+    request->api_version = request->header.api_version;
+    request->correlation_id = request->header.correlation_id;
+    request->client_id = request->header.client_id;
+    *out_handler = handler;
+    return ERROR_NONE;
+}
+
+void dispatch_start(const struct handler *handler, struct request *request)
+{
+    handler->handle(request);
+}
