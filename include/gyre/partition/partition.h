@@ -29,6 +29,8 @@ struct partition_services {
     struct consensus *consensus;
     struct work_pool *pool;
     int32_t node_id;
+    uint64_t retention_check_us;    /* log.retention.check.interval.ms; 0: five minutes */
+    int64_t producer_expiration_ms; /* producer.id.expiration.ms; 0: one day */
 };
 
 /* How the rest of the broker hears of replicas (cluster, coordinator). Members may be NULL. */

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From a batch to an entry of the log. The way of an append:
+ *
+ *     queue ──► prepared ──► inflight ──(applied)──► matching ──► done
+ *     checked   has offsets   consensus              replicas
+ *                             has it                 for acks=-1
+ *
+ * Offsets are given in the order of arrival. A batch that has offsets keeps them until leadership
+ * ends or consensus refuses it; then everything behind it is refused too.
+ */
+#include <stdlib.h>
+
+#include "gyre/base/arena.h"
+#include "gyre/base/check.h"
+#include "gyre/storage/storage.h"
+#include "gyre/wire/record_batch.h"
+
+#include "partition/partition_state.h"
+
+enum { FAULT_ARENA_BYTES = 64 * 1024 };
+
+void append_init(struct partition *partition)
+{
+    list_init(&partition->queue);
+    list_init(&partition->prepared);
+    list_init(&partition->inflight);
+    list_init(&partition->matching);
+    producer_overlay_init(&partition->overlay);
+}
+
+static struct batch_rules rules_of(const struct partition *partition, bool from_client)
+{
+    const struct topic_config *config = &partition->config;
+    const struct loop *loop = partition->table->services.loop;
+    struct batch_rules rules = batch_rules_default(clock_wall_ms(loop->clock));
+
+    rules.is_from_client = from_client;
+    rules.allows_zstd = true;
+    if (from_client) {
+        rules.batch_bytes_max = (size_t)config->max_message_bytes;
+        rules.timestamp_before_ms_max = config->timestamp_before_max_ms;
+        rules.timestamp_after_ms_max = config->timestamp_after_max_ms;
+        rules.is_log_append_time = config->is_log_append_time;
+        rules.needs_keys = config->cleanup_compact;
+    }
+    return rules;
+}
+
+/* Look at the bytes; stamp them where the topic's settings ask for it. */
+static enum kafka_error check_batch(struct partition *partition, struct partition_append *append)
+{
+    struct batch_rules rules = rules_of(partition, append->from_client);
+    struct batch_report report;
+    enum batch_fault fault;
+    struct arena arena;
+
+    arena_init(&arena, FAULT_ARENA_BYTES);
+    fault = record_batch_check(append->batch.bytes, append->batch.length, &rules, &arena, &report);
+    if (fault != BATCH_FAULT_NONE) {
+        append->fault_message = batch_fault_text(fault);
+        append->fault_record_index = report.record_index_count > 0 ? report.record_indexes[0] : -1;
+    }
+    arena_release(&arena);
+    if (fault != BATCH_FAULT_NONE) {
+        return (enum kafka_error)batch_fault_kafka_code(fault);
+    }
+    append->batch.length = report.info.size; /* bytes behind the batch are ignored, as in Kafka */
+    if (append->batch.length > (size_t)partition->config.segment_bytes) {
+        return KAFKA_ERROR_RECORD_LIST_TOO_LARGE;
+    }
+    if (report.needs_stamp) {
+        record_batch_stamp(append->batch.bytes, report.info.size, rules.is_log_append_time,
+                           report.max_timestamp_ms);
+    }
+    if (rules.is_log_append_time) {
+        append->log_append_time_ms = report.max_timestamp_ms;
+    }
+    return KAFKA_ERROR_NONE;
+}
+
+static enum kafka_error admit(struct partition *partition, struct partition_append *append)
+{
+    const struct partition_services *services = &partition->table->services;
+    int32_t nodes[CONSENSUS_MEMBERS_MAX];
+    enum kafka_error error;
+
+    if (partition->is_failed) {
+        return KAFKA_ERROR_KAFKA_STORAGE_ERROR;
+    }
+    if (!partition->leads) {
+        return KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER;
+    }
+    error = check_batch(partition, append);
+    if (error != KAFKA_ERROR_NONE) {
+        return error;
+    }
+    if (append->acks == -1 && partition->config.min_insync_replicas > 1 &&
+        partition_in_sync(partition, nodes) < partition->config.min_insync_replicas) {
+        return KAFKA_ERROR_NOT_ENOUGH_REPLICAS;
+    }
+    if (!storage_has_space(services->storage, append->batch.length)) {
+        return KAFKA_ERROR_KAFKA_STORAGE_ERROR;
+    }
+    if (partition->pending_bytes + append->batch.length > PARTITION_PENDING_BYTES_MAX ||
+        partition->pending_count >= PARTITION_PENDING_COUNT_MAX) {
+        return KAFKA_ERROR_REQUEST_TIMED_OUT; /* retriable, and says "later" */
+    }
+    return KAFKA_ERROR_NONE;
+}
+
+void partition_append(struct partition *partition, struct partition_append *append)
+{
+    struct loop *loop = partition->table->services.loop;
+    enum kafka_error error;
+
+    list_init(&append->link);
+    append->error = KAFKA_ERROR_NONE;
+    append->base_offset = -1;
+    append->log_append_time_ms = -1;
+    append->log_start_offset = partition->log_start_offset;
+    append->fault_record_index = -1;
+    append->fault_message = NULL;
+    append->private_index = 0;
+    append->private_deadline_us = loop_now_us(loop) + append->timeout_us;
+    error = admit(partition, append);
+    if (error != KAFKA_ERROR_NONE) {
+        buffer_slice_unref(&append->batch);
+        partition_table_complete_append(partition->table, append, error);
+        return;
+    }
+    partition->pending_bytes += append->batch.length;
+    partition->pending_count++;
+    list_append(&partition->queue, &append->link);
+    partition_table_mark_busy(partition);
+    loop_defer(loop, &partition->submit);
+}
+
+static struct inflight_batch *batch_new(struct partition *partition,
+                                        struct partition_append *append,
+                                        const struct record_batch_info *info,
+                                        const struct producer_claim *claim)
+{
+    struct inflight_batch *batch = check_alloc_zero(sizeof *batch);
+
+    list_init(&batch->link);
+    list_init(&batch->of_producer);
+    list_init(&batch->waiters);
+    batch->claim = *claim;
+    batch->batch = append->batch; /* with its reference */
+    batch->bytes = append->batch.length;
+    batch->base_offset = partition->next_offset;
+    batch->offset_count = (int32_t)(info->last_offset - info->base_offset + 1);
+    batch->append_time_ms = append->log_append_time_ms;
+    append->batch = (struct buffer_slice){0};
+    record_batch_set_base_offset(batch->batch.bytes, batch->base_offset);
+    record_batch_set_leader_epoch(batch->batch.bytes, partition->leader_epoch);
+    batch->digest = record_batch_digest(batch->batch.bytes, batch->bytes);
+    partition->next_offset += batch->offset_count;
+    list_append(&partition->prepared, &batch->link);
+    list_append(&batch->waiters, &append->link);
+    if (claim->id != RECORD_BATCH_NO_PRODUCER) {
+        producer_overlay_add(&partition->overlay, batch);
+    }
+    return batch;
+}
+
+static enum kafka_error verdict_error(enum producer_verdict verdict)
+{
+    switch (verdict) {
+    case PRODUCER_ACCEPTED:
+    case PRODUCER_DUPLICATE: return KAFKA_ERROR_NONE;
+    case PRODUCER_OLD_DUPLICATE: return KAFKA_ERROR_DUPLICATE_SEQUENCE_NUMBER;
+    case PRODUCER_OUT_OF_ORDER: return KAFKA_ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+    case PRODUCER_FENCED: return KAFKA_ERROR_INVALID_PRODUCER_EPOCH;
+    }
+    return KAFKA_ERROR_UNKNOWN_SERVER_ERROR;
+}
+
+/* The batch is not to be appended: it was stored before, is on its way already, or is refused. */
+static void turn_away(struct partition *partition, struct partition_append *append,
+                      enum producer_verdict verdict, struct inflight_batch *original,
+                      const struct producer_batch *stored)
+{
+    partition->pending_bytes -= append->batch.length;
+    partition->pending_count--;
+    buffer_slice_unref(&append->batch);
+    append->log_append_time_ms = -1;
+    if (verdict == PRODUCER_DUPLICATE && stored == NULL) {
+        partition->pending_count++;
+        list_append(&original->waiters, &append->link);
+        return;
+    }
+    if (stored != NULL) {
+        append->base_offset = stored->base_offset;
+        append->log_append_time_ms =
+            partition->config.is_log_append_time ? stored->timestamp_ms : -1;
+    }
+    partition_table_complete_append(partition->table, append, verdict_error(verdict));
+}
+
+static void prepare(struct partition *partition, struct partition_append *append)
+{
+    const struct producer_batch *stored = NULL;
+    struct inflight_batch *original = NULL;
+    enum producer_verdict verdict = PRODUCER_ACCEPTED;
+    struct record_batch_info info;
+    struct producer_claim claim;
+    enum error error;
+
+    error = record_batch_parse(append->batch.bytes, append->batch.length, &info);
+    CHECK(error == ERROR_NONE); /* it was looked at when it came */
+    claim = (struct producer_claim){
+        .id = info.producer_id,
+        .epoch = info.producer_epoch,
+        .base_sequence = info.base_sequence,
+        .last_sequence = info.last_sequence,
+    };
+    list_remove(&append->link);
+    if (info.producer_id != RECORD_BATCH_NO_PRODUCER && !info.is_control) {
+        verdict = producer_overlay_check(&partition->overlay, &partition->producers, &claim,
+                                         &original, &stored);
+    } else {
+        claim.id = RECORD_BATCH_NO_PRODUCER;
+    }
+    if (verdict != PRODUCER_ACCEPTED) {
+        turn_away(partition, append, verdict, original, stored);
+        return;
+    }
+    (void)batch_new(partition, append, &info, &claim);
+}
+
+/* Hand over what is prepared, as far as one call takes it. */
+static enum error submit_prepared(struct partition *partition)
+{
+    struct log_entry entries[PARTITION_SUBMIT_MAX];
+    int count = 0;
+    enum error error;
+
+    list_for_each(link, &partition->prepared) {
+        const struct inflight_batch *batch = list_entry(link, struct inflight_batch, link);
+
+        entries[count++] = (struct log_entry){
+            .kind = ENTRY_BATCH,
+            .offset_count = batch->offset_count,
+            .base_offset = batch->base_offset,
+            .digest = batch->digest,
+            .payload = buffer_slice_ref(batch->batch),
+        };
+        if (count == PARTITION_SUBMIT_MAX) {
+            break;
+        }
+    }
+    error = consensus_submit(partition->consensus, entries, count);
+    if (error != ERROR_NONE) {
+        return error;
+    }
+    for (int i = 0; i < count; i++) {
+        struct inflight_batch *batch =
+            list_first(&partition->prepared, struct inflight_batch, link);
+
+        batch->index = entries[i].index;
+        buffer_slice_unref(&batch->batch);
+        list_remove(&batch->link);
+        list_append(&partition->inflight, &batch->link);
+        list_for_each_safe(link, &batch->waiters) {
+            struct partition_append *append = list_entry(link, struct partition_append, link);
+
+            if (append->acks == 0) {
+                append->base_offset = batch->base_offset;
+                partition->pending_count--;
+                list_remove(link);
+                partition_table_complete_append(partition->table, append, KAFKA_ERROR_NONE);
+            }
+        }
+    }
+    return ERROR_NONE;
+}
+
+/* Consensus took none of them: the offsets are free again. Newest first, as they were given. */
+static void refuse_prepared(struct partition *partition, enum kafka_error error)
+{
+    while (!list_is_empty(&partition->prepared)) {
+        struct inflight_batch *batch =
+            list_entry(partition->prepared.previous, struct inflight_batch, link);
+
+        partition->next_offset = batch->base_offset;
+        append_answer(partition, batch, error);
+    }
+}
+
+static void refuse_queue(struct partition *partition, enum kafka_error error)
+{
+    while (!list_is_empty(&partition->queue)) {
+        struct partition_append *append =
+            list_first(&partition->queue, struct partition_append, link);
+
+        partition->pending_bytes -= append->batch.length;
+        partition->pending_count--;
+        buffer_slice_unref(&append->batch);
+        list_remove(&append->link);
+        partition_table_complete_append(partition->table, append, error);
+    }
+}
+
+void append_submit(struct partition *partition)
+{
+    enum error error = ERROR_NONE;
+
+    while (error == ERROR_NONE && partition->leads &&
+           !(list_is_empty(&partition->queue) && list_is_empty(&partition->prepared))) {
+        for (int i = 0; i < PARTITION_SUBMIT_MAX && !list_is_empty(&partition->queue); i++) {
+            prepare(partition, list_first(&partition->queue, struct partition_append, link));
+        }
+        if (!list_is_empty(&partition->prepared)) {
+            error = submit_prepared(partition);
+        }
+    }
+    if (error == ERROR_NO_SPACE) {
+        refuse_prepared(partition, KAFKA_ERROR_KAFKA_STORAGE_ERROR);
+    } else if (error != ERROR_NONE && error != ERROR_BUSY) {
+        refuse_prepared(partition, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER);
+        refuse_queue(partition, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER);
+    }
+}
+
+int64_t append_submit_offset(const struct partition *partition)
+{
+    if (list_is_empty(&partition->prepared)) {
+        return partition->next_offset;
+    }
+    return list_first(&partition->prepared, struct inflight_batch, link)->base_offset;
+}
+
+void append_fail_all(struct partition *partition, enum kafka_error error)
+{
+    refuse_queue(partition, error);
+    refuse_prepared(partition, error);
+    while (!list_is_empty(&partition->inflight)) {
+        append_answer(partition, list_first(&partition->inflight, struct inflight_batch, link),
+                      error);
+    }
+    while (!list_is_empty(&partition->matching)) {
+        struct partition_append *append =
+            list_first(&partition->matching, struct partition_append, link);
+
+        partition->pending_count--;
+        list_remove(&append->link);
+        partition_table_complete_append(partition->table, append, error);
+    }
+    CHECK(partition->pending_bytes == 0);
+    CHECK(partition->pending_count == 0);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The high watermark is the end of what was applied: consensus applies at a leader what a majority
+ * has, at a follower what is committed and durable here as well. It never goes back.
+ */
+#include "gyre/base/check.h"
+#include "gyre/wire/record_batch.h"
+
+#include "partition/partition_state.h"
+
+static void note_bytes(struct partition *partition, const struct log_entry *entry)
+{
+    if (partition->history == NULL) {
+        partition->history = check_alloc_zero(sizeof *partition->history);
+    }
+    byte_history_add(partition->history, entry->base_offset,
+                     entry->base_offset + entry->offset_count, (int64_t)entry->payload.length);
+}
+
+void high_watermark_apply(struct partition *partition, const struct log_entry *entry)
+{
+    int32_t epoch = partition->epoch_base + (int32_t)entry->term;
+    struct record_batch_info info;
+
+    leader_epochs_assign(&partition->epochs, epoch, partition->high_watermark);
+    if (entry->kind != ENTRY_BATCH) {
+        return;
+    }
+    CHECK(entry->base_offset >= partition->high_watermark);
+    partition->high_watermark = entry->base_offset + entry->offset_count;
+    note_bytes(partition, entry);
+    if (record_batch_parse(entry->payload.bytes, entry->payload.length, &info) == ERROR_NONE &&
+        info.producer_id != RECORD_BATCH_NO_PRODUCER && !info.is_control) {
+        producer_state_apply(&partition->producers, &info, entry->base_offset);
+    }
+    partition_table_mark_changed(partition);
+}
+
+/* Do min.insync.replicas replicas have the entry, this one included? */
+bool high_watermark_has_matches(const struct partition *partition, uint64_t index)
+{
+    struct member_progress members[CONSENSUS_MEMBERS_MAX];
+    int count = consensus_members(partition->consensus, members);
+    int matches = 0;
+
+    for (int i = 0; i < count; i++) {
+        if (members[i].node == partition->table->services.node_id ||
+            members[i].match_index >= index) {
+            matches++;
+        }
+    }
+    return matches >= partition->config.min_insync_replicas;
+}
+
+int partition_in_sync(const struct partition *partition, int32_t out_nodes[CONSENSUS_MEMBERS_MAX])
+{
+    struct member_progress members[CONSENSUS_MEMBERS_MAX];
+    uint64_t last_index = partition_log_last_index(partition->log);
+    int count = consensus_members(partition->consensus, members);
+    int in_sync = 0;
+
+    for (int i = 0; i < count; i++) {
+        bool is_self = members[i].node == partition->table->services.node_id;
+
+        if (is_self || (members[i].is_live &&
+                        members[i].match_index + PARTITION_IN_SYNC_ENTRIES >= last_index)) {
+            out_nodes[in_sync++] = members[i].node;
+        }
+    }
+    return in_sync;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a replica says of itself. */
+#include "partition/partition_state.h"
+
+void partition_status(const struct partition *partition, struct partition_status *out_status)
+{
+    *out_status = (struct partition_status){
+        .leads = partition->leads,
+        .leader = partition->leader,
+        .leader_epoch = partition->leader_epoch,
+        .log_start_offset = partition->log_start_offset,
+        .high_watermark = partition->high_watermark,
+        .last_stable_offset = partition->high_watermark, /* no transactions yet */
+        .end_offset =
+            partition->leads ? partition->next_offset : partition_log_end_offset(partition->log),
+        .size_bytes = partition_log_size_bytes(partition->log),
+    };
+}
+
+enum kafka_error partition_check_epoch(const struct partition *partition, int32_t epoch,
+                                       bool must_lead)
+{
+    if (partition->is_failed) {
+        return KAFKA_ERROR_KAFKA_STORAGE_ERROR;
+    }
+    if (epoch >= 0 && epoch < partition->leader_epoch) {
+        return KAFKA_ERROR_FENCED_LEADER_EPOCH;
+    }
+    if (epoch >= 0 && epoch > partition->leader_epoch) {
+        return KAFKA_ERROR_UNKNOWN_LEADER_EPOCH;
+    }
+    return must_lead && !partition->leads ? KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER : KAFKA_ERROR_NONE;
+}
+
+void partition_end_of_epoch(const struct partition *partition, int32_t epoch, int32_t *out_epoch,
+                            int64_t *out_end_offset)
+{
+    struct leader_epoch_row end;
+
+    /* The high watermark, not the end of the log: no client has read further. */
+    leader_epochs_end_of(&partition->epochs, epoch, partition->high_watermark, &end);
+    *out_epoch = end.epoch;
+    *out_end_offset = end.start_offset;
+}
