@@ -47,6 +47,8 @@ struct rpc {
     struct map calls;
     uint64_t next_id;
     struct server servers[RPC_METHOD_COUNT];
+    void (*up)(void *context, int32_t peer);
+    void *up_context;
 };
 
 static struct call *find_call(const struct rpc *rpc, uint64_t id)
@@ -267,12 +269,22 @@ static void on_down(void *context, int32_t peer)
     }
 }
 
+static void on_up(void *context, int32_t peer)
+{
+    struct rpc *rpc = context;
+
+    if (rpc->up != NULL) {
+        rpc->up(rpc->up_context, peer);
+    }
+}
+
 /* ---- life ---- */
 
 struct rpc *rpc_new(struct loop *loop, struct links *links)
 {
     struct rpc *rpc = check_alloc_zero(sizeof *rpc);
-    struct link_receiver receiver = {.frame = on_frame, .down = on_down, .context = rpc};
+    struct link_receiver receiver = {
+        .frame = on_frame, .up = on_up, .down = on_down, .context = rpc};
 
     rpc->loop = loop;
     rpc->links = links;
@@ -304,4 +316,10 @@ void rpc_serve(struct rpc *rpc, enum rpc_method method, rpc_handler handler, voi
     CHECK(method > 0);
     CHECK(method < RPC_METHOD_COUNT);
     rpc->servers[method] = (struct server){handler, context};
+}
+
+void rpc_watch_links(struct rpc *rpc, void (*up)(void *context, int32_t peer), void *context)
+{
+    rpc->up = up;
+    rpc->up_context = context;
 }

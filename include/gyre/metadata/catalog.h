@@ -53,6 +53,7 @@ struct catalog_broker {
 struct catalog_partition {
     int replica_count;
     int32_t replicas[CATALOG_REPLICAS_MAX]; /* the first is the preferred leader */
+    bool has_moved; /* the replicas are no longer those it was created with */
     int target_count;                       /* 0: no reassignment runs */
     int32_t targets[CATALOG_REPLICAS_MAX];
 };

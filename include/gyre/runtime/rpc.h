@@ -53,6 +53,9 @@ void rpc_free(struct rpc *rpc); /* fails what is open with CANCELLED */
 
 void rpc_serve(struct rpc *rpc, enum rpc_method method, rpc_handler handler, void *context);
 
+/* Hear of links that come up: a peer that can be called now. One watcher. */
+void rpc_watch_links(struct rpc *rpc, void (*up)(void *context, int32_t peer), void *context);
+
 /* Takes `body`. done() is always called, never before rpc_call() has returned. */
 void rpc_call(struct rpc *rpc, int32_t peer, enum rpc_method method, struct buffer_slice body,
               uint64_t timeout_us, rpc_done done, void *context);

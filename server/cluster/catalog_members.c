@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The catalog is on every broker; three or five of them vote. Its leader takes new brokers in as
+ * standbys, makes voters of them while there are too few, and lets go of those that left.
+ */
+#include "gyre/observe/log.h"
+
+#include "cluster/cluster_private.h"
+#include "metadata/catalog_open.h"
+
+enum { VOTERS_MAX = 5, VOTERS_USUAL = 3 };
+static const uint64_t LOOK_AGAIN_US = 500 * 1000;
+
+struct wish {
+    int32_t node; /* -1: nothing to do */
+    bool is_removal;
+    enum member_role role;
+};
+
+struct survey {
+    const struct member_progress *members;
+    int member_count;
+    struct wish wish;
+};
+
+static void look_for_newcomer(void *context, const struct catalog_broker *broker)
+{
+    struct survey *survey = context;
+
+    for (int i = 0; i < survey->member_count; i++) {
+        if (survey->members[i].node == broker->node_id) {
+            return;
+        }
+    }
+    if (survey->wish.node < 0 && survey->member_count < CONSENSUS_MEMBERS_MAX) {
+        survey->wish = (struct wish){broker->node_id, false, MEMBER_STANDBY};
+    }
+}
+
+static int voters_wanted(int broker_count)
+{
+    if (broker_count >= VOTERS_MAX) {
+        return VOTERS_MAX;
+    }
+    return broker_count >= VOTERS_USUAL ? VOTERS_USUAL : 1;
+}
+
+static struct wish find_wish(struct cluster *cluster, const struct member_progress *members,
+                             int count)
+{
+    struct catalog *catalog = cluster->services.catalog;
+    struct survey survey = {members, count, {-1, false, MEMBER_STANDBY}};
+    int voters = 0;
+
+    catalog_for_each_broker(catalog, look_for_newcomer, &survey);
+    if (survey.wish.node >= 0) {
+        return survey.wish;
+    }
+    for (int i = 0; i < count; i++) {
+        voters += members[i].role == MEMBER_VOTER;
+        /* A founder may not have registered yet: only standbys are let go by absence. */
+        if (members[i].role == MEMBER_STANDBY &&
+            catalog_find_broker(catalog, members[i].node) == NULL) {
+            return (struct wish){members[i].node, true, MEMBER_STANDBY};
+        }
+    }
+    if (voters < voters_wanted(catalog_broker_count(catalog))) {
+        for (int i = 0; i < count; i++) {
+            if (members[i].role == MEMBER_STANDBY && members[i].is_live) {
+                return (struct wish){members[i].node, false, MEMBER_VOTER};
+            }
+        }
+    }
+    return survey.wish;
+}
+
+static void on_changed(void *context, enum error error)
+{
+    struct cluster *cluster = context;
+
+    cluster->is_changing_catalog = false;
+    if (error != ERROR_NONE) {
+        log_warning(LOG_CLUSTER, "the catalog's members could not be changed", field_error(error));
+    }
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct cluster *cluster = CONTAINER_OF(timer, struct cluster, members_timer);
+    struct consensus_group *group = catalog_group(cluster->services.catalog);
+    struct member_progress members[CONSENSUS_MEMBERS_MAX];
+    struct wish wish;
+
+    timer_start(cluster->services.loop, timer, LOOK_AGAIN_US);
+    if (group == NULL || !catalog_leads(cluster->services.catalog) ||
+        cluster->is_changing_catalog) {
+        return;
+    }
+    wish = find_wish(cluster, members, consensus_members(group, members));
+    if (wish.node < 0) {
+        return;
+    }
+    cluster->is_changing_catalog = true;
+    if (wish.is_removal) {
+        consensus_remove_member(group, wish.node, on_changed, cluster);
+    } else {
+        consensus_set_member(group, wish.node, wish.role, on_changed, cluster);
+    }
+}
+
+void catalog_members_init(struct cluster *cluster)
+{
+    timer_init(&cluster->members_timer, on_timer);
+}
+
+void catalog_members_start(struct cluster *cluster)
+{
+    timer_start(cluster->services.loop, &cluster->members_timer, LOOK_AGAIN_US);
+}
+
+void catalog_members_stop(struct cluster *cluster)
+{
+    timer_stop(cluster->services.loop, &cluster->members_timer);
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of this module share. Each file owns one group of fields and one idea:
+ * formation.c, registration.c, catalog_members.c, leadership.c, replicas.c, replica_moves.c,
+ * balance.c, election.c.
+ */
+#ifndef GYRE_CLUSTER_CLUSTER_PRIVATE_H
+#define GYRE_CLUSTER_CLUSTER_PRIVATE_H
+
+#include "gyre/partition/partition.h"
+#include "gyre/runtime/loop.h"
+#include "gyre/runtime/rpc.h"
+
+#include "cluster/cluster.h"
+#include "cluster/cluster_services.h"
+
+enum { CLUSTER_FOUNDERS_MAX = 5 };
+
+struct cluster_founder {
+    int32_t node_id;
+    struct uuid directory_id;
+};
+
+/*
+ *     SEEKING --all seeds are new, we are the first of them--> MEMBER (as founder)
+ *        |  '--told by the founder (RPC_FORM)---------------> MEMBER (as founder)
+ *        '-----a formed broker answered---------------------> MEMBER (to be fed)
+ */
+enum formation_phase { FORMATION_SEEKING, FORMATION_MEMBER };
+
+/* One answer to our question "who are you?" */
+struct seed_answer {
+    struct list link;
+    int32_t node_id;
+    struct uuid directory_id;
+    bool is_formed;
+};
+
+/* One replica of ours, or a leader that we only heard of. */
+struct cluster_replica {
+    struct map_link by_group;
+    struct list dirty; /* cluster.dirty_replicas */
+    struct group_id group;
+    struct partition *partition; /* NULL: no replica here */
+    int32_t leader;              /* as announced; -1: nobody yet */
+    int32_t leader_epoch;
+    bool is_moving;    /* a membership change or transfer of ours is under way */
+    bool is_finishing; /* the catalog is being told that targets are reached */
+};
+
+struct cluster {
+    struct cluster_services services;
+    struct cluster_events events;
+    struct catalog_listener catalog_listener;
+    struct partition_listener partition_listener;
+    bool is_stopping;
+
+    /* formation.c */
+    enum formation_phase phase;
+    struct cluster_founder founders[CLUSTER_FOUNDERS_MAX];
+    int founder_count;
+    struct list seed_answers; /* struct seed_answer, owned */
+    struct timer formation_timer;
+    bool is_founding;
+
+    /* registration.c */
+    bool is_registered;
+    bool is_registering;
+    bool is_loaded; /* the catalog has told all that it held at the start */
+    struct timer registration_timer;
+
+    /* catalog_members.c */
+    struct timer members_timer;
+    bool is_changing_catalog;
+
+    /* replicas.c */
+    struct map replicas; /* struct cluster_replica by group, owned */
+    struct list dirty_replicas;
+    struct task reconcile;
+    struct timer reconcile_timer; /* what one turn left for the next */
+
+    /* leadership.c */
+    struct list announced; /* struct announcement, owned */
+    struct task announce;
+
+    /* replica_moves.c */
+    struct timer moves_timer;
+
+    /* balance.c */
+    struct timer balance_timer;
+    int transfers_open;
+    bool is_draining;
+    uint64_t drain_deadline_us;
+    void (*drained)(void *context);
+    void *drained_context;
+};
+
+/* ---- formation.c ---- */
+enum error formation_start(struct cluster *cluster);
+void formation_stop(struct cluster *cluster);
+void formation_peer_up(struct cluster *cluster, int32_t peer);
+/* Does the answer of a formed broker make us a member? Also used by registration. */
+void formation_adopt(struct cluster *cluster, struct uuid cluster_id,
+                     const struct cluster_founder *founders, int founder_count);
+
+/* ---- registration.c ---- */
+void registration_init(struct cluster *cluster);  /* answers from now on */
+void registration_start(struct cluster *cluster); /* asks from now on */
+void registration_stop(struct cluster *cluster);
+struct buffer_slice registration_encode_join(struct cluster *cluster, bool wants_entry);
+
+/* ---- catalog_members.c ---- */
+void catalog_members_init(struct cluster *cluster);
+void catalog_members_start(struct cluster *cluster);
+void catalog_members_stop(struct cluster *cluster);
+
+/* ---- replicas.c ---- */
+void replicas_start(struct cluster *cluster);
+void replicas_stop(struct cluster *cluster);
+struct cluster_replica *replicas_find(const struct cluster *cluster, struct group_id group);
+struct cluster_replica *replicas_get(struct cluster *cluster, struct group_id group);
+void replicas_topic_changed(struct cluster *cluster, const struct catalog_topic *topic);
+void replicas_remove_leftovers(struct cluster *cluster);
+void replicas_topic_deleted(struct cluster *cluster, const struct catalog_topic *topic);
+
+/* ---- leadership.c ---- */
+void leadership_start(struct cluster *cluster);
+void leadership_stop(struct cluster *cluster);
+void leadership_led(struct cluster *cluster, struct partition *partition, int32_t leader_epoch);
+void leadership_peer_up(struct cluster *cluster, int32_t peer);
+
+/* ---- replica_moves.c ---- */
+void replica_moves_start(struct cluster *cluster);
+void replica_moves_stop(struct cluster *cluster);
+void replica_moves_look(struct cluster *cluster, struct cluster_replica *replica);
+
+/* ---- balance.c ---- */
+void balance_start(struct cluster *cluster);
+void balance_stop(struct cluster *cluster);
+
+/* ---- election.c ---- */
+void election_start(struct cluster *cluster);
+
+#endif

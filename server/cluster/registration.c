@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A broker enters the catalog at each of its starts: who it is, where it listens, which process it
+ * is. It asks whoever it has a link to; only the catalog's leader enters it, others answer who
+ * leads, and the next question goes there.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gyre/base/arena.h"
+#include "gyre/config/config.h"
+#include "gyre/observe/log.h"
+#include "gyre/runtime/links.h"
+#include "gyre/storage/storage.h"
+#include "gyre/wire/reader.h"
+
+#include "cluster/cluster_private.h"
+#include "metadata/catalog_commands.h"
+#include "metadata/catalog_open.h"
+#include "wire_messages/cluster_link.h"
+
+enum { ARENA_BYTES_MAX = 64 * 1024, HOST_BYTES_MAX = 256 };
+static const uint64_t ASK_AGAIN_US = 200 * 1000;
+static const uint64_t ASK_TIMEOUT_US = 5 * 1000 * 1000;
+
+/* ---- asking ---- */
+
+struct buffer_slice registration_encode_join(struct cluster *cluster, bool wants_entry)
+{
+    const struct cluster_services *services = &cluster->services;
+    const struct storage_identity *identity = storage_identity(services->storage);
+    struct cluster_join_request_endpoints endpoints[CATALOG_LISTENERS_MAX];
+    struct cluster_join_request out;
+    struct buffer *bytes = NULL;
+
+    cluster_join_request_init(&out);
+    out.node_id = services->node_id;
+    out.directory_id = identity->directory_id;
+    out.cluster_id = identity->cluster_id;
+    out.incarnation = (int64_t)services->incarnation;
+    out.wants_entry = wants_entry;
+    out.rack = services->config->broker_rack;
+    out.rpc_host = string_from(services->rpc_host);
+    out.rpc_port = services->rpc_port;
+    out.endpoints.items = endpoints;
+    out.endpoints.count = services->endpoint_count;
+    for (int i = 0; i < services->endpoint_count; i++) {
+        const struct catalog_endpoint *endpoint = &services->endpoints[i];
+
+        endpoints[i] = (struct cluster_join_request_endpoints){.name = endpoint->name,
+                                                               .host = endpoint->host,
+                                                               .port = endpoint->port,
+                                                               .security_protocol =
+                                                                   endpoint->security_protocol};
+    }
+    CHECK(message_encode_record(&cluster_join_request_layout, 0, 0, &out, &bytes) == ERROR_NONE);
+    return (struct buffer_slice){bytes, bytes->bytes, bytes->size};
+}
+
+static void learn_leader(struct cluster *cluster, const struct cluster_join_response *in)
+{
+    struct links *links = cluster->services.links;
+    char host[HOST_BYTES_MAX];
+
+    if (in->leader_id < 0 || in->leader_id == cluster->services.node_id ||
+        in->leader_host.length >= HOST_BYTES_MAX || links_is_up(links, in->leader_id)) {
+        return;
+    }
+    (void)snprintf(host, sizeof host, "%.*s", STRING_ARGUMENTS(in->leader_host));
+    links->operations->set_peer(links, in->leader_id, host, in->leader_port);
+}
+
+static void refuse(struct cluster *cluster, struct string reason)
+{
+    char sentence[512];
+
+    (void)snprintf(sentence, sizeof sentence, "the region does not take this broker: %.*s",
+                   STRING_ARGUMENTS(reason));
+    cluster->events.refused(cluster->events.context, sentence);
+}
+
+static void take_answer(struct cluster *cluster, const struct cluster_join_response *in)
+{
+    if (in->is_entered) {
+        cluster->is_registered = true;
+        log_info(LOG_CLUSTER, "registered", field_i64("by", in->node_id));
+        return;
+    }
+    if (in->error_code != KAFKA_ERROR_NONE) {
+        refuse(cluster, in->error_message);
+        return;
+    }
+    learn_leader(cluster, in);
+}
+
+static void on_answer(void *context, enum error error, struct buffer_slice bytes)
+{
+    struct cluster *cluster = context;
+    struct cluster_join_response in;
+    struct reader reader;
+    struct arena arena;
+
+    cluster->is_registering = false;
+    if (error != ERROR_NONE || cluster->is_stopping) {
+        return;
+    }
+    arena_init(&arena, ARENA_BYTES_MAX);
+    reader_init(&reader, bytes.bytes, bytes.length);
+    (void)reader_i16(&reader);
+    if (cluster_join_response_decode(0, &reader, &arena, &in) == ERROR_NONE) {
+        take_answer(cluster, &in);
+    }
+    arena_release(&arena);
+}
+
+/* The catalog's leader where it is known, else any broker that has ever answered. */
+static int32_t whom_to_ask(struct cluster *cluster)
+{
+    int32_t leader = catalog_leader(cluster->services.catalog);
+
+    if (leader == cluster->services.node_id ||
+        (leader >= 0 && links_is_up(cluster->services.links, leader))) {
+        return leader;
+    }
+    list_for_each_safe(link, &cluster->seed_answers) {
+        struct seed_answer *answer = list_entry(link, struct seed_answer, link);
+
+        if (links_is_up(cluster->services.links, answer->node_id)) {
+            list_remove(&answer->link);
+            list_append(&cluster->seed_answers, &answer->link); /* another one next time */
+            return answer->node_id;
+        }
+    }
+    return -1;
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct cluster *cluster = CONTAINER_OF(timer, struct cluster, registration_timer);
+    int32_t node = whom_to_ask(cluster);
+
+    timer_start(cluster->services.loop, timer, ASK_AGAIN_US);
+    if (!cluster->is_registered && !cluster->is_registering && node >= 0) {
+        cluster->is_registering = true;
+        rpc_call(cluster->services.rpc, node, RPC_JOIN, registration_encode_join(cluster, true),
+                 ASK_TIMEOUT_US, on_answer, cluster);
+    }
+}
+
+/* ---- answering ---- */
+
+struct entry {
+    struct cluster *cluster;
+    struct rpc_request request;
+};
+
+static void answer_join(struct cluster *cluster, struct rpc_request request, bool is_entered,
+                        enum kafka_error error, struct string message)
+{
+    const struct storage_identity *identity = storage_identity(cluster->services.storage);
+    int32_t leader = catalog_leader(cluster->services.catalog);
+    const struct catalog_broker *broker =
+        leader < 0 ? NULL : catalog_find_broker(cluster->services.catalog, leader);
+    struct cluster_join_response_founders founders[CLUSTER_FOUNDERS_MAX];
+    struct cluster_join_response out;
+    struct buffer *bytes = NULL;
+
+    cluster_join_response_init(&out);
+    out.error_code = (int16_t)error;
+    out.error_message = message;
+    out.node_id = cluster->services.node_id;
+    out.directory_id = identity->directory_id;
+    out.cluster_id = identity->cluster_id;
+    out.rpc_host = string_from(cluster->services.rpc_host);
+    out.rpc_port = cluster->services.rpc_port;
+    out.leader_id = leader;
+    out.leader_host = broker == NULL ? STRING("") : broker->rpc_host;
+    out.leader_port = broker == NULL ? 0 : broker->rpc_port;
+    out.is_entered = is_entered;
+    out.founders.items = founders;
+    out.founders.count = cluster->founder_count;
+    for (int i = 0; i < cluster->founder_count; i++) {
+        founders[i] = (struct cluster_join_response_founders){
+            .node_id = cluster->founders[i].node_id,
+            .directory_id = cluster->founders[i].directory_id};
+    }
+    CHECK(message_encode_record(&cluster_join_response_layout, 0, 0, &out, &bytes) == ERROR_NONE);
+    rpc_answer(request, ERROR_NONE, (struct buffer_slice){bytes, bytes->bytes, bytes->size});
+}
+
+static void on_entered(void *context, const struct catalog_outcome *outcome)
+{
+    struct entry *entry = context;
+
+    if (outcome->error != ERROR_NONE) {
+        rpc_answer(entry->request, outcome->error, (struct buffer_slice){0});
+    } else {
+        answer_join(entry->cluster, entry->request, outcome->kafka_error == KAFKA_ERROR_NONE,
+                    outcome->kafka_error, outcome->message);
+    }
+    free(entry);
+}
+
+static void enter(struct cluster *cluster, struct rpc_request request,
+                  const struct cluster_join_request *in)
+{
+    struct catalog_register_broker_endpoints endpoints[CATALOG_LISTENERS_MAX];
+    struct catalog_register_broker command;
+    struct buffer *bytes = NULL;
+    struct entry *entry;
+
+    catalog_register_broker_init(&command);
+    command.node_id = in->node_id;
+    command.directory_id = in->directory_id;
+    command.incarnation = in->incarnation;
+    command.rack = in->rack;
+    command.rpc_host = in->rpc_host;
+    command.rpc_port = in->rpc_port;
+    command.endpoints.items = endpoints;
+    command.endpoints.count = in->endpoints.count;
+    for (int i = 0; i < in->endpoints.count; i++) {
+        endpoints[i] = (struct catalog_register_broker_endpoints){
+            .name = in->endpoints.items[i].name,
+            .host = in->endpoints.items[i].host,
+            .port = in->endpoints.items[i].port,
+            .security_protocol = in->endpoints.items[i].security_protocol};
+    }
+    if (catalog_commands_of(register_broker, REGISTER_BROKER, &command, &bytes) != ERROR_NONE) {
+        rpc_answer(request, ERROR_LIMIT, (struct buffer_slice){0});
+        return;
+    }
+    entry = check_alloc(sizeof *entry);
+    *entry = (struct entry){cluster, request};
+    catalog_submit(cluster->services.catalog, bytes, on_entered, entry);
+}
+
+static void serve_join(void *context, struct rpc_request request, struct buffer_slice body)
+{
+    struct cluster *cluster = context;
+    struct cluster_join_request in;
+    struct reader reader;
+    struct arena arena;
+
+    arena_init(&arena, ARENA_BYTES_MAX);
+    reader_init(&reader, body.bytes, body.length);
+    (void)reader_i16(&reader);
+    if (cluster_join_request_decode(0, &reader, &arena, &in) != ERROR_NONE ||
+        in.endpoints.count < 0 || in.endpoints.count > CATALOG_LISTENERS_MAX) {
+        rpc_answer(request, ERROR_MALFORMED, (struct buffer_slice){0});
+    } else if (in.wants_entry && catalog_leads(cluster->services.catalog)) {
+        enter(cluster, request, &in);
+    } else {
+        answer_join(cluster, request, false, KAFKA_ERROR_NONE, STRING_NULL);
+    }
+    arena_release(&arena);
+}
+
+/* ---- life ---- */
+
+void registration_start(struct cluster *cluster)
+{
+    timer_start(cluster->services.loop, &cluster->registration_timer, 0);
+}
+
+void registration_init(struct cluster *cluster)
+{
+    timer_init(&cluster->registration_timer, on_timer);
+    rpc_serve(cluster->services.rpc, RPC_JOIN, serve_join, cluster);
+}
+
+void registration_stop(struct cluster *cluster)
+{
+    timer_stop(cluster->services.loop, &cluster->registration_timer);
+}

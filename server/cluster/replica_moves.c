@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A partition's leader makes its group's membership what the catalog asks for, one step at a time:
+ *
+ *     a wanted broker is missing      -> add it (standby, fed, then voter)
+ *     all wanted are voters, we are not wanted -> hand leadership to one that is
+ *     somebody is not wanted          -> remove it
+ *     membership == targets           -> tell the catalog that the move is done
+ *
+ * Each step is found anew from what is there, so a leader that dies leaves nothing behind.
+ */
+#include <stdlib.h>
+
+#include "gyre/observe/log.h"
+
+#include "cluster/cluster_private.h"
+#include "metadata/catalog_commands.h"
+
+static const uint64_t LOOK_AGAIN_US = 500 * 1000;
+
+/* A step's answer finds its replica again by name: it may be gone. */
+struct move {
+    struct cluster *cluster;
+    struct group_id group;
+};
+
+static struct move *move_new(struct cluster *cluster, const struct cluster_replica *replica)
+{
+    struct move *move = check_alloc(sizeof *move);
+
+    *move = (struct move){cluster, replica->group};
+    return move;
+}
+
+static struct cluster_replica *end_move(struct move *move)
+{
+    struct cluster_replica *replica = replicas_find(move->cluster, move->group);
+
+    free(move);
+    return replica;
+}
+
+static void on_moved(void *context, enum error error)
+{
+    struct move *move = context;
+    struct cluster *cluster = move->cluster;
+    struct cluster_replica *replica = end_move(move);
+
+    if (replica != NULL) {
+        replica->is_moving = false;
+        if (error == ERROR_NONE) {
+            replica_moves_look(cluster, replica);
+        }
+    }
+}
+
+static void on_finished(void *context, const struct catalog_outcome *outcome)
+{
+    struct cluster_replica *replica = end_move(context);
+
+    if (replica != NULL) {
+        replica->is_finishing = false;
+    }
+    if (outcome->error != ERROR_NONE || outcome->kafka_error != KAFKA_ERROR_NONE) {
+        log_warning(LOG_CLUSTER, "the catalog was not told of a finished move",
+                    field_error(outcome->error));
+    }
+}
+
+static void finish(struct cluster *cluster, struct cluster_replica *replica,
+                   const struct catalog_partition *wanted)
+{
+    struct catalog_set_replicas_partitions partition = {.partition = replica->group.partition};
+    int32_t replicas[CATALOG_REPLICAS_MAX];
+    struct catalog_set_replicas command;
+    struct buffer *bytes = NULL;
+
+    if (replica->is_finishing) {
+        return;
+    }
+    for (int i = 0; i < wanted->target_count; i++) {
+        replicas[i] = wanted->targets[i];
+    }
+    catalog_set_replicas_init(&command);
+    command.topic_id = replica->group.topic;
+    command.partitions.items = &partition;
+    command.partitions.count = 1;
+    partition.replicas.items = replicas;
+    partition.replicas.count = wanted->target_count;
+    if (catalog_commands_of(set_replicas, SET_REPLICAS, &command, &bytes) == ERROR_NONE) {
+        replica->is_finishing = true;
+        catalog_submit(cluster->services.catalog, bytes, on_finished, move_new(cluster, replica));
+    }
+}
+
+static const struct member_progress *find_member(const struct member_progress *members, int count,
+                                                 int32_t node)
+{
+    for (int i = 0; i < count; i++) {
+        if (members[i].node == node) {
+            return &members[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_wanted(const int32_t *wanted, int count, int32_t node)
+{
+    for (int i = 0; i < count; i++) {
+        if (wanted[i] == node) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void start_change(struct cluster *cluster, struct cluster_replica *replica, int32_t node,
+                         bool is_removal)
+{
+    struct consensus_group *group = partition_consensus(replica->partition);
+
+    replica->is_moving = true;
+    if (is_removal) {
+        consensus_remove_member(group, node, on_moved, move_new(cluster, replica));
+    } else {
+        consensus_set_member(group, node, MEMBER_VOTER, on_moved, move_new(cluster, replica));
+    }
+}
+
+static void hand_over(struct cluster *cluster, struct cluster_replica *replica, int32_t node)
+{
+    replica->is_moving = true;
+    consensus_transfer(partition_consensus(replica->partition), node, on_moved,
+                       move_new(cluster, replica));
+}
+
+/* True: a step was started, or must be waited for. */
+static bool take_step(struct cluster *cluster, struct cluster_replica *replica,
+                      const int32_t *wanted, int wanted_count)
+{
+    struct member_progress members[CONSENSUS_MEMBERS_MAX];
+    int count = consensus_members(partition_consensus(replica->partition), members);
+    int32_t self = cluster->services.node_id;
+
+    for (int i = 0; i < wanted_count; i++) {
+        const struct member_progress *member = find_member(members, count, wanted[i]);
+
+        if (member == NULL || member->role != MEMBER_VOTER) {
+            if (cluster_broker_is_live(cluster, wanted[i])) {
+                start_change(cluster, replica, wanted[i], false);
+            }
+            return true;
+        }
+    }
+    if (!is_wanted(wanted, wanted_count, self)) {
+        for (int i = 0; i < wanted_count; i++) {
+            if (cluster_broker_is_live(cluster, wanted[i])) {
+                hand_over(cluster, replica, wanted[i]);
+                return true;
+            }
+        }
+    }
+    for (int i = 0; i < count; i++) {
+        if (members[i].node != self && !is_wanted(wanted, wanted_count, members[i].node)) {
+            start_change(cluster, replica, members[i].node, true);
+            return true;
+        }
+    }
+    return false;
+}
+
+void replica_moves_look(struct cluster *cluster, struct cluster_replica *replica)
+{
+    const struct catalog_topic *topic =
+        catalog_find_topic_by_id(cluster->services.catalog, replica->group.topic);
+    const struct catalog_partition *wanted;
+
+    if (topic == NULL || replica->partition == NULL || replica->is_moving ||
+        replica->group.partition >= topic->partition_count ||
+        !consensus_leads(partition_consensus(replica->partition))) {
+        return;
+    }
+    wanted = &topic->partitions[replica->group.partition];
+    if (wanted->target_count == 0) {
+        (void)take_step(cluster, replica, wanted->replicas, wanted->replica_count);
+    } else if (!take_step(cluster, replica, wanted->targets, wanted->target_count)) {
+        finish(cluster, replica, wanted);
+    }
+}
+
+/* Steps that could not be taken (a broker was away) are tried again for topics under way. */
+static void look_at_topic(void *context, const struct catalog_topic *topic)
+{
+    struct cluster *cluster = context;
+
+    for (int32_t i = 0; i < topic->partition_count; i++) {
+        if (topic->partitions[i].target_count > 0 || topic->partitions[i].has_moved) {
+            struct cluster_replica *replica =
+                replicas_find(cluster, (struct group_id){topic->id, i});
+
+            if (replica != NULL) {
+                replica_moves_look(cluster, replica);
+            }
+        }
+    }
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct cluster *cluster = CONTAINER_OF(timer, struct cluster, moves_timer);
+
+    timer_start(cluster->services.loop, timer, LOOK_AGAIN_US);
+    if (cluster->is_loaded) {
+        catalog_for_each_topic(cluster->services.catalog, look_at_topic, cluster);
+    }
+}
+
+void replica_moves_start(struct cluster *cluster)
+{
+    timer_init(&cluster->moves_timer, on_timer);
+    timer_start(cluster->services.loop, &cluster->moves_timer, LOOK_AGAIN_US);
+}
+
+void replica_moves_stop(struct cluster *cluster)
+{
+    timer_stop(cluster->services.loop, &cluster->moves_timer);
+}
