@@ -128,24 +128,26 @@ static void decode_scalar(struct decoder *decoder, enum field_kind kind, char *t
 
 static size_t smallest_element(const struct decoder *decoder, const struct field_layout *field)
 {
-    switch ((enum field_kind)field->element_kind) {
-    case FIELD_STRUCT: return field->nested->smallest_bytes[decoder->version_index];
-    case FIELD_STRING: return decoder->is_flexible ? 1 : 2;
-    case FIELD_BOOL:
-    case FIELD_INT8:
-    case FIELD_INT16:
-    case FIELD_UINT16:
-    case FIELD_INT32:
-    case FIELD_UINT32:
-    case FIELD_INT64:
-    case FIELD_FLOAT64:
-    case FIELD_UUID: return field->element_size;
-    case FIELD_BYTES:
-    case FIELD_RECORDS:
-    case FIELD_ARRAY: break;
+    if (field->element_kind == FIELD_STRUCT) {
+        return field->nested->smallest_bytes[decoder->version_index];
     }
-    CHECK(!"an array of bytes, records or arrays");
-    return 1;
+    if (field->element_kind == FIELD_STRING) {
+        return decoder->is_flexible ? 1 : 2;
+    }
+    return field->element_size; /* numbers and ids are as large in memory as on the wire */
+}
+
+/* The array may be null where its elements may not. */
+static void decode_element_string(struct decoder *decoder, const struct field_layout *field,
+                                  char *to)
+{
+    struct string string;
+
+    decode_slice(decoder, field, FIELD_STRING, to);
+    memcpy(&string, to, sizeof string);
+    if (string.bytes == NULL) {
+        reader_fail(decoder->reader);
+    }
 }
 
 static void decode_array(struct decoder *decoder, const struct field_layout *field, char *to)
@@ -170,7 +172,7 @@ static void decode_array(struct decoder *decoder, const struct field_layout *fie
         if (field->element_kind == FIELD_STRUCT) {
             decode_struct(decoder, field->nested, item);
         } else if (field->element_kind == FIELD_STRING) {
-            decode_slice(decoder, field, FIELD_STRING, item);
+            decode_element_string(decoder, field, item);
         } else {
             decode_scalar(decoder, field->element_kind, item);
         }

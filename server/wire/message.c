@@ -290,12 +290,20 @@ static bool equal_array(const struct field_layout *field, int16_t version, const
     return true;
 }
 
+static const char *load_pointer(const char *from)
+{
+    const char *pointer;
+
+    memcpy(&pointer, from, sizeof pointer);
+    return pointer;
+}
+
 static bool equal_struct_field(const struct field_layout *field, int16_t version, const char *a,
                                const char *b)
 {
     if ((field->flags & FIELD_POINTER) != 0) {
-        memcpy(&a, a, sizeof a);
-        memcpy(&b, b, sizeof b);
+        a = load_pointer(a);
+        b = load_pointer(b);
         if (a == NULL || b == NULL) {
             return a == b;
         }

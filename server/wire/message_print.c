@@ -142,10 +142,12 @@ static void print_field(struct text *text, const struct field_layout *field, con
     } else if (field->kind == FIELD_ARRAY) {
         print_array(text, field, from);
     } else if (field->kind == FIELD_STRUCT) {
+        const char *instance = from;
+
         if ((field->flags & FIELD_POINTER) != 0) {
-            memcpy(&from, from, sizeof from);
+            memcpy(&instance, from, sizeof instance);
         }
-        print_struct(text, field->nested, from);
+        print_struct(text, field->nested, instance);
     } else {
         print_scalar(text, field->kind, from);
     }

@@ -17,6 +17,7 @@
 
 #include "support/random_message.h"
 #include "support/test.h"
+#include "wire_messages/consumer_group_heartbeat.h"
 #include "wire_messages/tables.h"
 
 enum { ROUNDS = 4, ARENA_BYTES = 64 << 20, DECODE_BYTES = 1 << 20 };
@@ -208,6 +209,28 @@ static void every_message_prints_within_its_bounds(void **state)
     for_each_subject(print_random);
 }
 
+/* The names of ConsumerGroupHeartbeat may be null as a whole only. Found by
+ * tests/fuzz/fuzz_codec.c. */
+static void a_null_inside_an_array_that_can_be_null_is_refused(void **state)
+{
+    static const char *const names[] = {"\3\1\1", "\3\1\0"}; /* two empty ones; one is null */
+    struct consumer_group_heartbeat_request request;
+    struct arena arena;
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        char bytes[] = "\2g\1\0\0\0\0\0\0\0\0\0\0???\0\0\0"; /* no instance, rack, assignor */
+        struct reader reader;
+
+        memcpy(bytes + 13, names[i], 3);
+        arena_init(&arena, DECODE_BYTES);
+        reader_init(&reader, bytes, sizeof bytes - 1);
+        assert_int_equal(consumer_group_heartbeat_request_decode(0, &reader, &arena, &request),
+                         i == 0 ? ERROR_NONE : ERROR_MALFORMED);
+        arena_release(&arena);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -216,6 +239,7 @@ int main(void)
         cmocka_unit_test(tampered_messages_are_refused_or_can_be_written_again),
         cmocka_unit_test(defaults_have_the_smallest_encoding_that_the_tables_name),
         cmocka_unit_test(every_message_prints_within_its_bounds),
+        cmocka_unit_test(a_null_inside_an_array_that_can_be_null_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
