@@ -20,12 +20,14 @@
 #include "gyre/raft/consensus.h"
 #include "gyre/wire/kafka_error.h"
 
-struct catalog;
+struct catalog; /* born and buried by metadata/catalog_open.h */
 
 enum {
     CATALOG_REPLICAS_MAX = CONSENSUS_MEMBERS_MAX,
     CATALOG_LISTENERS_MAX = 8,
     CATALOG_PRODUCER_ID_BLOCK = 1000,
+    CATALOG_TOPIC_PARTITIONS_MAX = 100000,
+    CATALOG_COMMAND_BYTES_MAX = 8 * 1024 * 1024,
 };
 
 /* ---- brokers ---- */
@@ -53,8 +55,8 @@ struct catalog_broker {
 struct catalog_partition {
     int replica_count;
     int32_t replicas[CATALOG_REPLICAS_MAX]; /* the first is the preferred leader */
-    bool has_moved; /* the replicas are no longer those it was created with */
-    int target_count;                       /* 0: no reassignment runs */
+    bool has_moved;   /* the replicas are no longer those it was created with */
+    int target_count; /* 0: no reassignment runs */
     int32_t targets[CATALOG_REPLICAS_MAX];
 };
 
@@ -93,11 +95,21 @@ int catalog_broker_count(const struct catalog *catalog);
 int32_t catalog_topic_count(const struct catalog *catalog);
 int64_t catalog_partition_count(const struct catalog *catalog);
 
-/* Settings of a broker (node id as text) or of all brokers (""): struct catalog_setting. */
+/* Settings of a broker (node id as text) or of all brokers (""): struct catalog_setting, sorted by
+ * name; an empty list where nothing was set. */
 const struct list *catalog_broker_settings(const struct catalog *catalog, struct string broker);
 const struct list *catalog_group_settings(const struct catalog *catalog, struct string group);
+/* The null string where nothing was set. */
+struct string catalog_find_setting(const struct list *settings, struct string name);
+/* Groups that have settings of their own, in no order. */
+void catalog_for_each_group_settings(const struct catalog *catalog,
+                                     void (*visit)(void *context, struct string group,
+                                                   const struct list *settings),
+                                     void *context);
 
-struct uuid catalog_cluster_id(const struct catalog *catalog);
+struct uuid catalog_cluster_id(const struct catalog *catalog); /* zero: no region formed yet */
+struct string catalog_region(const struct catalog *catalog);
+int32_t catalog_region_index(const struct catalog *catalog);
 uint64_t catalog_applied_index(const struct catalog *catalog);
 bool catalog_leads(const struct catalog *catalog);
 int32_t catalog_leader(const struct catalog *catalog); /* Kafka's controller id; -1 unknown */
@@ -117,12 +129,22 @@ struct catalog_outcome {
 };
 typedef void (*catalog_done)(void *context, const struct catalog_outcome *outcome);
 
+/* The name of another topic that differs only in '.' and '_', which Kafka forbids; null: none. */
+struct string catalog_find_colliding_topic(const struct catalog *catalog, struct string name);
+
 /* Takes `command`. Forwards to the leader where that is another broker. done() comes when the
  * change is applied here and on every live broker, at most one second after it was committed. */
 void catalog_submit(struct catalog *catalog, struct buffer *command, catalog_done done,
                     void *context);
 
-/* ---- hearing of changes: called while they are applied, in order ---- */
+/* Call done(context, error) when `index` is applied here; TIMEOUT after `timeout_us`. */
+typedef void (*catalog_applied)(void *context, enum error error);
+void catalog_wait(struct catalog *catalog, uint64_t index, uint64_t timeout_us,
+                  catalog_applied done, void *context);
+
+/* ---- hearing of changes: called while they are applied, in order ----
+ *
+ * They come inside the apply of Raft's entry: look and note, put work off. Members may be NULL. */
 struct catalog_listener {
     struct list link;
     void (*topic_created)(void *context, const struct catalog_topic *topic);
@@ -132,7 +154,8 @@ struct catalog_listener {
     void (*broker_changed)(void *context, const struct catalog_broker *broker);
     void (*broker_removed)(void *context, int32_t node_id);
     void (*leader_changed)(void *context, int32_t node_id);
-    /* All that the store and snapshot held is loaded; its topics came by topic_created before. */
+    /* Once: all that the store held came by topic_created and broker_changed before. Raft goes on
+     * from there, so what is missing now may still come: not yet a reason to remove anything. */
     void (*loaded)(void *context);
     void *context;
 };

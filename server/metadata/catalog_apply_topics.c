@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "metadata/catalog_apply.h"
+#include "metadata/catalog_commands.h"
+#include "metadata/catalog_state.h"
+#include "metadata/topic_name.h"
+
+static bool replicas_are_sound(const struct catalog_state *state, const struct int32_array *nodes)
+{
+    if (nodes->count < 1 || nodes->count > CATALOG_REPLICAS_MAX) {
+        return false;
+    }
+    for (int32_t i = 0; i < nodes->count; i++) {
+        if (brokers_find(state, nodes->items[i]) == NULL) {
+            return false;
+        }
+        for (int32_t j = 0; j < i; j++) {
+            if (nodes->items[j] == nodes->items[i]) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static void set_nodes(int32_t *out_nodes, int *out_count, const struct int32_array *nodes)
+{
+    CHECK(nodes->count <= CATALOG_REPLICAS_MAX);
+    for (int32_t i = 0; i < nodes->count; i++) {
+        out_nodes[i] = nodes->items[i];
+    }
+    *out_count = nodes->count;
+}
+
+static void refuse_replicas(struct catalog_result *result, int32_t partition)
+{
+    catalog_refuse(result, KAFKA_ERROR_INVALID_REPLICA_ASSIGNMENT,
+                   "The replicas of partition %d are not distinct registered brokers, at most %d.",
+                   partition, CATALOG_REPLICAS_MAX);
+}
+
+static bool name_is_free(const struct catalog_state *state, struct string name,
+                         struct catalog_result *result)
+{
+    if (topics_find(state, name) != NULL) {
+        catalog_refuse(result, KAFKA_ERROR_TOPIC_ALREADY_EXISTS, "Topic '%.*s' already exists.",
+                       STRING_ARGUMENTS(name));
+        return false;
+    }
+    const struct topic_object *colliding = topics_find_folded(state, name);
+    if (colliding != NULL) {
+        catalog_refuse(result, KAFKA_ERROR_INVALID_TOPIC_EXCEPTION,
+                       "Topic '%.*s' collides with existing topic: %.*s", STRING_ARGUMENTS(name),
+                       STRING_ARGUMENTS(colliding->topic.name));
+        return false;
+    }
+    return true;
+}
+
+static bool topic_is_sound(const struct catalog_state *state, const struct catalog_create_topic *in,
+                           struct catalog_result *result)
+{
+    if (!topic_name_is_valid(in->name, result->message, sizeof result->message)) {
+        result->error = KAFKA_ERROR_INVALID_TOPIC_EXCEPTION;
+        return false;
+    }
+    if (!name_is_free(state, in->name, result)) {
+        return false;
+    }
+    if (uuid_is_zero(in->topic_id) || topics_find_id(state, in->topic_id) != NULL) {
+        catalog_refuse(result, KAFKA_ERROR_INVALID_REQUEST, "A topic has an id that no other has.");
+        return false;
+    }
+    if (in->partitions.count < 1 || in->partitions.count > CATALOG_TOPIC_PARTITIONS_MAX) {
+        catalog_refuse(result, KAFKA_ERROR_INVALID_PARTITIONS,
+                       "A topic has from 1 to %d partitions.", CATALOG_TOPIC_PARTITIONS_MAX);
+        return false;
+    }
+    for (int32_t i = 0; i < in->partitions.count; i++) {
+        if (!replicas_are_sound(state, &in->partitions.items[i].replicas)) {
+            refuse_replicas(result, i);
+            return false;
+        }
+    }
+    return true;
+}
+
+void catalog_apply_create_topic(struct catalog_state *state, const void *message,
+                                struct catalog_result *result)
+{
+    const struct catalog_create_topic *in = message;
+    const struct topic_object *same = topics_find_id(state, in->topic_id);
+
+    if (same != NULL && string_equal(same->topic.name, in->name)) {
+        return; /* submitted twice, because the first answer was lost */
+    }
+    if (!topic_is_sound(state, in, result)) {
+        return;
+    }
+    struct topic_object *topic = topics_new(in->name, in->topic_id, in->is_internal);
+    topics_resize(topic, in->partitions.count);
+    for (int32_t i = 0; i < in->partitions.count; i++) {
+        struct catalog_partition *partition = &topic->topic.partitions[i];
+        set_nodes(partition->replicas, &partition->replica_count,
+                  &in->partitions.items[i].replicas);
+    }
+    for (int32_t i = 0; i < in->settings.count; i++) {
+        settings_put(&topic->topic.settings, in->settings.items[i].name,
+                     in->settings.items[i].value);
+    }
+    topic->topic.created_index = state->applied_index;
+    topics_enter(state, topic);
+}
+
+static struct topic_object *find_topic(const struct catalog_state *state, struct uuid id,
+                                       struct catalog_result *result)
+{
+    struct topic_object *topic = topics_find_id(state, id);
+
+    if (topic == NULL) {
+        catalog_refuse(result, KAFKA_ERROR_UNKNOWN_TOPIC_ID,
+                       "This server does not host this topic ID.");
+    }
+    return topic;
+}
+
+void catalog_apply_delete_topic(struct catalog_state *state, const void *message,
+                                struct catalog_result *result)
+{
+    const struct catalog_delete_topic *in = message;
+    struct topic_object *topic = find_topic(state, in->topic_id, result);
+
+    if (topic != NULL) {
+        topics_remove(state, topic);
+    }
+}
+
+static bool were_added_before(const struct catalog_topic *topic,
+                              const struct catalog_add_partitions *in)
+{
+    if (in->first_partition < 0 || in->partitions.count < 1 ||
+        topic->partition_count != in->first_partition + in->partitions.count) {
+        return false;
+    }
+    for (int32_t i = 0; i < in->partitions.count; i++) {
+        const struct catalog_partition *partition = &topic->partitions[in->first_partition + i];
+        const struct int32_array *nodes = &in->partitions.items[i].replicas;
+        if (partition->replica_count != nodes->count ||
+            memcmp(partition->replicas, nodes->items,
+                   (size_t)nodes->count * sizeof nodes->items[0]) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool partitions_are_sound(const struct catalog_state *state,
+                                 const struct catalog_topic *topic,
+                                 const struct catalog_add_partitions *in,
+                                 struct catalog_result *result)
+{
+    if (in->first_partition != topic->partition_count) {
+        catalog_refuse(result, KAFKA_ERROR_INVALID_PARTITIONS,
+                       "The topic currently has %d partition(s), which is not what the request "
+                       "was made for.",
+                       topic->partition_count);
+        return false;
+    }
+    if (in->partitions.count < 1 ||
+        in->partitions.count > CATALOG_TOPIC_PARTITIONS_MAX - topic->partition_count) {
+        catalog_refuse(result, KAFKA_ERROR_INVALID_PARTITIONS, "A topic has at most %d partitions.",
+                       CATALOG_TOPIC_PARTITIONS_MAX);
+        return false;
+    }
+    for (int32_t i = 0; i < in->partitions.count; i++) {
+        if (!replicas_are_sound(state, &in->partitions.items[i].replicas)) {
+            refuse_replicas(result, topic->partition_count + i);
+            return false;
+        }
+    }
+    return true;
+}
+
+void catalog_apply_add_partitions(struct catalog_state *state, const void *message,
+                                  struct catalog_result *result)
+{
+    const struct catalog_add_partitions *in = message;
+    struct topic_object *topic = find_topic(state, in->topic_id, result);
+
+    if (topic == NULL || were_added_before(&topic->topic, in) ||
+        !partitions_are_sound(state, &topic->topic, in, result)) {
+        return;
+    }
+    topics_resize(topic, in->first_partition + in->partitions.count);
+    for (int32_t i = 0; i < in->partitions.count; i++) {
+        struct catalog_partition *partition = &topic->topic.partitions[in->first_partition + i];
+        set_nodes(partition->replicas, &partition->replica_count,
+                  &in->partitions.items[i].replicas);
+    }
+    state->partition_count += in->partitions.count;
+    topics_changed(state, topic);
+}
+
+static bool partition_exists(const struct catalog_topic *topic, int32_t partition,
+                             struct catalog_result *result)
+{
+    if (partition < 0 || partition >= topic->partition_count) {
+        catalog_refuse(result, KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION,
+                       "The topic has no partition %d.", partition);
+        return false;
+    }
+    return true;
+}
+
+static bool targets_are_sound(const struct catalog_state *state, const struct catalog_topic *topic,
+                              const struct catalog_set_targets *in, struct catalog_result *result)
+{
+    for (int32_t i = 0; i < in->partitions.count; i++) {
+        const struct catalog_set_targets_partitions *change = &in->partitions.items[i];
+        if (!partition_exists(topic, change->partition, result)) {
+            return false;
+        }
+        if (change->targets.count > 0 && !replicas_are_sound(state, &change->targets)) {
+            refuse_replicas(result, change->partition);
+            return false;
+        }
+    }
+    return true;
+}
+
+void catalog_apply_set_targets(struct catalog_state *state, const void *message,
+                               struct catalog_result *result)
+{
+    const struct catalog_set_targets *in = message;
+    struct topic_object *topic = find_topic(state, in->topic_id, result);
+
+    if (topic == NULL || !targets_are_sound(state, &topic->topic, in, result)) {
+        return;
+    }
+    for (int32_t i = 0; i < in->partitions.count; i++) {
+        const struct catalog_set_targets_partitions *change = &in->partitions.items[i];
+        struct catalog_partition *partition = &topic->topic.partitions[change->partition];
+        set_nodes(partition->targets, &partition->target_count, &change->targets);
+    }
+    topics_changed(state, topic);
+}
+
+static bool has_reached_targets(const struct catalog_partition *partition)
+{
+    return partition->target_count == partition->replica_count &&
+           memcmp(partition->targets, partition->replicas,
+                  (size_t)partition->target_count * sizeof partition->targets[0]) == 0;
+}
+
+void catalog_apply_set_replicas(struct catalog_state *state, const void *message,
+                                struct catalog_result *result)
+{
+    const struct catalog_set_replicas *in = message;
+    struct topic_object *topic = find_topic(state, in->topic_id, result);
+
+    for (int32_t i = 0; topic != NULL && i < in->partitions.count; i++) {
+        const struct catalog_set_replicas_partitions *change = &in->partitions.items[i];
+        if (!partition_exists(&topic->topic, change->partition, result)) {
+            return;
+        }
+        if (!replicas_are_sound(state, &change->replicas)) {
+            refuse_replicas(result, change->partition);
+            return;
+        }
+    }
+    if (topic == NULL) {
+        return;
+    }
+    for (int32_t i = 0; i < in->partitions.count; i++) {
+        const struct catalog_set_replicas_partitions *change = &in->partitions.items[i];
+        struct catalog_partition *partition = &topic->topic.partitions[change->partition];
+        set_nodes(partition->replicas, &partition->replica_count, &change->replicas);
+        if (has_reached_targets(partition)) {
+            partition->target_count = 0;
+        }
+    }
+    topics_changed(state, topic);
+}
