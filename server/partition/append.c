@@ -29,20 +29,30 @@ void append_init(struct partition *partition)
     producer_overlay_init(&partition->overlay);
 }
 
-static struct batch_rules rules_of(const struct partition *partition, bool from_client)
+void partition_batch_rules(const struct partition *partition, struct batch_rules *out_rules)
 {
     const struct topic_config *config = &partition->config;
     const struct loop *loop = partition->table->services.loop;
-    struct batch_rules rules = batch_rules_default(clock_wall_ms(loop->clock));
 
-    rules.is_from_client = from_client;
-    rules.allows_zstd = true;
-    if (from_client) {
-        rules.batch_bytes_max = (size_t)config->max_message_bytes;
-        rules.timestamp_before_ms_max = config->timestamp_before_max_ms;
-        rules.timestamp_after_ms_max = config->timestamp_after_max_ms;
-        rules.is_log_append_time = config->is_log_append_time;
-        rules.needs_keys = config->cleanup_compact;
+    *out_rules = batch_rules_default(clock_wall_ms(loop->clock));
+    out_rules->is_from_client = true;
+    out_rules->allows_zstd = true;
+    out_rules->batch_bytes_max = (size_t)config->max_message_bytes;
+    out_rules->timestamp_before_ms_max = config->timestamp_before_max_ms;
+    out_rules->timestamp_after_ms_max = config->timestamp_after_max_ms;
+    out_rules->is_log_append_time = config->is_log_append_time;
+    out_rules->needs_keys = config->cleanup_compact;
+}
+
+static struct batch_rules rules_of(const struct partition *partition, bool from_client)
+{
+    struct batch_rules rules;
+
+    partition_batch_rules(partition, &rules);
+    if (!from_client) {
+        rules = batch_rules_default(rules.now_ms);
+        rules.is_from_client = false;
+        rules.allows_zstd = true;
     }
     return rules;
 }
@@ -122,6 +132,7 @@ void partition_append(struct partition *partition, struct partition_append *appe
     append->fault_record_index = -1;
     append->fault_message = NULL;
     append->private_index = 0;
+    append->private_recompression = NULL;
     append->private_deadline_us = loop_now_us(loop) + append->timeout_us;
     error = admit(partition, append);
     if (error != KAFKA_ERROR_NONE) {
@@ -132,6 +143,7 @@ void partition_append(struct partition *partition, struct partition_append *appe
     partition->pending_bytes += append->batch.length;
     partition->pending_count++;
     list_append(&partition->queue, &append->link);
+    append_recompress_start(partition, append);
     partition_table_mark_busy(partition);
     loop_defer(loop, &partition->submit);
 }
@@ -289,18 +301,35 @@ static void refuse_prepared(struct partition *partition, enum kafka_error error)
     }
 }
 
+void append_drop_queued(struct partition *partition, struct partition_append *append,
+                        enum kafka_error error)
+{
+    append_recompress_abandon(append);
+    partition->pending_bytes -= append->batch.length;
+    partition->pending_count--;
+    buffer_slice_unref(&append->batch);
+    list_remove(&append->link);
+    partition_table_complete_append(partition->table, append, error);
+}
+
 static void refuse_queue(struct partition *partition, enum kafka_error error)
 {
     while (!list_is_empty(&partition->queue)) {
-        struct partition_append *append =
-            list_first(&partition->queue, struct partition_append, link);
-
-        partition->pending_bytes -= append->batch.length;
-        partition->pending_count--;
-        buffer_slice_unref(&append->batch);
-        list_remove(&append->link);
-        partition_table_complete_append(partition->table, append, error);
+        append_drop_queued(partition, list_first(&partition->queue, struct partition_append, link),
+                           error);
     }
+}
+
+/* The next append whose turn it is, or NULL. */
+static struct partition_append *next_queued(const struct partition *partition)
+{
+    struct partition_append *append;
+
+    if (list_is_empty(&partition->queue)) {
+        return NULL;
+    }
+    append = list_first(&partition->queue, struct partition_append, link);
+    return append->private_recompression == NULL ? append : NULL;
 }
 
 void append_submit(struct partition *partition)
@@ -308,9 +337,9 @@ void append_submit(struct partition *partition)
     enum error error = ERROR_NONE;
 
     while (error == ERROR_NONE && partition->leads &&
-           !(list_is_empty(&partition->queue) && list_is_empty(&partition->prepared))) {
-        for (int i = 0; i < PARTITION_SUBMIT_MAX && !list_is_empty(&partition->queue); i++) {
-            prepare(partition, list_first(&partition->queue, struct partition_append, link));
+           !(next_queued(partition) == NULL && list_is_empty(&partition->prepared))) {
+        for (int i = 0; i < PARTITION_SUBMIT_MAX && next_queued(partition) != NULL; i++) {
+            prepare(partition, next_queued(partition));
         }
         if (!list_is_empty(&partition->prepared)) {
             error = submit_prepared(partition);

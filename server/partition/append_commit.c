@@ -127,9 +127,7 @@ void append_expire(struct partition *partition, uint64_t now_us)
         struct partition_append *append = list_entry(link, struct partition_append, link);
 
         if (append->private_deadline_us <= now_us) {
-            partition->pending_bytes -= append->batch.length;
-            buffer_slice_unref(&append->batch);
-            finish(partition, append, KAFKA_ERROR_REQUEST_TIMED_OUT);
+            append_drop_queued(partition, append, KAFKA_ERROR_REQUEST_TIMED_OUT);
         }
     }
 }

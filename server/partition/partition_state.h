@@ -112,6 +112,15 @@ void append_fail_all(struct partition *partition, enum kafka_error error);
 /* Where the next entry that is submitted lies. */
 int64_t append_submit_offset(const struct partition *partition);
 
+/* Give up one that waits in the queue. */
+void append_drop_queued(struct partition *partition, struct partition_append *append,
+                        enum kafka_error error);
+
+/* ---- append_recompress.c ---- */
+/* Before private_recompression is NULL again, the queued append cannot go on. */
+void append_recompress_start(struct partition *partition, struct partition_append *append);
+void append_recompress_abandon(struct partition_append *append);
+
 /* ---- append_commit.c ---- */
 void append_applied(struct partition *partition, const struct log_entry *entry);
 /* Answer what waits for replicas and has them, or cannot get them any more. */

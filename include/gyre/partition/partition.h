@@ -18,8 +18,10 @@
 #include "gyre/raft/consensus.h"
 #include "gyre/wire/kafka_error.h"
 
+struct batch_rules;
 struct partition;
 struct partition_table;
+struct recompression;
 struct work_pool;
 
 /* What partitions share. The pointers are borrowed for the table's life. */
@@ -102,8 +104,12 @@ struct partition_append {
     void (*done)(struct partition_append *append);
     uint64_t private_index;
     uint64_t private_deadline_us;
+    struct recompression *private_recompression;
 };
 void partition_append(struct partition *partition, struct partition_append *append);
+
+/* What the topic's settings allow a client to append; for who converts old formats before. */
+void partition_batch_rules(const struct partition *partition, struct batch_rules *out_rules);
 
 /* ---- read ---- */
 enum partition_isolation { READ_UNCOMMITTED = 0, READ_COMMITTED = 1, READ_TO_LOG_END = 2 };
