@@ -62,7 +62,7 @@ class Struct:
 class Message:
     def __init__(self, name, kind, versions, flexible):
         self.name = name            # snake case, the C struct
-        self.kind = kind            # request, response, header, data
+        self.kind = kind            # request, response, header, data, internal
         self.versions = versions
         self.flexible = flexible    # first flexible version
         self.record = None          # the number before a record key
@@ -208,7 +208,7 @@ class Parser:
         elif words[0] in ("request", "response"):
             _, name, _, accepted, flexible = self.schema.api
             self.begin(Message(f"{snake(name)}_{words[0]}", words[0], accepted, flexible))
-        elif words[0] in ("header", "data"):
+        elif words[0] in ("header", "data", "internal"):
             options = self.options(words[2:])
             message = Message(snake(words[1]), words[0],
                               parse_range(options["versions"], (0, FOREVER)),
@@ -425,7 +425,8 @@ def emit_message_table(message, out):
             f'    .name = "{message.name}",', f"    .root = &{message.name}_root,",
             f"    .version_min = {message.versions[0]},",
             f"    .version_max = {message.versions[1]},",
-            f"    .flexible_min = {message.flexible},", "};", ""]
+            f"    .flexible_min = {message.flexible},",
+            f"    .is_internal = {'true' if message.kind == 'internal' else 'false'},", "};", ""]
 
 
 def emit_tables(schemas):

@@ -23,6 +23,13 @@ def messages():
             index += 1
 
 
+def choice(index, schema, message, version):
+    """The first three bytes, by which fuzz_codec chooses."""
+    if schema.api:
+        return 1 if message.kind == "request" else 2, schema.api[0], version
+    return 3, index, version
+
+
 def frame(schema, version, body):
     key, _, _, _, flexible = schema.api
     client = b"\x00\x04seed" + (b"\x00" if version >= flexible else b"")
@@ -33,6 +40,8 @@ def main():
     output = pathlib.Path(sys.argv[1])
     output.mkdir(parents=True, exist_ok=True)
     for index, schema, message in messages():
+        if message.kind == "internal":
+            continue  # Kafka wrote no golden bytes of it
         folder = schema.stem if schema.api else message.name
         for version in range(message.versions[0], message.versions[1] + 1):
             text = (ROOT / "tests" / "golden" / folder / f"{version}.hex").read_text()
@@ -42,7 +51,7 @@ def main():
                     continue
                 body = bytes.fromhex("".join(digits))
                 name = f"{message.name}_{version}_{sample}"
-                (output / name).write_bytes(bytes([1, index, version]) + body)
+                (output / name).write_bytes(bytes(choice(index, schema, message, version)) + body)
                 if kind == "request":
                     (output / f"frame_{name}").write_bytes(frame(schema, version, body))
 

@@ -30,7 +30,7 @@ def classes():
                 yield (kind.lower(), path.stem,
                        f"org.apache.kafka.common.message.{schema.api[1]}{kind}Data")
             continue
-        for message in schema.messages:
+        for message in (m for m in schema.messages if m.kind != "internal"):
             name = "".join(word.capitalize() for word in message.name.split("_"))
             package = "org.apache.kafka.common.message"
             if "offset_commit" in message.name or "group_metadata" in message.name:
@@ -48,6 +48,8 @@ def write(classpath, arguments):
 def drop_what_is_not_accepted():
     for path in sorted(SCHEMAS.rglob("*.kmsg")):
         for message in generate.Parser(path).parse().messages:
+            if message.kind == "internal":
+                continue
             folder = HERE / (message.name if message.kind in ("data", "header") else path.stem)
             for file in folder.glob("*.hex"):
                 if not message.versions[0] <= int(file.stem) <= message.versions[1]:

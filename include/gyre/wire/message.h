@@ -134,6 +134,7 @@ struct message_layout {
     int16_t version_min; /* what we accept, which may be more than we advertise */
     int16_t version_max;
     int16_t flexible_min; /* INT16_MAX: never */
+    bool is_internal;     /* Gyre's own; Kafka has no such message */
 };
 
 /* ------------------------------------------------------------------------- what can be done */
