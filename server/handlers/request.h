@@ -40,6 +40,7 @@
 
 struct api_description;
 struct broker;
+struct handler;
 struct handler_table;
 struct message_layout;
 
@@ -97,6 +98,7 @@ struct request {
     /* ---- private: dispatch and pipeline ---- */
     struct frame_header header;
     const struct handler_table *table;
+    const struct handler *handler;
     struct frame_output output;
     enum request_end end;
     void (*ended)(struct request *request); /* within reply or close: only take note in it */

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "network/connection.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gyre/observe/log.h"
+#include "gyre/observe/metrics.h"
+
+#include "network/network_internal.h"
+
+enum { WRITE_VECTORS_MAX = 64, QUEUE_CAPACITY_MIN = 16 };
+
+static void write_some(struct connection *connection);
+
+/* ---- life ---- */
+
+static void free_if_over(struct connection *connection)
+{
+    if (connection->is_socket_closed && connection->is_drained) {
+        struct network *network = connection->network;
+
+        network_forget_connection(network, connection);
+        free(connection->queue);
+        free(connection);
+        network_check_closed(network);
+    }
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct connection *connection = CONTAINER_OF(handle, struct connection, tcp);
+
+    for (size_t i = connection->queue_first; i < connection->queue_end; i++) {
+        buffer_slice_unref(&connection->queue[i]);
+    }
+    connection->queue_end = connection->queue_first = 0;
+    connection->is_socket_closed = true;
+    free_if_over(connection);
+}
+
+static void on_drained(void *context)
+{
+    struct connection *connection = context;
+
+    connection->is_drained = true;
+    free_if_over(connection);
+}
+
+void connection_close(struct connection *connection)
+{
+    if (connection->is_closing) {
+        return;
+    }
+    connection->is_closing = true;
+    connection->is_drained = pipeline_close(&connection->pipeline);
+    uv_close((uv_handle_t *)&connection->tcp, on_closed);
+}
+
+void connection_end(struct connection *connection)
+{
+    if (!connection->is_closing) {
+        pipeline_end(&connection->pipeline);
+    }
+}
+
+static void touch(struct connection *connection)
+{
+    connection->active_us = loop_now_us(connection->network->options.loop);
+    list_remove(&connection->link);
+    list_append(&connection->network->connections, &connection->link);
+}
+
+/* ---- bytes in ---- */
+
+static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+{
+    struct connection *connection = CONTAINER_OF(handle, struct connection, tcp);
+
+    (void)suggested;
+    pipeline_reserve(&connection->pipeline, &buffer->base, &buffer->len);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
+{
+    struct connection *connection = CONTAINER_OF(stream, struct connection, tcp);
+
+    (void)buffer;
+    if (size < 0) {
+        connection_close(connection);
+        return;
+    }
+    if (size > 0) {
+        touch(connection);
+        pipeline_received(&connection->pipeline, (size_t)size);
+    }
+}
+
+static void set_reading(void *context, bool is_reading)
+{
+    struct connection *connection = context;
+
+    if (connection->is_closing) {
+        return;
+    }
+    if (!is_reading) {
+        (void)uv_read_stop((uv_stream_t *)&connection->tcp);
+    } else if (uv_read_start((uv_stream_t *)&connection->tcp, on_allocate, on_read) != 0) {
+        connection_close(connection);
+    }
+}
+
+/* ---- bytes out ---- */
+
+static void make_room(struct connection *connection, size_t more)
+{
+    size_t waiting = connection->queue_end - connection->queue_first;
+
+    if (connection->queue_end + more <= connection->queue_capacity) {
+        return;
+    }
+    if (connection->queue_first > 0 && waiting > 0) {
+        memmove(connection->queue, connection->queue + connection->queue_first,
+                waiting * sizeof *connection->queue);
+    }
+    connection->queue_first = 0;
+    connection->queue_end = waiting;
+    if (waiting + more > connection->queue_capacity) {
+        connection->queue_capacity = 2 * (waiting + more) + QUEUE_CAPACITY_MIN;
+        connection->queue = check_realloc(connection->queue,
+                                          connection->queue_capacity * sizeof *connection->queue);
+    }
+}
+
+static unsigned fill_vectors(const struct connection *connection, uv_buf_t *vectors)
+{
+    unsigned count = 0;
+
+    for (size_t i = connection->queue_first; i < connection->queue_end && count < WRITE_VECTORS_MAX;
+         i++) {
+        vectors[count++] =
+            uv_buf_init(connection->queue[i].bytes, (unsigned)connection->queue[i].length);
+    }
+    return count;
+}
+
+/* The socket took `bytes`. */
+static void advance(struct connection *connection, size_t bytes)
+{
+    size_t left = bytes;
+
+    while (left > 0) {
+        struct buffer_slice *slice = &connection->queue[connection->queue_first];
+
+        if (left < slice->length) {
+            slice->bytes += left;
+            slice->length -= left;
+            break;
+        }
+        left -= slice->length;
+        buffer_slice_unref(slice);
+        connection->queue_first++;
+    }
+    if (connection->queue_first == connection->queue_end) {
+        connection->queue_first = connection->queue_end = 0;
+    }
+    metric_add(connection->network->options.metrics, METRIC_SENT_BYTES, (int64_t)bytes);
+    touch(connection);
+    pipeline_sent(&connection->pipeline, bytes);
+}
+
+static void on_written(uv_write_t *write, int status)
+{
+    struct connection *connection = CONTAINER_OF(write, struct connection, write);
+    size_t bytes = (size_t)(uintptr_t)write->data;
+
+    connection->is_writing = false;
+    if (connection->is_closing) {
+        return;
+    }
+    if (status != 0) {
+        connection_close(connection);
+        return;
+    }
+    advance(connection, bytes);
+    write_some(connection);
+}
+
+/* The socket is full: libuv waits for it. The slices stay ours until on_written(). */
+static void write_later(struct connection *connection, const uv_buf_t *vectors, unsigned count)
+{
+    size_t bytes = 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        bytes += vectors[i].len;
+    }
+    connection->write.data = (void *)(uintptr_t)bytes;
+    if (uv_write(&connection->write, (uv_stream_t *)&connection->tcp, vectors, count, on_written) !=
+        0) {
+        connection_close(connection);
+        return;
+    }
+    connection->is_writing = true;
+}
+
+static void write_some(struct connection *connection)
+{
+    uv_buf_t vectors[WRITE_VECTORS_MAX];
+
+    while (!connection->is_writing && connection->queue_first < connection->queue_end) {
+        unsigned count = fill_vectors(connection, vectors);
+        int written = uv_try_write((uv_stream_t *)&connection->tcp, vectors, count);
+
+        if (written == UV_EAGAIN) {
+            write_later(connection, vectors, count);
+            return;
+        }
+        if (written < 0) {
+            connection_close(connection);
+            return;
+        }
+        advance(connection, (size_t)written);
+    }
+    if (connection->is_finishing && !connection->is_writing) {
+        connection_close(connection);
+    }
+}
+
+static void send_output(void *context, struct frame_output *output)
+{
+    struct connection *connection = context;
+
+    if (connection->is_closing) {
+        return;
+    }
+    make_room(connection, (size_t)output->count);
+    for (int32_t i = 0; i < output->count; i++) {
+        if (output->slices[i].length > 0) {
+            connection->queue[connection->queue_end++] = output->slices[i];
+            output->slices[i] = (struct buffer_slice){0};
+        }
+    }
+    write_some(connection);
+}
+
+static void finish(void *context)
+{
+    struct connection *connection = context;
+
+    connection->is_finishing = true;
+    if (!connection->is_closing) {
+        write_some(connection);
+    }
+}
+
+/* ---- birth ---- */
+
+static const struct pipeline_carrier carrier = {.send = send_output,
+                                                .set_reading = set_reading,
+                                                .finished = finish,
+                                                .drained = on_drained};
+
+static void read_peer(struct connection *connection)
+{
+    struct sockaddr_storage address;
+    int length = sizeof address;
+    const struct sockaddr *any = (const struct sockaddr *)&address;
+    struct connection_info *info = &connection->info;
+
+    (void)snprintf(info->peer_host, sizeof info->peer_host, "unknown");
+    if (uv_tcp_getpeername(&connection->tcp, (struct sockaddr *)&address, &length) != 0) {
+        return;
+    }
+    if (any->sa_family == AF_INET) {
+        const struct sockaddr_in *ip4 = (const struct sockaddr_in *)&address;
+
+        (void)uv_ip4_name(ip4, info->peer_host, sizeof info->peer_host);
+        info->peer_port = ntohs(ip4->sin_port);
+    } else if (any->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *ip6 = (const struct sockaddr_in6 *)&address;
+
+        (void)uv_ip6_name(ip6, info->peer_host, sizeof info->peer_host);
+        info->peer_port = ntohs(ip6->sin6_port);
+    }
+}
+
+static void set_socket_options(struct connection *connection)
+{
+    int send_bytes = connection->network->options.send_buffer_bytes;
+    int receive_bytes = connection->network->options.receive_buffer_bytes;
+
+    (void)uv_tcp_nodelay(&connection->tcp, 1);
+    (void)uv_tcp_keepalive(&connection->tcp, 1, 60);
+    if (send_bytes > 0) {
+        (void)uv_send_buffer_size((uv_handle_t *)&connection->tcp, &send_bytes);
+    }
+    if (receive_bytes > 0) {
+        (void)uv_recv_buffer_size((uv_handle_t *)&connection->tcp, &receive_bytes);
+    }
+}
+
+void connection_accept(struct network *network, uv_stream_t *server,
+                       const struct listener_info *listener)
+{
+    struct connection *connection = check_alloc_zero(sizeof *connection);
+
+    connection->network = network;
+    connection->info.listener = listener;
+    connection->info.id = ++network->next_connection_id;
+    (void)snprintf(connection->info.principal, sizeof connection->info.principal, "User:ANONYMOUS");
+    pipeline_init(&connection->pipeline, &network->shared, &connection->info, &carrier, connection);
+    CHECK(uv_tcp_init(network->options.uv, &connection->tcp) == 0);
+    list_append(&network->connections, &connection->link);
+    connection->active_us = loop_now_us(network->options.loop);
+    network->connection_count++;
+    if (uv_accept(server, (uv_stream_t *)&connection->tcp) != 0) {
+        connection_close(connection);
+        return;
+    }
+    read_peer(connection);
+    if (!network_admits(network, connection)) {
+        connection_close(connection);
+        return;
+    }
+    set_socket_options(connection);
+    set_reading(connection, true);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What network.c, listener.c and connection.c know of each other. Thread: the shard's own. */
+#ifndef GYRE_NETWORK_NETWORK_INTERNAL_H
+#define GYRE_NETWORK_NETWORK_INTERNAL_H
+
+#include "gyre/base/map.h"
+
+#include "network/connection.h"
+#include "network/network.h"
+
+struct listener {
+    uv_tcp_t tcp;
+    struct network *network;
+    struct listener_info info;
+    char name[CONFIG_NAME_BYTES_MAX];
+    char advertised_host[CONFIG_HOST_BYTES_MAX];
+    bool is_closed;
+};
+
+struct network {
+    struct network_options options;
+    struct pipeline_shared shared;
+    struct listener *listeners[CONFIG_LISTENERS_MAX]; /* owned */
+    int listener_count;
+    int listeners_open;
+    struct list connections; /* longest silent first */
+    int connection_count;
+    uint64_t next_connection_id;
+    struct map addresses; /* struct address_count */
+    struct timer sweep;
+
+    /* ---- the end ---- */
+    bool is_draining;
+    bool is_closing;
+    struct task finish;
+    void (*closed)(void *context);
+    void *closed_context;
+};
+
+/* Counts the connection by its address and asks the limits. False: close it. */
+bool network_admits(struct network *network, struct connection *connection);
+void network_forget_connection(struct network *network, struct connection *connection);
+void network_check_closed(struct network *network);
+
+/* No further connections. */
+void listener_close(struct listener *listener);
+
+#endif

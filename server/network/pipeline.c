@@ -1,0 +1,530 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "network/pipeline.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "gyre/observe/log.h"
+#include "gyre/observe/metrics.h"
+#include "gyre/wire/api.h"
+
+#include "wire_messages/api_keys.h"
+
+enum { SLAB_BYTES = 64 * 1024, SLAB_READ_MIN = 8 * 1024, SMALL_FRAME_BYTES_MAX = 64 * 1024 };
+
+static void parse_received(struct pipeline *pipeline, struct buffer_slice slice);
+
+/* ---- memory of all connections ---- */
+
+static void resume_starved(struct task *task);
+
+void pipeline_shared_init(struct pipeline_shared *shared)
+{
+    shared->request_memory = 0;
+    shared->slab = NULL;
+    shared->slab_used = 0;
+    list_init(&shared->starved);
+    task_init(&shared->memory_freed, resume_starved);
+}
+
+void pipeline_shared_release(struct pipeline_shared *shared)
+{
+    CHECK(list_is_empty(&shared->starved));
+    task_cancel(&shared->memory_freed);
+    buffer_unref(shared->slab);
+    shared->slab = NULL;
+}
+
+static void charge(struct pipeline_shared *shared, size_t bytes)
+{
+    shared->request_memory += bytes;
+    metric_set(shared->metrics, METRIC_REQUEST_MEMORY_BYTES, (int64_t)shared->request_memory);
+}
+
+static void discharge(struct pipeline_shared *shared, size_t bytes)
+{
+    CHECK(shared->request_memory >= bytes);
+    shared->request_memory -= bytes;
+    metric_set(shared->metrics, METRIC_REQUEST_MEMORY_BYTES, (int64_t)shared->request_memory);
+    if (!list_is_empty(&shared->starved)) {
+        loop_defer(shared->loop, &shared->memory_freed);
+    }
+}
+
+/* ---- birth ---- */
+
+static void flush_answers(struct task *task);
+
+/* The rest after a throttled answer is over. */
+static void on_rested(struct timer *timer)
+{
+    struct pipeline *pipeline = CONTAINER_OF(timer, struct pipeline, throttle);
+
+    loop_defer_last(pipeline->shared->loop, &pipeline->flush);
+}
+
+void pipeline_init(struct pipeline *pipeline, struct pipeline_shared *shared,
+                   struct connection_info *connection, const struct pipeline_carrier *carrier,
+                   void *context)
+{
+    *pipeline = (struct pipeline){.shared = shared,
+                                  .connection = connection,
+                                  .carrier = carrier,
+                                  .context = context,
+                                  .is_reading = true};
+    list_init(&pipeline->requests);
+    list_init(&pipeline->starved_link);
+    pipeline->next_to_start = &pipeline->requests;
+    task_init(&pipeline->flush, flush_answers);
+    timer_init(&pipeline->throttle, on_rested);
+}
+
+/* ---- pausing ---- */
+
+static void set_reading(struct pipeline *pipeline, bool is_reading)
+{
+    if (pipeline->is_reading != is_reading && !pipeline->is_closed) {
+        pipeline->is_reading = is_reading;
+        if (!is_reading) {
+            metric_add(pipeline->shared->metrics, METRIC_READS_PAUSED, 1);
+        }
+        pipeline->carrier->set_reading(pipeline->context, is_reading);
+    }
+}
+
+/* Small frames get twice as far, so that a few that claim to be large cannot starve all others. */
+static size_t memory_limit(const struct pipeline *pipeline)
+{
+    size_t limit = pipeline->shared->request_memory_max;
+    bool is_large = pipeline->prefix_used == FRAME_PREFIX_BYTES &&
+                    load_be32(pipeline->prefix) > SMALL_FRAME_BYTES_MAX;
+
+    return is_large ? limit : 2 * limit;
+}
+
+static bool is_saturated(struct pipeline *pipeline)
+{
+    struct pipeline_shared *shared = pipeline->shared;
+
+    if (pipeline->is_ending || pipeline->request_count >= shared->requests_max ||
+        pipeline->output_bytes > shared->output_bytes_max) {
+        return true;
+    }
+    if (shared->request_memory >= memory_limit(pipeline)) {
+        if (list_is_alone(&pipeline->starved_link)) {
+            list_append(&shared->starved, &pipeline->starved_link);
+        }
+        return true;
+    }
+    return false;
+}
+
+static void resume(struct pipeline *pipeline)
+{
+    struct buffer_slice rest = pipeline->rest;
+
+    if (pipeline->is_closed || pipeline->is_reading || is_saturated(pipeline)) {
+        return;
+    }
+    pipeline->rest = (struct buffer_slice){0};
+    set_reading(pipeline, true);
+    if (rest.length > 0) {
+        parse_received(pipeline, rest);
+    }
+}
+
+/* Each gets one try; who is still too large for what is free queues up again. */
+static void resume_starved(struct task *task)
+{
+    struct pipeline_shared *shared = CONTAINER_OF(task, struct pipeline_shared, memory_freed);
+    struct list waiting;
+
+    list_init(&waiting);
+    list_append_all(&waiting, &shared->starved);
+    while (!list_is_empty(&waiting)) {
+        struct pipeline *pipeline = list_first(&waiting, struct pipeline, starved_link);
+
+        list_remove(&pipeline->starved_link);
+        resume(pipeline);
+    }
+}
+
+/* ---- the end ---- */
+
+static void forget_input(struct pipeline *pipeline)
+{
+    if (pipeline->partial != NULL) {
+        discharge(pipeline->shared, pipeline->partial->size);
+        buffer_unref(pipeline->partial);
+        pipeline->partial = NULL;
+    }
+    buffer_slice_unref(&pipeline->rest);
+    pipeline->prefix_used = 0;
+    list_remove(&pipeline->starved_link);
+}
+
+static void forget_request(struct pipeline *pipeline, struct request *request)
+{
+    list_remove(&request->link);
+    pipeline->request_count--;
+    discharge(pipeline->shared, request->budget_bytes);
+    request_release(request);
+    free(request);
+}
+
+static void forget_waiting(struct pipeline *pipeline)
+{
+    while (pipeline->next_to_start != &pipeline->requests) {
+        struct request *request = list_entry(pipeline->next_to_start, struct request, link);
+
+        pipeline->next_to_start = pipeline->next_to_start->next;
+        forget_request(pipeline, request);
+    }
+}
+
+void pipeline_end(struct pipeline *pipeline)
+{
+    if (pipeline->is_ending || pipeline->is_closed) {
+        return;
+    }
+    pipeline->is_ending = true;
+    forget_input(pipeline);
+    set_reading(pipeline, false);
+    loop_defer_last(pipeline->shared->loop, &pipeline->flush);
+}
+
+static void refuse(struct pipeline *pipeline, const char *why, enum error error)
+{
+    log_info(LOG_NETWORK, "connection is closed for what it sent", field_string("reason", why),
+             field_string("peer", pipeline->connection->peer_host),
+             field_i64("port", pipeline->connection->peer_port), field_error(error));
+    metric_add(pipeline->shared->metrics, METRIC_FRAMES_REFUSED, 1);
+    pipeline_end(pipeline);
+}
+
+bool pipeline_close(struct pipeline *pipeline)
+{
+    CHECK(!pipeline->is_closed);
+    pipeline->is_closed = true;
+    forget_input(pipeline);
+    forget_waiting(pipeline);
+    timer_stop(pipeline->shared->loop, &pipeline->throttle);
+    list_for_each_safe(link, &pipeline->requests) {
+        struct request *request = list_entry(link, struct request, link);
+
+        if (request_is_ended(request)) {
+            forget_request(pipeline, request);
+        } else {
+            request->is_orphaned = true;
+        }
+    }
+    if (pipeline->running_count > 0) {
+        return false;
+    }
+    task_cancel(&pipeline->flush);
+    return true;
+}
+
+/* ---- starting and ending requests ---- */
+
+static void on_ended(struct request *request)
+{
+    struct pipeline *pipeline = request->owner;
+
+    pipeline->running_count--;
+    if (request->throttle_ms > 0 && !pipeline->is_closed) {
+        /* KIP-219: answer first, then let the connection rest. */
+        timer_start(pipeline->shared->loop, &pipeline->throttle,
+                    (uint64_t)request->throttle_ms * 1000);
+    }
+    loop_defer_last(pipeline->shared->loop, &pipeline->flush);
+}
+
+static bool may_start(const struct pipeline *pipeline, const struct handler *handler)
+{
+    if (timer_is_running(&pipeline->throttle) ||
+        pipeline->output_bytes > pipeline->shared->output_bytes_max) {
+        return false;
+    }
+    return pipeline->running_count == 0 ||
+           (pipeline->running == handler && (handler->flags & HANDLER_PIPELINED) != 0);
+}
+
+/* The arena has grown while the handler decoded: that is memory too. */
+static void charge_arena(struct pipeline *pipeline, struct request *request)
+{
+    size_t held = request->frame.length + request->arena.used_bytes;
+
+    if (held > request->budget_bytes) {
+        charge(pipeline->shared, held - request->budget_bytes);
+        request->budget_bytes = held;
+    }
+}
+
+static void start_waiting(struct pipeline *pipeline)
+{
+    while (pipeline->next_to_start != &pipeline->requests) {
+        struct request *request = list_entry(pipeline->next_to_start, struct request, link);
+        const struct handler *handler = request->handler;
+
+        if (!may_start(pipeline, handler)) {
+            return;
+        }
+        pipeline->next_to_start = pipeline->next_to_start->next;
+        pipeline->running = handler;
+        pipeline->running_count++;
+        dispatch_start(handler, request);
+        charge_arena(pipeline, request);
+        if (request->end == REQUEST_CLOSED) {
+            return; /* flush_answers() goes on */
+        }
+    }
+}
+
+static void count_answered(const struct pipeline *pipeline, const struct request *request)
+{
+    struct metrics *metrics = pipeline->shared->metrics;
+    uint64_t took_us = loop_now_us(pipeline->shared->loop) - request->arrived_us;
+
+    metric_add_api(metrics, API_METRIC_REQUEST_TIME_US, request->api->key, took_us);
+    if (request->api->key == API_PRODUCE) {
+        metric_observe(metrics, DURATION_METRIC_PRODUCE_TIME, took_us);
+    } else if (request->api->key == API_FETCH) {
+        metric_observe(metrics, DURATION_METRIC_FETCH_TIME, took_us);
+    }
+}
+
+/* Behind a request that closes the connection no answer may follow: it would be taken for its. */
+static void take_output(const struct pipeline *pipeline, const struct request *request,
+                        struct frame_output *output)
+{
+    for (int32_t i = 0; i < request->output.count && !pipeline->is_broken; i++) {
+        frame_output_append(output, buffer_slice_ref(request->output.slices[i]));
+    }
+}
+
+/* Moves what has ended, oldest first, into the output. */
+static void take_ended(struct pipeline *pipeline, struct frame_output *output)
+{
+    while (!list_is_empty(&pipeline->requests)) {
+        struct request *request = list_first(&pipeline->requests, struct request, link);
+        bool is_closing = request->end == REQUEST_CLOSED;
+
+        if (!request_is_ended(request)) {
+            break;
+        }
+        count_answered(pipeline, request);
+        take_output(pipeline, request, output);
+        forget_request(pipeline, request);
+        if (is_closing && !pipeline->is_broken) {
+            pipeline->is_broken = true;
+            forget_waiting(pipeline);
+            pipeline_end(pipeline);
+        }
+    }
+}
+
+static void flush_closed(struct pipeline *pipeline)
+{
+    list_for_each_safe(link, &pipeline->requests) {
+        struct request *request = list_entry(link, struct request, link);
+
+        if (request_is_ended(request)) {
+            forget_request(pipeline, request);
+        }
+    }
+    if (list_is_empty(&pipeline->requests)) {
+        pipeline->carrier->drained(pipeline->context);
+    }
+}
+
+static void flush_answers(struct task *task)
+{
+    struct pipeline *pipeline = CONTAINER_OF(task, struct pipeline, flush);
+    struct frame_output output;
+
+    if (pipeline->is_closed) {
+        flush_closed(pipeline);
+        return;
+    }
+    frame_output_init(&output);
+    take_ended(pipeline, &output);
+    if (output.count > 0) {
+        pipeline->output_bytes += output.bytes;
+        pipeline->carrier->send(pipeline->context, &output);
+    }
+    frame_output_release(&output);
+    if (pipeline->is_closed) {
+        return; /* the carrier found the connection broken */
+    }
+    start_waiting(pipeline);
+    if (pipeline->is_broken || (pipeline->is_ending && list_is_empty(&pipeline->requests))) {
+        pipeline->carrier->finished(pipeline->context);
+        return;
+    }
+    resume(pipeline);
+}
+
+void pipeline_sent(struct pipeline *pipeline, size_t bytes)
+{
+    bool was_full = pipeline->output_bytes > pipeline->shared->output_bytes_max;
+
+    CHECK(pipeline->output_bytes >= bytes);
+    pipeline->output_bytes -= bytes;
+    if (was_full && !pipeline->is_closed) {
+        loop_defer_last(pipeline->shared->loop, &pipeline->flush);
+    }
+}
+
+/* ---- bytes into frames ---- */
+
+/* Takes `frame`, which is charged already. */
+static void admit(struct pipeline *pipeline, struct buffer_slice frame)
+{
+    struct pipeline_shared *shared = pipeline->shared;
+    struct request *request = check_alloc(sizeof *request);
+    enum error error;
+
+    request_init(request, shared->broker, pipeline->connection, frame);
+    request->budget_bytes = frame.length;
+    request->arrived_us = clock_monotonic_us(shared->loop->clock);
+    request->owner = pipeline;
+    request->ended = on_ended;
+    pipeline->request_count++;
+    error = dispatch_parse(shared->table, request, &request->handler);
+    if (error != ERROR_NONE) {
+        forget_request(pipeline, request);
+        refuse(pipeline, "unreadable or unknown request", error);
+        return;
+    }
+    metric_add_api(shared->metrics, API_METRIC_REQUESTS, request->api->key, 1);
+    list_append(&pipeline->requests, &request->link);
+    if (pipeline->next_to_start == &pipeline->requests) {
+        pipeline->next_to_start = &request->link;
+    }
+    start_waiting(pipeline);
+}
+
+static void move_on(struct buffer_slice *slice, size_t bytes)
+{
+    slice->bytes += bytes;
+    slice->length -= bytes;
+}
+
+/* A frame that has not come whole gets a buffer of its own, into which the rest is read. */
+static void begin_partial(struct pipeline *pipeline, struct buffer_slice *slice, size_t size)
+{
+    pipeline->partial = buffer_new(size);
+    pipeline->partial_used = slice->length;
+    memcpy(pipeline->partial->bytes, slice->bytes, slice->length);
+    charge(pipeline->shared, size);
+    move_on(slice, slice->length);
+}
+
+static void take_prefix(struct pipeline *pipeline, struct buffer_slice *slice)
+{
+    size_t wanted = FRAME_PREFIX_BYTES - pipeline->prefix_used;
+    size_t taken = slice->length < wanted ? slice->length : wanted;
+
+    memcpy(pipeline->prefix + pipeline->prefix_used, slice->bytes, taken);
+    pipeline->prefix_used += taken;
+    move_on(slice, taken);
+}
+
+static void take_frame(struct pipeline *pipeline, struct buffer_slice *slice)
+{
+    int32_t size;
+    enum error error = frame_parse_size(pipeline->prefix, pipeline->shared->frame_bytes_max, &size);
+    struct buffer_slice frame;
+
+    if (error == ERROR_NONE && size < FRAME_REQUEST_BYTES_MIN) {
+        error = ERROR_MALFORMED;
+    }
+    if (error != ERROR_NONE) {
+        refuse(pipeline, "size of the request", error);
+        return;
+    }
+    pipeline->prefix_used = 0;
+    if ((size_t)size > slice->length) {
+        begin_partial(pipeline, slice, (size_t)size);
+        return;
+    }
+    frame = buffer_slice_ref(*slice);
+    frame.length = (size_t)size;
+    move_on(slice, frame.length);
+    charge(pipeline->shared, frame.length);
+    admit(pipeline, frame);
+}
+
+/* Takes `slice`. */
+static void parse_received(struct pipeline *pipeline, struct buffer_slice slice)
+{
+    while (slice.length > 0 && !pipeline->is_ending) {
+        if (is_saturated(pipeline)) {
+            pipeline->rest = slice;
+            set_reading(pipeline, false);
+            return;
+        }
+        if (pipeline->prefix_used < FRAME_PREFIX_BYTES) {
+            take_prefix(pipeline, &slice);
+        } else {
+            take_frame(pipeline, &slice);
+        }
+    }
+    buffer_slice_unref(&slice);
+}
+
+void pipeline_reserve(struct pipeline *pipeline, char **out_bytes, size_t *out_size)
+{
+    struct pipeline_shared *shared = pipeline->shared;
+
+    if (pipeline->partial != NULL) {
+        *out_bytes = pipeline->partial->bytes + pipeline->partial_used;
+        *out_size = pipeline->partial->size - pipeline->partial_used;
+        return;
+    }
+    if (shared->slab != NULL && atomic_load(&shared->slab->references) == 1) {
+        shared->slab_used = 0; /* no request points into it: the same bytes again, still in cache */
+    } else if (SLAB_BYTES - shared->slab_used < SLAB_READ_MIN) {
+        buffer_unref(shared->slab);
+        shared->slab = NULL;
+    }
+    if (shared->slab == NULL) {
+        shared->slab = buffer_new(SLAB_BYTES);
+        shared->slab_used = 0;
+    }
+    *out_bytes = shared->slab->bytes + shared->slab_used;
+    *out_size = SLAB_BYTES - shared->slab_used;
+}
+
+static void complete_partial(struct pipeline *pipeline)
+{
+    struct buffer *whole = pipeline->partial;
+    struct buffer_slice frame = {.buffer = whole, .bytes = whole->bytes, .length = whole->size};
+
+    pipeline->partial = NULL;
+    pipeline->partial_used = 0;
+    admit(pipeline, frame);
+}
+
+void pipeline_received(struct pipeline *pipeline, size_t size)
+{
+    struct pipeline_shared *shared = pipeline->shared;
+    struct buffer_slice slice;
+
+    metric_add(shared->metrics, METRIC_RECEIVED_BYTES, (int64_t)size);
+    if (pipeline->is_ending || pipeline->is_closed || size == 0) {
+        return;
+    }
+    if (pipeline->partial != NULL) {
+        CHECK(size <= pipeline->partial->size - pipeline->partial_used);
+        pipeline->partial_used += size;
+        if (pipeline->partial_used == pipeline->partial->size) {
+            complete_partial(pipeline);
+        }
+        return;
+    }
+    slice = buffer_slice(shared->slab, shared->slab_used, size);
+    shared->slab_used += size;
+    parse_received(pipeline, slice);
+}

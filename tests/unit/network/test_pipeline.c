@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers come in the order of the questions, and no client makes us hold more than the limits. */
+#include <stdio.h>
+#include <string.h>
+
+#include "support/pipeline_fixture.h"
+#include "support/test.h"
+#include "wire_messages/api_keys.h"
+
+static char answers[8192];
+#define ANSWERS(fixture) pipeline_fixture_answers(fixture, answers, sizeof answers)
+
+static void answers_come_in_the_order_of_the_questions(void **state)
+{
+    struct pipeline_fixture fixture;
+
+    (void)state;
+    pipeline_fixture_init(&fixture);
+    for (int i = 1; i <= 3; i++) {
+        pipeline_fixture_ask(&fixture, API_PRODUCE, i);
+    }
+    assert_int_equal(fixture.parked_count, 3); /* Produce overlaps with Produce */
+    pipeline_fixture_answer(&fixture, 2);
+    pipeline_fixture_answer(&fixture, 1);
+    (void)loop_turn(&fixture.loop);
+    assert_string_equal(ANSWERS(&fixture), "");
+    pipeline_fixture_answer(&fixture, 0);
+    (void)loop_turn(&fixture.loop);
+    assert_string_equal(ANSWERS(&fixture), "1 2 3");
+    pipeline_fixture_release(&fixture);
+}
+
+static void other_requests_wait_for_what_came_before(void **state)
+{
+    struct pipeline_fixture fixture;
+
+    (void)state;
+    pipeline_fixture_init(&fixture);
+    pipeline_fixture_ask(&fixture, API_PRODUCE, 1);
+    pipeline_fixture_ask(&fixture, API_FETCH, 2);
+    pipeline_fixture_ask(&fixture, API_PRODUCE, 3);
+    pipeline_fixture_ask(&fixture, API_HEARTBEAT, 4);
+    assert_int_equal(fixture.parked_count, 1);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(fixture.parked_count, i + 1);
+        pipeline_fixture_answer(&fixture, i);
+        (void)loop_turn(&fixture.loop);
+    }
+    assert_string_equal(ANSWERS(&fixture), "1 2 3 4");
+    pipeline_fixture_release(&fixture);
+}
+
+static void frames_may_come_in_pieces_of_any_size(void **state)
+{
+    struct buffer *large = pipeline_fixture_frame(API_PRODUCE, 2, 300000);
+    struct buffer *small = pipeline_fixture_frame(API_HEARTBEAT, 1, 0);
+
+    (void)state;
+    for (size_t piece = 1; piece < 400000; piece = piece * 3 + 1) {
+        struct pipeline_fixture fixture;
+
+        pipeline_fixture_init(&fixture);
+        for (int i = 0; i < 5; i++) {
+            (void)pipeline_fixture_feed(&fixture, small->bytes, small->size, piece);
+        }
+        (void)loop_turn(&fixture.loop);
+        (void)pipeline_fixture_feed(&fixture, large->bytes, large->size, piece);
+        assert_int_equal(fixture.parked_count, 1);
+        assert_memory_equal(fixture.parked[0]->frame.bytes, large->bytes + 4, large->size - 4);
+        (void)pipeline_fixture_feed(&fixture, small->bytes, small->size, piece);
+        pipeline_fixture_answer(&fixture, 0);
+        (void)loop_turn(&fixture.loop);
+        assert_string_equal(ANSWERS(&fixture), "1 1 1 1 1 2 1");
+        pipeline_fixture_release(&fixture);
+    }
+    buffer_unref(large);
+    buffer_unref(small);
+}
+
+static void a_frame_of_bad_size_ends_the_connection_after_earlier_answers(void **state)
+{
+    static const uint32_t sizes[] = {0, 7, (1 << 20) + 1, 0x7fffffff, 0x80000000, 0xffffffff};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct pipeline_fixture fixture;
+        char bytes[64] = {0};
+
+        pipeline_fixture_init(&fixture);
+        pipeline_fixture_ask(&fixture, API_PRODUCE, 1);
+        store_be32(bytes, sizes[i]);
+        (void)pipeline_fixture_feed(&fixture, bytes, sizeof bytes, SIZE_MAX);
+        (void)loop_turn(&fixture.loop);
+        assert_false(fixture.is_reading);
+        assert_false(fixture.is_finished);
+        pipeline_fixture_answer(&fixture, 0);
+        (void)loop_turn(&fixture.loop);
+        assert_true(fixture.is_finished);
+        assert_string_equal(ANSWERS(&fixture), "1");
+        pipeline_fixture_release(&fixture);
+    }
+}
+
+static void an_unknown_api_ends_the_connection(void **state)
+{
+    struct buffer *frame = pipeline_fixture_frame(API_HEARTBEAT, 2, 0);
+    struct pipeline_fixture fixture;
+
+    (void)state;
+    pipeline_fixture_init(&fixture);
+    store_be16(frame->bytes + 4, 12345);
+    pipeline_fixture_ask(&fixture, API_HEARTBEAT, 1);
+    (void)pipeline_fixture_feed(&fixture, frame->bytes, frame->size, SIZE_MAX);
+    (void)loop_turn(&fixture.loop);
+    assert_true(fixture.is_finished);
+    assert_string_equal(ANSWERS(&fixture), "1");
+    pipeline_fixture_release(&fixture);
+    buffer_unref(frame);
+}
+
+/* An answer behind a request that closes would be taken for that request's answer. */
+static void nothing_is_sent_behind_a_request_that_closes(void **state)
+{
+    struct pipeline_fixture fixture;
+
+    (void)state;
+    pipeline_fixture_init(&fixture);
+    pipeline_fixture_ask(&fixture, API_PRODUCE, 1);
+    pipeline_fixture_ask(&fixture, API_PRODUCE, 2);
+    pipeline_fixture_ask(&fixture, API_PRODUCE, 3);
+    pipeline_fixture_answer(&fixture, 0);
+    pipeline_fixture_answer(&fixture, 2);
+    request_close(fixture.parked[1]);
+    fixture.parked[1] = NULL;
+    (void)loop_turn(&fixture.loop);
+    assert_true(fixture.is_finished);
+    assert_string_equal(ANSWERS(&fixture), "1");
+    pipeline_fixture_release(&fixture);
+}
+
+static void reading_pauses_at_the_limit_of_requests(void **state)
+{
+    struct buffer *frame = pipeline_fixture_frame(API_PRODUCE, 9, 0);
+    struct pipeline_fixture fixture;
+    int asked = 0;
+
+    (void)state;
+    pipeline_fixture_init(&fixture);
+    while (pipeline_fixture_feed(&fixture, frame->bytes, frame->size, SIZE_MAX) == frame->size) {
+        asked++;
+    }
+    assert_int_equal(fixture.parked_count, 64);
+    assert_int_equal(asked, 65); /* the last one is kept as bytes */
+    pipeline_fixture_answer(&fixture, 0);
+    (void)loop_turn(&fixture.loop);
+    assert_int_equal(fixture.parked_count, 65);
+    assert_true(fixture.is_reading);
+    buffer_unref(frame);
+    pipeline_fixture_release(&fixture);
+}
+
+static void a_client_that_does_not_take_its_answers_gets_no_more(void **state)
+{
+    struct pipeline_fixture fixture;
+    struct buffer *frame = pipeline_fixture_frame(API_HEARTBEAT, 9, 0);
+    size_t sent_before;
+    int asked = 0;
+
+    (void)state;
+    pipeline_fixture_init(&fixture);
+    fixture.is_taking = false;
+    while (asked < 100000 &&
+           pipeline_fixture_feed(&fixture, frame->bytes, frame->size, SIZE_MAX) == frame->size) {
+        asked++;
+        (void)loop_turn(&fixture.loop);
+    }
+    assert_true(asked < 1000);
+    assert_true(fixture.sent.bytes <= 4096 + 64);
+    sent_before = fixture.sent.bytes;
+    fixture.is_taking = true;
+    pipeline_sent(&fixture.pipeline, fixture.pipeline.output_bytes);
+    (void)loop_turn(&fixture.loop);
+    assert_true(fixture.is_reading);
+    assert_true(fixture.sent.bytes > sent_before);
+    buffer_unref(frame);
+    pipeline_fixture_release(&fixture);
+}
+
+/* Eight large frames fill the memory; the ninth waits, a small one does not. */
+static void large_frames_wait_for_memory_and_small_ones_pass(void **state)
+{
+    struct buffer *large = pipeline_fixture_frame(API_PRODUCE, 1, (1 << 20) - 100);
+    struct pipeline_fixture fixture;
+    struct connection_info connection = {0};
+    struct pipeline other;
+    char *into;
+    size_t size;
+
+    (void)state;
+    pipeline_fixture_init(&fixture);
+    fixture.shared.request_memory_max = (8U << 20) - 8 * 200;
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(pipeline_fixture_feed(&fixture, large->bytes, large->size, SIZE_MAX),
+                         large->size);
+    }
+    assert_true(pipeline_fixture_feed(&fixture, large->bytes, large->size, SIZE_MAX) < large->size);
+    assert_int_equal(fixture.parked_count, 8);
+    assert_false(fixture.is_reading);
+
+    pipeline_init(&other, &fixture.shared, &connection, fixture.pipeline.carrier, &fixture);
+    pipeline_reserve(&other, &into, &size);
+    store_be32(into, 100);
+    pipeline_received(&other, 4);
+    assert_true(other.is_reading);
+    assert_true(pipeline_close(&other));
+
+    pipeline_fixture_answer(&fixture, 0);
+    (void)loop_turn(&fixture.loop);
+    assert_true(fixture.is_reading);
+    buffer_unref(large);
+    pipeline_fixture_release(&fixture);
+}
+
+static void requests_of_a_lost_connection_run_to_their_end(void **state)
+{
+    struct pipeline_fixture fixture;
+
+    (void)state;
+    pipeline_fixture_init(&fixture);
+    pipeline_fixture_ask(&fixture, API_PRODUCE, 1);
+    pipeline_fixture_ask(&fixture, API_PRODUCE, 2);
+    pipeline_fixture_ask(&fixture, API_FETCH, 3); /* has not started: dropped */
+    assert_false(pipeline_close(&fixture.pipeline));
+    assert_true(fixture.parked[0]->is_orphaned);
+    pipeline_fixture_answer(&fixture, 1);
+    (void)loop_turn(&fixture.loop);
+    assert_false(fixture.is_drained);
+    pipeline_fixture_answer(&fixture, 0);
+    (void)loop_turn(&fixture.loop);
+    assert_true(fixture.is_drained);
+    assert_string_equal(ANSWERS(&fixture), "");
+    pipeline_fixture_release(&fixture);
+}
+
+static void a_throttled_connection_rests_after_its_answer(void **state)
+{
+    struct pipeline_fixture fixture;
+
+    (void)state;
+    pipeline_fixture_init(&fixture);
+    pipeline_fixture_ask(&fixture, API_LEAVE_GROUP, 1);
+    pipeline_fixture_ask(&fixture, API_HEARTBEAT, 2);
+    (void)loop_turn(&fixture.loop);
+    assert_string_equal(ANSWERS(&fixture), "1");
+    fixture.now_us += 49999;
+    (void)loop_turn(&fixture.loop);
+    assert_string_equal(ANSWERS(&fixture), "1");
+    fixture.now_us += 1;
+    (void)loop_turn(&fixture.loop);
+    assert_string_equal(ANSWERS(&fixture), "1 2");
+    pipeline_fixture_release(&fixture);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_come_in_the_order_of_the_questions),
+        cmocka_unit_test(other_requests_wait_for_what_came_before),
+        cmocka_unit_test(frames_may_come_in_pieces_of_any_size),
+        cmocka_unit_test(a_frame_of_bad_size_ends_the_connection_after_earlier_answers),
+        cmocka_unit_test(an_unknown_api_ends_the_connection),
+        cmocka_unit_test(nothing_is_sent_behind_a_request_that_closes),
+        cmocka_unit_test(reading_pauses_at_the_limit_of_requests),
+        cmocka_unit_test(a_client_that_does_not_take_its_answers_gets_no_more),
+        cmocka_unit_test(large_frames_wait_for_memory_and_small_ones_pass),
+        cmocka_unit_test(requests_of_a_lost_connection_run_to_their_end),
+        cmocka_unit_test(a_throttled_connection_rests_after_its_answer),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
