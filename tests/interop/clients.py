@@ -130,7 +130,7 @@ class GoClient(Client):
     needs = ("go",)
 
     def build(self):
-        call(["go", "build", "-o", self.home / "driver", "."], cwd=self.folder)
+        call(["go", "build", "-o", self.home / "driver", f"./{self.name}"], cwd=self.folder)
 
     def command(self):
         return [str(self.home / "driver")]
@@ -196,8 +196,8 @@ CLIENTS = [
     PythonClient("kafka-python"),
     PythonClient("kafka-python-2.0.2", folder="kafka-python", requirements="requirements-old.txt"),
     JavaClient("kafka-clients"),
-    GoClient("franz-go"),
-    GoClient("sarama"),
+    GoClient("franz-go", folder="go"),
+    GoClient("sarama", folder="go"),
     NodeClient("kafkajs"),
     RustClient("rust-rdkafka"),
 ]
