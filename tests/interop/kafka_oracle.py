@@ -169,7 +169,8 @@ class Region:
         (self.directory / "log4j2.yaml").write_text(LOG4J)
         ports = free_ports(2 * count)
         voters = ",".join(f"{i + 1}@127.0.0.1:{ports[2 * i + 1]}" for i in range(count))
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # No leading dash: the tool would take the id for an option.
+        cluster_id = base64.urlsafe_b64encode(b"\x00" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
         formatters = []
         for i in range(count):
             home = self.directory / f"broker-{i + 1}"

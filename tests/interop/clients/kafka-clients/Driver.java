@@ -98,6 +98,8 @@ public final class Driver {
 
     private void create(String topic, int partitions, String... config) throws Exception {
         Map<String, String> settings = new TreeMap<>();
+        // The sample timestamps are old: without this the records would be deleted as expired.
+        settings.put("retention.ms", "-1");
         for (int i = 0; i < config.length; i += 2) {
             settings.put(config[i], config[i + 1]);
         }

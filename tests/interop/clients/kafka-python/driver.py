@@ -36,6 +36,8 @@ def admin_of(bootstrap):
 
 def create(bootstrap, topic, partitions=1, **config):
     settings = {name.replace("_", "."): value for name, value in config.items()}
+    # The sample timestamps are old: without this the records would be deleted as expired.
+    settings["retention.ms"] = "-1"
     admin = admin_of(bootstrap)
     admin.create_topics([NewTopic(topic, partitions, 3, topic_configs=settings)])
     until("leaders", lambda: all(

@@ -54,7 +54,8 @@ func client(options ...kgo.Opt) *kgo.Client {
 func admin() *kadm.Client { return kadm.NewClient(client()) }
 
 func create(adm *kadm.Client, topic string, partitions int32, config map[string]string) {
-	settings := map[string]*string{}
+	// The sample timestamps are old: without this the records would be deleted as expired.
+	settings := map[string]*string{"retention.ms": kadm.StringPtr("-1")}
 	for name, value := range config {
 		settings[name] = kadm.StringPtr(value)
 	}
