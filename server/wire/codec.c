@@ -26,6 +26,7 @@ struct any_array {
     int32_t count;
 };
 
+/* NOLINTBEGIN(misc-no-recursion): no deeper than the schema nests */
 static bool is_present(const struct field_layout *field, int16_t version)
 {
     return version >= field->version_min && version <= field->version_max;
@@ -277,6 +278,7 @@ enum error codec_decode(const struct message_layout *layout, int16_t version, st
         .is_flexible = version >= layout->flexible_min,
     };
 
+    CHECK(message != NULL);
     if (version < layout->version_min || version > layout->version_max) {
         return ERROR_VERSION;
     }
@@ -428,6 +430,7 @@ static void encode_array(struct encoder *encoder, const struct field_layout *fie
     struct any_array array;
 
     memcpy(&array, from, sizeof array);
+    CHECK(array.count <= 0 || array.items != NULL);
     encode_length(encoder, field, FIELD_ARRAY, array.count < 0 ? -1 : array.count);
     for (int32_t i = 0; i < array.count; i++) {
         const char *item = array.items + (size_t)i * field->element_size;
@@ -551,6 +554,7 @@ enum error codec_measure(const struct message_layout *layout, int16_t version, c
         .is_measuring = true,
     };
 
+    CHECK(message != NULL);
     if (version < layout->version_min || version > layout->version_max) {
         return ERROR_VERSION;
     }
@@ -575,6 +579,9 @@ void codec_write(const struct message_layout *layout, int16_t version, const voi
         .is_flexible = version >= layout->flexible_min,
     };
 
+    CHECK(message != NULL);
     encode_struct(&encoder, layout->root, message);
     CHECK(encoder.error == ERROR_NONE);
 }
+
+/* NOLINTEND(misc-no-recursion) */

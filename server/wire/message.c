@@ -17,6 +17,8 @@ struct any_array {
 
 /* ------------------------------------------------------------------------------------ defaults */
 
+/* NOLINTBEGIN(misc-no-recursion): no deeper than the schema nests */
+
 static size_t scalar_size(enum field_kind kind)
 {
     static const uint8_t sizes[] = {
@@ -334,3 +336,5 @@ bool message_equal(const struct message_layout *layout, int16_t version, const v
 {
     return equal_struct(layout->root, version, a, b);
 }
+
+/* NOLINTEND(misc-no-recursion) */

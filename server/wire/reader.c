@@ -10,11 +10,11 @@ double reader_f64(struct reader *reader)
     return value;
 }
 
-uint64_t reader_long_uvarint(struct reader *reader, unsigned bits_max)
+uint64_t reader_long_uvarint(struct reader *reader, uint8_t first, unsigned bits_max)
 {
-    uint64_t value = 0;
+    uint64_t value = first & 0x7f;
 
-    for (unsigned shift = 0; shift < bits_max; shift += 7) {
+    for (unsigned shift = 7; shift < bits_max; shift += 7) {
         uint64_t part = (uint8_t)reader_i8(reader);
 
         if (shift + 7 > bits_max && (part & 0x7f) >> (bits_max - shift) != 0) {
@@ -22,7 +22,7 @@ uint64_t reader_long_uvarint(struct reader *reader, unsigned bits_max)
         }
         value |= (part & 0x7f) << shift;
         if ((part & 0x80) == 0) {
-            return value;
+            return reader->failed ? 0 : value;
         }
     }
     reader_fail(reader);
@@ -31,14 +31,15 @@ uint64_t reader_long_uvarint(struct reader *reader, unsigned bits_max)
 
 int32_t reader_varint(struct reader *reader)
 {
-    uint32_t value = (uint32_t)reader_long_uvarint(reader, 32);
+    uint32_t value = reader_uvarint(reader);
 
     return (int32_t)((value >> 1) ^ (~(value & 1) + 1));
 }
 
 int64_t reader_varlong(struct reader *reader)
 {
-    uint64_t value = reader_long_uvarint(reader, 64);
+    uint8_t first = (uint8_t)reader_i8(reader);
+    uint64_t value = first < 0x80 ? first : reader_long_uvarint(reader, first, 64);
 
     return (int64_t)((value >> 1) ^ (~(value & 1) + 1));
 }

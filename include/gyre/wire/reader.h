@@ -20,6 +20,7 @@ struct reader {
     bool failed;
 };
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): what is taken may be written to */
 static inline void reader_init(struct reader *reader, char *bytes, size_t length)
 {
     *reader = (struct reader){.position = bytes, .end = bytes + length};
@@ -55,7 +56,10 @@ static inline int8_t reader_i8(struct reader *reader)
 {
     const char *at = reader_take(reader, 1);
 
-    return at == NULL ? 0 : (int8_t)*at;
+    if (at == NULL) {
+        return 0;
+    }
+    return (int8_t)*at;
 }
 
 static inline uint16_t reader_u16(struct reader *reader)
@@ -91,16 +95,15 @@ static inline int32_t reader_i32(struct reader *reader)
 
 double reader_f64(struct reader *reader);
 
-/* At most `bits_max` bits in seven a byte, lowest first; longer ones fail. */
-uint64_t reader_long_uvarint(struct reader *reader, unsigned bits_max);
+/* The rest behind a first byte above 127: at most `bits_max` bits in seven a byte, lowest first. */
+uint64_t reader_long_uvarint(struct reader *reader, uint8_t first, unsigned bits_max);
 
 /* Unsigned, at most 5 bytes and 32 bits. */
 static inline uint32_t reader_uvarint(struct reader *reader)
 {
-    if (reader_left(reader) > 0 && *reader->position >= 0) {
-        return (uint8_t)*reader->position++;
-    }
-    return (uint32_t)reader_long_uvarint(reader, 32);
+    uint8_t first = (uint8_t)reader_i8(reader);
+
+    return first < 0x80 ? first : (uint32_t)reader_long_uvarint(reader, first, 32);
 }
 
 /* Zigzag, as in records: at most 5 bytes, at most 10. */

@@ -21,7 +21,7 @@ struct writer {
     size_t used;
 };
 
-/* `bytes` may be NULL to count. */
+/* `bytes` may be NULL to count. NOLINTNEXTLINE(readability-non-const-parameter): written later */
 static inline void writer_init(struct writer *writer, char *bytes, size_t size)
 {
     *writer = (struct writer){.bytes = bytes, .size = size};
