@@ -67,7 +67,8 @@ int format_command(const struct broker_config *config, const char *cluster_id)
     enum error error = format_directory(config, disk_blocking(), cluster_id);
 
     switch ((int)error) {
-    case ERROR_NONE: (void)printf("%s: formatted for node %d\n", directory, config->node_id);
+    case ERROR_NONE:
+        (void)printf("%s: formatted for node %d\n", directory, config->node_id);
         return EXIT_SUCCESS;
     case ERROR_EXISTS:
         (void)fprintf(stderr, "%s: holds the data of a broker already; nothing was changed\n",
@@ -76,8 +77,6 @@ int format_command(const struct broker_config *config, const char *cluster_id)
     case ERROR_MALFORMED:
         (void)fprintf(stderr, "%s: not a cluster id (22 characters)\n", cluster_id);
         return EXIT_FAILURE;
-    default:
-        (void)fprintf(stderr, "%s: %s\n", directory, error_text(error));
-        return EXIT_FAILURE;
+    default: (void)fprintf(stderr, "%s: %s\n", directory, error_text(error)); return EXIT_FAILURE;
     }
 }

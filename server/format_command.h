@@ -15,7 +15,8 @@ int format_command(const struct broker_config *config, const char *cluster_id);
 const char *data_directory(const struct broker_config *config);
 
 /* Make the directory with its parents and format it. EXISTS if it holds data already. */
-MUST_USE enum error format_directory(const struct broker_config *config, struct disk *disk,
-                                     const char *cluster_id);
+MUST_USE
+enum error format_directory(const struct broker_config *config, struct disk *disk,
+                            const char *cluster_id);
 
 #endif

@@ -12,9 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gyre/config/config.h"
+
 #include "broker_process.h"
 #include "format_command.h"
-#include "gyre/config/config.h"
 
 enum { EXIT_USAGE = 2, OVERRIDES_MAX = 256 };
 
@@ -103,8 +104,8 @@ static int run_mode(const struct arguments *arguments, const struct broker_confi
 
 int main(int argc, char **argv)
 {
-    static const struct argp parser = {options, parse_option, "[format] CONFIG_FILE",
-                                       documentation, NULL, NULL, NULL};
+    static const struct argp parser = {
+        options, parse_option, "[format] CONFIG_FILE", documentation, NULL, NULL, NULL};
     struct config_report report = {0};
     struct arguments arguments = {0};
     struct broker_config *config;
