@@ -409,7 +409,7 @@ static int up(int argc, char **argv)
             return STATUS_FAILED;
         }
     } else {
-        (void)snprintf(dev.dir, sizeof dev.dir, "%s", dir);
+        memcpy(dev.dir, dir, strlen(dir) + 1); /* resolve_dir() checked the length */
         dev_plan(&dev, arguments.brokers, arguments.regions, arguments.port,
                  arguments.first_node_id);
         dev.setting_count = arguments.setting_count;
