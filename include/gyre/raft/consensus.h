@@ -142,7 +142,7 @@ void consensus_set_listener(struct consensus *consensus, const struct consensus_
 
 struct consensus_stats {
     uint64_t elections, snapshots_taken, snapshots_installed, truncations, messages_sent,
-        messages_received;
+        messages_received, malformed_frames, lost_frames, space_changes;
     uint64_t groups, groups_asleep, groups_led;
 };
 void consensus_stats(const struct consensus *consensus, struct consensus_stats *out_stats);

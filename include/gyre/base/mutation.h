@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Planted bugs. A build with -DGYRE_MUTATION=n carries bug number n and no other; the simulator
+ * must find it. tests/simulation/MUTATIONS.tsv says what each number breaks. With 0, which is what
+ * is shipped, the compiler removes every trace.
+ */
+#ifndef GYRE_BASE_MUTATION_H
+#define GYRE_BASE_MUTATION_H
+
+#ifndef GYRE_MUTATION
+#    define GYRE_MUTATION 0
+#endif
+
+#define MUTATION(number) (GYRE_MUTATION == (number))
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * When to ask for votes. The engine's own timeout stands behind everything; where more is known
+ * (a new group, a dead leader) the group's clock is moved to its end, member after member.
+ */
+#include "consensus_feed.h"
+#include "consensus_group.h"
+#include "consensus_install.h"
+#include "consensus_sleep.h"
+#include "consensus_step.h"
+
+enum {
+    /* Between members that could ask, as a part of the election timeout. */
+    STAGGER_SHARE = 3,
+    ATTEMPTS_BACKOFF_MAX = 3,
+};
+
+bool consensus_group_may_vote(const struct consensus_group *group)
+{
+    return (group->no_vote_below == 0 && !group->needs_refill &&
+            !consensus_install_is_open(group)) ||
+           MUTATION(16);
+}
+
+int32_t consensus_group_leader(const struct consensus_group *group)
+{
+    if (group->state != GROUP_RUNNING) {
+        return -1;
+    }
+    if (group->engine.state == RAFT_LEADER) {
+        return group->leads ? group->consensus->node : -1;
+    }
+    if (group->engine.state == RAFT_FOLLOWER &&
+        group->engine.follower_state.current_leader.id != 0) {
+        return consensus_engine_node(group->engine.follower_state.current_leader.id);
+    }
+    return -1;
+}
+
+static bool is_single_voter(const struct consensus_group *group)
+{
+    struct consensus_configuration configuration;
+
+    consensus_configuration_from_engine(&group->engine.configuration, &configuration);
+    return consensus_configuration_votes(&configuration, group->consensus->node) &&
+           consensus_configuration_voter_count(&configuration) == 1;
+}
+
+static void time_out(struct consensus_group *group)
+{
+    struct raft_event event = {.type = RAFT_TIMEOUT};
+
+    if (group->engine.state == RAFT_FOLLOWER && is_single_voter(group)) {
+        /* It would lead without a new term. Starting from disk raises the term. */
+        consensus_group_restart(group);
+        return;
+    }
+    (void)consensus_step(group, &event, &(struct consensus_step){0});
+}
+
+static void walk_leader(struct consensus_group *group, uint64_t now_us)
+{
+    struct raft_event event = {.type = RAFT_TIMEOUT};
+
+    /* Rarely: each tick repeats the pipeline of a member that did not answer (fault N12). */
+    if (now_us < group->next_tick_us) {
+        return;
+    }
+    group->next_tick_us = now_us + group->consensus->options.tick_us;
+    if (!consensus_step(group, &event, &(struct consensus_step){0})) {
+        return;
+    }
+    for (int i = 0; i < group->feed_count; i++) {
+        consensus_feed_continue(&group->feeds[i]);
+    }
+    consensus_work_later(group);
+}
+
+/* A candidate that lost asks again soon, and later each time: others ask too. */
+static void plan_next_attempt(struct consensus_group *group, uint64_t now_us)
+{
+    uint64_t base_us = group->consensus->options.election_timeout_us / 4;
+    unsigned shift = group->election_attempts < ATTEMPTS_BACKOFF_MAX ? group->election_attempts
+                                                                     : ATTEMPTS_BACKOFF_MAX;
+
+    group->election_attempts++;
+    group->election_due_us =
+        now_us + (base_us << shift) + random_below(group->consensus->random, base_us << shift);
+}
+
+void consensus_group_walk(struct consensus_group *group)
+{
+    uint64_t now_us = consensus_now_us(group->consensus);
+
+    if (group->engine.state == RAFT_LEADER) {
+        walk_leader(group, now_us);
+        return;
+    }
+    if (!consensus_group_may_vote(group) || group->install != NULL) {
+        return;
+    }
+    if (group->election_due_us != 0 && now_us >= group->election_due_us) {
+        group->election_due_us = 0;
+        consensus_step_expire_timer(group);
+    } else if (consensus_step_now_us(group) / 1000 + 1 < raft_timeout(&group->engine)) {
+        return;
+    }
+    time_out(group);
+    if (group->state == GROUP_RUNNING && group->engine.state == RAFT_CANDIDATE) {
+        plan_next_attempt(group, now_us);
+    }
+}
+
+/* How many live voters come before us: the order of members is the order of preference. */
+static uint64_t rank_among_live(const struct consensus_group *group)
+{
+    const struct raft_configuration *members = &group->engine.configuration;
+    uint64_t rank = 0;
+
+    for (unsigned i = 0; i < members->n; i++) {
+        int32_t node = consensus_engine_node(members->servers[i].id);
+        const struct consensus_peer *peer = consensus_peer_find(group->consensus, node);
+
+        if (node == group->consensus->node) {
+            break;
+        }
+        rank += members->servers[i].role == RAFT_VOTER && peer != NULL && peer->is_alive;
+    }
+    return rank;
+}
+
+void consensus_group_lost_leader(struct consensus_group *group)
+{
+    uint64_t stagger_us = group->consensus->options.election_timeout_us / STAGGER_SHARE;
+
+    if (group->state != GROUP_RUNNING || group->engine.state != RAFT_FOLLOWER) {
+        return;
+    }
+    consensus_sleep_wake(group);
+    /* As the engine does when its own timer ends: without a leader it answers to candidates. */
+    raft_free(group->engine.follower_state.current_leader.address);
+    group->engine.follower_state.current_leader.address = NULL;
+    group->engine.follower_state.current_leader.id = 0;
+    group->election_due_us = consensus_now_us(group->consensus) +
+                             rank_among_live(group) * stagger_us + 1 +
+                             random_below(group->consensus->random, stagger_us / 4 + 1);
+    consensus_work_later(group);
+}

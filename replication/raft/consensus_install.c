@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consensus_install.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "gyre/wire/record_batch.h"
+
+#include "consensus_group.h"
+#include "consensus_snapshot.h"
+
+enum {
+    CALL_TIMEOUT_US = 5 * 1000 * 1000,
+    RETRY_US = 200 * 1000,
+    FAILURES_MAX = 25, /* then a replica that is whole goes back to being fed */
+    PENDING_BYTES_MAX = 64 * 1024 * 1024,
+    STATE_BYTES_MAX = 1024 * 1024 * 1024,
+};
+
+enum install_step { INSTALL_ASK, INSTALL_PULL, INSTALL_FINISH };
+
+struct consensus_install {
+    struct consensus_group *group; /* NULL: cancelled while a call is open */
+    struct consensus *consensus;
+    enum install_step step;
+    int32_t source;
+    int failures;
+    bool is_open;
+    bool is_calling;
+    struct timer retry;
+    struct log_snapshot snapshot; /* owns its slices until install_finish */
+    struct consensus_configuration configuration;
+    size_t state_filled;
+    uint64_t leader_last_index;
+    uint64_t finish_sequence;
+};
+
+static void advance(struct consensus_install *install);
+
+bool consensus_install_is_open(const struct consensus_group *group)
+{
+    return group->install != NULL && group->install->is_open;
+}
+
+static void drop_snapshot(struct consensus_install *install)
+{
+    buffer_slice_unref(&install->snapshot.state);
+    buffer_slice_unref(&install->snapshot.configuration);
+    install->snapshot = (struct log_snapshot){0};
+    install->state_filled = 0;
+}
+
+static void release(struct consensus_install *install)
+{
+    timer_stop(install->consensus->loop, &install->retry);
+    drop_snapshot(install);
+    if (install->is_calling) {
+        install->group = NULL; /* the answer frees it */
+    } else {
+        free(install);
+    }
+}
+
+void consensus_install_cancel(struct consensus_group *group)
+{
+    if (group->install != NULL) {
+        release(group->install);
+        group->install = NULL;
+    }
+}
+
+static void on_retry(struct timer *timer)
+{
+    advance(CONTAINER_OF(timer, struct consensus_install, retry));
+}
+
+static void retry_later(struct consensus_install *install)
+{
+    struct consensus_group *group = install->group;
+    int32_t leader = consensus_group_leader(group);
+
+    install->failures++;
+    if (!install->is_open && !group->needs_refill && install->failures > FAILURES_MAX) {
+        consensus_install_cancel(group);
+        return;
+    }
+    if (leader >= 0 && leader != install->source) {
+        install->source = leader;
+        install->step = install->step == INSTALL_PULL ? INSTALL_ASK : install->step;
+        drop_snapshot(install);
+    }
+    timer_start(install->consensus->loop, &install->retry, RETRY_US);
+}
+
+static void write_group(char *cursor, struct group_id id)
+{
+    memcpy(cursor, id.topic.bytes, sizeof id.topic.bytes);
+    memcpy(cursor + 16, &id.partition, sizeof id.partition);
+}
+
+static void call(struct consensus_install *install, enum rpc_method method, struct buffer *body,
+                 rpc_done done)
+{
+    install->is_calling = true;
+    rpc_call(install->consensus->rpc, install->source, method,
+             (struct buffer_slice){.buffer = body, .bytes = body->bytes, .length = body->size},
+             CALL_TIMEOUT_US, done, install);
+}
+
+/* Back from a call. NULL: nobody wants it any more. */
+static struct consensus_install *come_back(void *context)
+{
+    struct consensus_install *install = context;
+
+    install->is_calling = false;
+    if (install->group == NULL) {
+        free(install);
+        return NULL;
+    }
+    return install;
+}
+
+/* ---- the state ---- */
+
+static enum error take_state(struct consensus_install *install, struct buffer_slice answer)
+{
+    struct log_snapshot head = {0};
+    uint64_t state_length;
+    uint32_t configuration_length;
+    size_t piece;
+
+    if (answer.length < PULL_STATE_TELL_BYTES) {
+        return ERROR_MALFORMED;
+    }
+    memcpy(&head.index, answer.bytes, 8);
+    memcpy(&head.term, answer.bytes + 8, 8);
+    memcpy(&head.start_offset, answer.bytes + 16, 8);
+    memcpy(&head.next_offset, answer.bytes + 24, 8);
+    memcpy(&head.configuration_index, answer.bytes + 32, 8);
+    memcpy(&install->leader_last_index, answer.bytes + 40, 8);
+    memcpy(&state_length, answer.bytes + 48, 8);
+    memcpy(&configuration_length, answer.bytes + 56, 4);
+    if (configuration_length > answer.length - PULL_STATE_TELL_BYTES || head.index == 0 ||
+        head.term == 0 || head.start_offset < 0 || head.next_offset < head.start_offset ||
+        state_length > STATE_BYTES_MAX) {
+        return ERROR_MALFORMED;
+    }
+    piece = answer.length - PULL_STATE_TELL_BYTES - configuration_length;
+    if (install->state_filled == 0) {
+        struct buffer_slice configuration = {.bytes = answer.bytes + PULL_STATE_TELL_BYTES,
+                                             .length = configuration_length};
+
+        drop_snapshot(install);
+        install->snapshot = head;
+        if (consensus_configuration_decode(configuration, &install->configuration) != ERROR_NONE) {
+            return ERROR_MALFORMED;
+        }
+        if (state_length > 0) {
+            install->snapshot.state = buffer_slice(buffer_new(state_length), 0, state_length);
+            buffer_unref(install->snapshot.state.buffer);
+        }
+    }
+    if (head.index != install->snapshot.index || state_length != install->snapshot.state.length ||
+        piece > state_length - install->state_filled || (piece == 0 && state_length > 0)) {
+        return ERROR_MALFORMED;
+    }
+    if (piece > 0) {
+        memcpy(install->snapshot.state.bytes + install->state_filled,
+               answer.bytes + PULL_STATE_TELL_BYTES + configuration_length, piece);
+    }
+    install->state_filled += piece;
+    return ERROR_NONE;
+}
+
+/* Put aside what is behind our committed prefix. */
+static void open_install(struct consensus_install *install)
+{
+    struct consensus_group *group = install->group;
+    uint64_t commit = raft_commit_index(&group->engine);
+    uint64_t keep = commit < group->engine.last_stored ? commit : group->engine.last_stored;
+
+    if (group->needs_refill) {
+        keep = 0;
+    }
+    if (keep < consensus_group_last_index(group) || group->needs_refill) {
+        group->no_vote_below = install->leader_last_index;
+    }
+    (void)partition_log_install_start(group->log, keep, install->snapshot.start_offset);
+    install->is_open = true;
+    install->step = INSTALL_PULL;
+}
+
+static void on_state(void *context, enum error error, struct buffer_slice answer)
+{
+    struct consensus_install *install = come_back(context);
+    struct consensus_group *group;
+
+    if (install == NULL) {
+        return;
+    }
+    group = install->group;
+    if (error == ERROR_NONE) {
+        error = take_state(install, answer);
+    }
+    if (error != ERROR_NONE) {
+        drop_snapshot(install);
+        retry_later(install);
+        return;
+    }
+    if (install->state_filled < install->snapshot.state.length) {
+        advance(install);
+        return;
+    }
+    if (!group->needs_refill && !install->is_open &&
+        install->snapshot.index <= group->applied_index) {
+        consensus_install_cancel(group);
+        return;
+    }
+    if (!install->is_open ||
+        install->snapshot.start_offset > partition_log_end_offset(group->log)) {
+        open_install(install);
+    }
+    install->step = INSTALL_PULL;
+    advance(install);
+}
+
+static void ask_state(struct consensus_install *install)
+{
+    struct consensus_group *group = install->group;
+    struct buffer *body = buffer_new(PULL_STATE_ASK_BYTES);
+    uint64_t term = raft_current_term(&group->engine);
+    uint64_t offset = install->state_filled;
+
+    write_group(body->bytes, group->id);
+    memcpy(body->bytes + 20, &term, 8);
+    memcpy(body->bytes + 28, &offset, 8);
+    memcpy(body->bytes + 36, &install->snapshot.index, 8);
+    body->bytes[44] = group->needs_refill;
+    call(install, RPC_PULL_STATE, body, on_state);
+}
+
+/* ---- the batches ---- */
+
+/* Whole batches that continue our offsets, each with a CRC that holds. */
+static bool batches_continue(struct buffer_slice batches, int64_t offset, int64_t limit_offset)
+{
+    size_t at = 0;
+
+    while (at < batches.length) {
+        struct record_batch_info info;
+
+        if (record_batch_parse(batches.bytes + at, batches.length - at, &info) != ERROR_NONE ||
+            info.base_offset != offset || info.last_offset >= limit_offset ||
+            !record_batch_crc_holds(batches.bytes + at, info.size)) {
+            return false;
+        }
+        offset = info.last_offset + 1;
+        at += info.size;
+    }
+    return batches.length > 0;
+}
+
+static void on_batches(void *context, enum error error, struct buffer_slice answer)
+{
+    struct consensus_install *install = come_back(context);
+
+    if (install == NULL) {
+        return;
+    }
+    if (error == ERROR_NONE &&
+        batches_continue(answer, partition_log_end_offset(install->group->log),
+                         install->snapshot.next_offset)) {
+        install->failures = 0;
+        partition_log_install_append(install->group->log, buffer_slice_ref(answer));
+        advance(install);
+        return;
+    }
+    if (error == ERROR_RANGE) {
+        /* Its start moved on: ask for the newer snapshot. */
+        drop_snapshot(install);
+        install->step = INSTALL_ASK;
+    }
+    retry_later(install);
+}
+
+static void pull_batches(struct consensus_install *install)
+{
+    struct consensus_group *group = install->group;
+    struct buffer *body;
+    int64_t offset = partition_log_end_offset(group->log);
+    uint32_t bytes_max = PULL_PIECE_BYTES_MAX;
+
+    if (storage_pending_bytes(install->consensus->storage) > PENDING_BYTES_MAX ||
+        !storage_has_space(install->consensus->storage, PULL_PIECE_BYTES_MAX)) {
+        timer_start(install->consensus->loop, &install->retry, RETRY_US);
+        return;
+    }
+    body = buffer_new(PULL_SEGMENT_ASK_BYTES);
+    write_group(body->bytes, group->id);
+    memcpy(body->bytes + 20, &offset, 8);
+    memcpy(body->bytes + 28, &install->snapshot.next_offset, 8);
+    memcpy(body->bytes + 36, &bytes_max, 4);
+    call(install, RPC_PULL_SEGMENT, body, on_batches);
+}
+
+static void finish(struct consensus_install *install)
+{
+    struct consensus_group *group = install->group;
+
+    install->configuration.no_vote_below = group->no_vote_below;
+    buffer_slice_unref(&install->snapshot.configuration);
+    install->snapshot.configuration = consensus_configuration_encode(&install->configuration);
+    install->step = INSTALL_FINISH;
+    install->finish_sequence = partition_log_install_finish(group->log, &install->snapshot);
+    install->snapshot.state = (struct buffer_slice){0};
+    install->snapshot.configuration = (struct buffer_slice){0};
+}
+
+static void advance(struct consensus_install *install)
+{
+    if (install->is_calling) {
+        return;
+    }
+    switch (install->step) {
+    case INSTALL_ASK: ask_state(install); break;
+    case INSTALL_PULL:
+        if (partition_log_end_offset(install->group->log) < install->snapshot.next_offset) {
+            pull_batches(install);
+        } else {
+            finish(install);
+        }
+        break;
+    case INSTALL_FINISH: break;
+    }
+}
+
+void consensus_install_durable(struct consensus_group *group)
+{
+    struct consensus_install *install = group->install;
+
+    if (install == NULL || install->step != INSTALL_FINISH ||
+        group->durable_sequence < install->finish_sequence) {
+        return;
+    }
+    consensus_install_cancel(group);
+    group->needs_refill = false;
+    group->is_restored = false;
+    group->applied_index = 0;
+    group->consensus->stats.snapshots_installed++;
+    consensus_group_restart(group);
+}
+
+void consensus_install_begin(struct consensus_group *group, int32_t source)
+{
+    struct consensus_install *install;
+
+    if (group->install != NULL || group->consensus->rpc == NULL) {
+        return;
+    }
+    install = check_alloc_zero(sizeof *install);
+    install->group = group;
+    install->consensus = group->consensus;
+    install->source = source;
+    timer_init(&install->retry, on_retry);
+    group->install = install;
+    /* Not from here: we are inside a step's aftermath. */
+    timer_start(group->consensus->loop, &install->retry, 0);
+}

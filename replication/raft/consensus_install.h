@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A replica that is too far behind, or whose log is damaged, pulls a snapshot from the leader and
+ * puts it under its log on disk; then the engine starts anew from disk. The engine itself never
+ * installs anything.
+ *
+ *     ASK ──(state complete)──► PULL ──(no batch is missing)──► FINISH ──(durable)──► restart
+ *      ▲ └──(failed: later, from whoever leads then)──┐  │
+ *      └───────────────────────────────────────────────┘──┘
+ *
+ * From the first byte that storage takes until the end the replica does not vote: what it had
+ * acknowledged behind its committed prefix may be gone. Storage comes back corrupt after a crash
+ * in between, so the same holds then.
+ */
+#ifndef GYRE_CONSENSUS_INSTALL_H
+#define GYRE_CONSENSUS_INSTALL_H
+
+#include "consensus_private.h"
+
+void consensus_install_begin(struct consensus_group *group, int32_t source);
+/* Forget it; storage keeps what it has. */
+void consensus_install_cancel(struct consensus_group *group);
+void consensus_install_durable(struct consensus_group *group);
+/* Storage has begun to change the log. */
+bool consensus_install_is_open(const struct consensus_group *group);
+
+#endif

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "consensus_snapshot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "consensus_feed.h"
+#include "consensus_group.h"
+#include "consensus_sleep.h"
+
+enum { PIN_US = 30 * 1000 * 1000 };
+
+struct snapshot_waiter {
+    struct list link;
+    consensus_done done;
+    void *context;
+};
+
+/* Held for a member that pulls, until it has not asked for a while. */
+struct pull_pin {
+    struct list link; /* in consensus->pins */
+    struct consensus_group *group;
+    int32_t peer;
+    uint64_t expires_us;
+    struct log_pin pin;
+};
+
+/* ---- taking ---- */
+
+static bool is_time(const struct consensus_group *group)
+{
+    uint64_t index = partition_log_snapshot(group->log)->index;
+    uint64_t fresh =
+        group->applied_index - (index < group->applied_index ? index : group->applied_index);
+
+    return fresh > 0 &&
+           (group->snapshot_wanted || fresh >= group->consensus->options.snapshot_entries ||
+            group->applied_bytes >= CONSENSUS_SNAPSHOT_BYTES);
+}
+
+static void answer_waiters(struct consensus_group *group, enum error error)
+{
+    struct consensus *consensus = group->consensus;
+    struct list waiters;
+
+    list_init(&waiters);
+    list_append_all(&waiters, &group->snapshot_waiters);
+    while (!list_is_empty(&waiters)) {
+        struct snapshot_waiter *waiter = list_first(&waiters, struct snapshot_waiter, link);
+
+        list_remove(&waiter->link);
+        if (consensus->running == group) {
+            waiter->done(waiter->context, error);
+        }
+        free(waiter);
+    }
+}
+
+static void take(struct consensus_group *group)
+{
+    struct consensus_configuration configuration = group->configuration;
+    struct buffer *state = group->machine.take_snapshot(group->context);
+    struct log_snapshot snapshot = {
+        .index = group->applied_index,
+        .term = partition_log_term_at(group->log, group->applied_index),
+        .next_offset = group->applied_offset,
+        .configuration_index = group->configuration_index,
+    };
+
+    CHECK(snapshot.term != 0);
+    snapshot.start_offset = group->machine.start_offset(group->context);
+    configuration.no_vote_below = group->no_vote_below;
+    snapshot.configuration = consensus_configuration_encode(&configuration);
+    if (state != NULL) {
+        snapshot.state =
+            (struct buffer_slice){.buffer = state, .bytes = state->bytes, .length = state->size};
+    }
+    group->snapshot_wanted = false;
+    group->applied_bytes = 0;
+    group->snapshot_index = snapshot.index;
+    group->snapshot_sequence = partition_log_set_snapshot(group->log, &snapshot);
+    group->consensus->stats.snapshots_taken++;
+}
+
+void consensus_snapshot_consider(struct consensus_group *group)
+{
+    if (group->state != GROUP_RUNNING || group->snapshot_sequence != 0 || group->install != NULL ||
+        group->needs_refill || !group->is_restored) {
+        return;
+    }
+    if (!is_time(group)) {
+        group->snapshot_wanted = false;
+        answer_waiters(group, ERROR_NONE);
+        return;
+    }
+    take(group);
+}
+
+void consensus_snapshot_durable(struct consensus_group *group)
+{
+    uint64_t trailing = group->consensus->options.snapshot_entries;
+
+    if (group->snapshot_sequence == 0 || group->durable_sequence < group->snapshot_sequence) {
+        return;
+    }
+    group->snapshot_sequence = 0;
+    if (group->state == GROUP_RUNNING) {
+        consensus_group_confirm_snapshot(group, trailing);
+        if (group->snapshot_index > trailing) {
+            partition_log_forget(group->log, group->snapshot_index - trailing);
+        }
+    }
+    consensus_work_later(group);
+}
+
+void consensus_snapshot(struct consensus_group *group, consensus_done done, void *context)
+{
+    group->snapshot_wanted = true;
+    if (done != NULL) {
+        struct snapshot_waiter *waiter = check_alloc(sizeof *waiter);
+
+        waiter->done = done;
+        waiter->context = context;
+        list_append(&group->snapshot_waiters, &waiter->link);
+    }
+    consensus_work_later(group);
+}
+
+/* ---- giving ---- */
+
+static void drop_pin(struct pull_pin *pin)
+{
+    partition_log_unpin(pin->group->log, &pin->pin);
+    list_remove(&pin->link);
+    free(pin);
+}
+
+void consensus_snapshot_expire_pins(struct consensus *consensus)
+{
+    uint64_t now_us = consensus_now_us(consensus);
+
+    list_for_each_safe(link, &consensus->pins) {
+        struct pull_pin *pin = list_entry(link, struct pull_pin, link);
+
+        if (now_us >= pin->expires_us) {
+            drop_pin(pin);
+        }
+    }
+}
+
+void consensus_snapshot_cancel(struct consensus_group *group)
+{
+    list_for_each_safe(link, &group->consensus->pins) {
+        struct pull_pin *pin = list_entry(link, struct pull_pin, link);
+
+        if (pin->group == group) {
+            drop_pin(pin);
+        }
+    }
+    list_for_each_safe(waiter_link, &group->snapshot_waiters) {
+        list_remove(waiter_link);
+        free(list_entry(waiter_link, struct snapshot_waiter, link));
+    }
+}
+
+static void renew_pin(struct consensus_group *group, int32_t peer)
+{
+    uint64_t expires_us = consensus_now_us(group->consensus) + PIN_US;
+    struct pull_pin *pin;
+
+    list_for_each(link, &group->consensus->pins) {
+        pin = list_entry(link, struct pull_pin, link);
+        if (pin->group == group && pin->peer == peer) {
+            pin->expires_us = expires_us;
+            return;
+        }
+    }
+    pin = check_alloc_zero(sizeof *pin);
+    *pin = (struct pull_pin){.group = group, .peer = peer, .expires_us = expires_us};
+    list_init(&pin->pin.link);
+    pin->pin.offset = partition_log_start_offset(group->log);
+    list_append(&group->consensus->pins, &pin->link);
+    partition_log_pin(group->log, &pin->pin);
+}
+
+static struct consensus_group *group_of_request(struct consensus *consensus, const char *bytes)
+{
+    struct group_id id;
+
+    memcpy(id.topic.bytes, bytes, sizeof id.topic.bytes);
+    memcpy(&id.partition, bytes + 16, sizeof id.partition);
+    return consensus_find_group(consensus, id);
+}
+
+static void refuse(struct rpc_request request, enum error error)
+{
+    rpc_answer(request, error, (struct buffer_slice){0});
+}
+
+/*
+ * A member that lost entries needs a snapshot behind all it ever acknowledged to us: the engine
+ * would otherwise believe that it still has them.
+ */
+static bool covers_match(struct consensus_group *group, int32_t peer)
+{
+    const struct consensus_feed *feed = consensus_feed_find(group, peer);
+    uint64_t match = feed == NULL ? 0 : feed->match_index;
+    uint64_t index = partition_log_snapshot(group->log)->index;
+
+    if (index > 0 && index >= match) {
+        return true;
+    }
+    if (group->applied_index >= match) {
+        consensus_snapshot(group, NULL, NULL);
+    }
+    return false;
+}
+
+static struct buffer_slice encode_state(struct consensus_group *group, uint64_t offset)
+{
+    const struct log_snapshot *snapshot = partition_log_snapshot(group->log);
+    uint64_t last_index = consensus_group_last_index(group);
+    uint64_t state_length = snapshot->state.length;
+    uint32_t configuration_length = (uint32_t)snapshot->configuration.length;
+    size_t piece = snapshot->state.length - offset;
+    struct buffer *buffer;
+    char *cursor;
+
+    piece = piece < PULL_PIECE_BYTES_MAX ? piece : PULL_PIECE_BYTES_MAX;
+    buffer = buffer_new(PULL_STATE_TELL_BYTES + configuration_length + piece);
+    cursor = buffer->bytes;
+    memcpy(cursor, &snapshot->index, 8);
+    memcpy(cursor + 8, &snapshot->term, 8);
+    memcpy(cursor + 16, &snapshot->start_offset, 8);
+    memcpy(cursor + 24, &snapshot->next_offset, 8);
+    memcpy(cursor + 32, &snapshot->configuration_index, 8);
+    memcpy(cursor + 40, &last_index, 8);
+    memcpy(cursor + 48, &state_length, 8);
+    memcpy(cursor + 56, &configuration_length, 4);
+    memcpy(cursor + PULL_STATE_TELL_BYTES, snapshot->configuration.bytes, configuration_length);
+    if (piece > 0) {
+        memcpy(cursor + PULL_STATE_TELL_BYTES + configuration_length,
+               snapshot->state.bytes + offset, piece);
+    }
+    return (struct buffer_slice){.buffer = buffer, .bytes = buffer->bytes, .length = buffer->size};
+}
+
+static void serve_state(void *context, struct rpc_request request, struct buffer_slice body)
+{
+    struct consensus_group *group;
+    uint64_t term;
+    uint64_t offset;
+    uint64_t index;
+
+    if (body.length != PULL_STATE_ASK_BYTES) {
+        refuse(request, ERROR_MALFORMED);
+        return;
+    }
+    memcpy(&term, body.bytes + 20, 8);
+    memcpy(&offset, body.bytes + 28, 8);
+    memcpy(&index, body.bytes + 36, 8);
+    group = group_of_request(context, body.bytes);
+    if (group == NULL || !group->leads || raft_current_term(&group->engine) < term) {
+        refuse(request, ERROR_NOT_LEADER);
+        return;
+    }
+    consensus_sleep_wake(group);
+    if ((body.bytes[44] != 0 && !covers_match(group, request.peer)) ||
+        partition_log_snapshot(group->log)->index == 0) {
+        refuse(request, ERROR_AGAIN);
+        return;
+    }
+    if ((index != 0 && partition_log_snapshot(group->log)->index != index) ||
+        offset > partition_log_snapshot(group->log)->state.length) {
+        refuse(request, ERROR_RANGE);
+        return;
+    }
+    renew_pin(group, request.peer);
+    rpc_answer(request, ERROR_NONE, encode_state(group, offset));
+}
+
+/* A read of batches for a member. */
+struct pull_read {
+    struct rpc_request request;
+    struct batches_read read;
+};
+
+static void segment_read(struct batches_read *read)
+{
+    struct pull_read *pull = CONTAINER_OF(read, struct pull_read, read);
+    struct buffer *buffer;
+    char *cursor;
+
+    if (read->error != ERROR_NONE) {
+        refuse(pull->request, read->error);
+    } else {
+        buffer = buffer_new(read->bytes);
+        cursor = buffer->bytes;
+        for (int i = 0; i < read->slice_count; i++) {
+            memcpy(cursor, read->slices[i].bytes, read->slices[i].length);
+            cursor += read->slices[i].length;
+        }
+        rpc_answer(pull->request, ERROR_NONE,
+                   (struct buffer_slice){
+                       .buffer = buffer, .bytes = buffer->bytes, .length = buffer->size});
+    }
+    batches_read_release(read);
+    free(pull);
+}
+
+static void serve_segment(void *context, struct rpc_request request, struct buffer_slice body)
+{
+    struct consensus_group *group;
+    struct pull_read *pull;
+    uint32_t bytes_max;
+
+    if (body.length != PULL_SEGMENT_ASK_BYTES) {
+        refuse(request, ERROR_MALFORMED);
+        return;
+    }
+    group = group_of_request(context, body.bytes);
+    if (group == NULL || group->state != GROUP_RUNNING || group->needs_refill ||
+        group->install != NULL) {
+        refuse(request, ERROR_NOT_FOUND);
+        return;
+    }
+    renew_pin(group, request.peer);
+    pull = check_alloc_zero(sizeof *pull);
+    pull->request = request;
+    memcpy(&pull->read.offset, body.bytes + 20, 8);
+    memcpy(&pull->read.limit_offset, body.bytes + 28, 8);
+    memcpy(&bytes_max, body.bytes + 36, 4);
+    pull->read.bytes_max = bytes_max < PULL_PIECE_BYTES_MAX ? bytes_max : PULL_PIECE_BYTES_MAX;
+    pull->read.at_least_one = true;
+    pull->read.done = segment_read;
+    if (partition_log_read_batches(group->log, &pull->read)) {
+        segment_read(&pull->read);
+    }
+}
+
+void consensus_snapshot_serve(struct consensus *consensus)
+{
+    rpc_serve(consensus->rpc, RPC_PULL_STATE, serve_state, consensus);
+    rpc_serve(consensus->rpc, RPC_PULL_SEGMENT, serve_segment, consensus);
+}
