@@ -127,11 +127,14 @@ struct broker_option {
     const char *name;
     enum option_type type;
     enum option_change change;
-    const char *fallback; /* the default as text; NULL: null */
-    const char *choices;  /* "a|b", or NULL */
+    bool is_nullable;          /* a number that may be null: CONFIG_NULL */
+    const char *fallback_text; /* default of strings and lists; NULL: null */
+    int64_t fallback_number;   /* of BOOL, INT, LONG */
+    double fallback_real;      /* of DOUBLE */
+    const char *choices;       /* "a|b", or NULL */
     const char *doc;
-    double low;
-    double high;
+    int64_t low; /* of INT, LONG, DOUBLE */
+    int64_t high;
     size_t offset; /* of the field in struct broker_config */
 };
 
@@ -144,6 +147,9 @@ bool config_is_kafka_key(struct string name);
 
 /* The value as given in the file, null string when it was not given. */
 struct string config_given(const struct broker_config *config, const char *name);
+
+/* The default as text: NUL-terminated, cut off at `size`. False: null. */
+bool broker_option_fallback(const struct broker_option *option, char *text, size_t size);
 
 /* The effective value as text: NUL-terminated, cut off at `size`. False: null. */
 bool broker_option_value(const struct broker_option *option, const struct broker_config *config,

@@ -55,8 +55,8 @@ struct topic_option {
     const char *doc;
     int64_t low;
     int64_t high;
-    struct topic_option_synonym synonyms[TOPIC_OPTION_SYNONYMS_MAX]; /* strongest first */
-    int synonym_count;
+    /* Strongest first; ends with a NULL name or when it is full. */
+    struct topic_option_synonym synonyms[TOPIC_OPTION_SYNONYMS_MAX];
 };
 
 int topic_option_count(void);
@@ -73,7 +73,7 @@ enum error topic_option_validate(struct string name, struct string value, char *
 
 /* The strongest value of an option, with the layer and the name that it came from. */
 struct topic_option_value {
-    char text[1024];
+    char text[1024]; /* "" also where the default is null */
     enum config_source source;
     const char *from; /* the option's own name or a synonym's */
 };

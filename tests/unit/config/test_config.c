@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Kafka's files are accepted, wrong ones refused with a line and a hint. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "gyre/config/config.h"
+
+#include "support/test.h"
+
+struct loaded {
+    struct broker_config *config;
+    struct config_report report;
+    enum error error;
+    char path[64];
+};
+
+static struct loaded load(const char *text)
+{
+    struct loaded loaded = {.path = "/tmp/gyre-test-config-XXXXXX"};
+    int fd = mkstemp(loaded.path);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    assert_int_equal(close(fd), 0);
+    loaded.error = config_load(loaded.path, NULL, 0, &loaded.report, &loaded.config);
+    assert_int_equal(unlink(loaded.path), 0);
+    return loaded;
+}
+
+static void forget(struct loaded *loaded)
+{
+    config_report_release(&loaded->report);
+    if (loaded->error == ERROR_NONE) {
+        config_free(loaded->config);
+    }
+}
+
+static void defaults_fill_what_is_not_given(void **state)
+{
+    struct loaded loaded = load("node.id=3\n");
+    const struct broker_config *config = loaded.config;
+
+    (void)state;
+    assert_int_equal(loaded.error, ERROR_NONE);
+    assert_null(loaded.report.text);
+    assert_int_equal(config->node_id, 3);
+    assert_int_equal(config->num_partitions, 1);
+    assert_true(config->auto_create_topics_enable);
+    assert_true(config->log_retention_ms == CONFIG_NULL);
+    assert_true(string_is(config->log_dirs.items[0], "/var/lib/gyre"));
+    assert_true(string_is(config->gyre_durability, "fsync"));
+    assert_null(config->broker_rack.bytes);
+    assert_int_equal(config->kafka_listener_count, 1);
+    assert_string_equal(config->kafka_listeners[0].name, "PLAINTEXT");
+    assert_string_equal(config->kafka_listeners[0].bind.host, "");
+    assert_int_equal(config->kafka_listeners[0].bind.port, 9092);
+    assert_true(config->kafka_listeners[0].advertised.host[0] != '\0');
+    assert_int_equal(config->rpc_listener.port, 9112);
+    assert_true(config->has_admin_listener);
+    assert_string_equal(config->admin_listener.host, "127.0.0.1");
+    assert_int_equal(config->admin_listener.port, 9132);
+    forget(&loaded);
+}
+
+static void a_file_of_kraft_mode_is_accepted(void **state)
+{
+    struct loaded loaded = load("process.roles=broker,controller\n"
+                                "node.id=1\n"
+                                "controller.quorum.bootstrap.servers=localhost:9093\n"
+                                "listeners=PLAINTEXT://:9092,CONTROLLER://:9093\n"
+                                "inter.broker.listener.name=PLAINTEXT\n"
+                                "advertised.listeners=PLAINTEXT://localhost:9092\n"
+                                "controller.listener.names=CONTROLLER\n"
+                                "listener.security.protocol.map=CONTROLLER:PLAINTEXT,"
+                                "PLAINTEXT:PLAINTEXT\n"
+                                "num.network.threads=3\nlog.dirs=/tmp/kraft-logs\n"
+                                "listener.name.client.ssl.keystore.location=/x\n");
+
+    (void)state;
+    assert_int_equal(loaded.error, ERROR_NONE);
+    assert_int_equal(loaded.config->kafka_listener_count, 1);
+    assert_string_equal(loaded.config->kafka_listeners[0].advertised.host, "localhost");
+    assert_non_null(strstr(loaded.report.text, ":1: note: 'process.roles' is Kafka's"));
+    assert_non_null(strstr(loaded.report.text, "listener 'CONTROLLER' is for Kafka's controllers"));
+    assert_int_equal(loaded.report.problem_count, 0);
+    forget(&loaded);
+}
+
+static void every_problem_is_told_with_its_line(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *problem;
+    } cases[] = {
+        {"node.id=1\nnum.partition=3\n", ":2: unknown key 'num.partition'; did you mean "
+                                         "'num.partitions'?"},
+        {"node.id=1\n\ngyre.regoin=eu\n", ":3: unknown key 'gyre.regoin'; did you mean "
+                                          "'gyre.region'?"},
+        {"node.id=1\nquite.something.else.altogether=1\n", "neither Gyre nor Kafka has it"},
+        {"node.id=1\nnum.partitions=0\n", ":2: num.partitions must be at least 1, is 0"},
+        {"node.id=1\nnum.partitions=many\n", "must be a whole number, is 'many'"},
+        {"node.id=1\nnum.partitions=99999999999\n", "must be at most"},
+        {"node.id=1\nauto.create.topics.enable=yes\n", "must be true or false, is 'yes'"},
+        {"node.id=1\ngyre.durability=never\n", "must be one of fsync|memory, is 'never'"},
+        {"num.partitions=1\n", "node.id is not given"},
+        {"node.id=1\nbroker.id=2\n", ":2: broker.id and node.id differ"},
+        {"node.id=1\nlog.dirs=/a,/b\n", ":2: log.dirs must name one directory, not 2"},
+        {"node.id=1\nlisteners=localhost:9092\n", ":2: listeners: 'localhost:9092' is not "
+                                                  "NAME://host:port"},
+        {"node.id=1\nlisteners=PLAINTEXT://h:99999\n", "is not NAME://host:port"},
+        {"node.id=1\nlisteners=FOO://:1\n", "has no protocol in listener.security.protocol.map"},
+        {"node.id=1\nlisteners=SSL://:1,SSL://:2\n", "'SSL' is named twice"},
+        {"node.id=1\nlisteners=\n", "has no listener for clients"},
+        {"node.id=1\nadvertised.listeners=PLAINTEXT://0.0.0.0:1\n", "no address that clients"},
+        {"node.id=1\nadvertised.listeners=SSL://h:1\n", "is not one of `listeners`"},
+        {"node.id=1\ngyre.seed.servers=a:1,b\n", ":2: gyre.seed.servers: 'b' is not host:port"},
+        {"node.id=1\ngyre.rpc.listeners=a:1,b:2\n", "is one endpoint too many"},
+        {"node.id=1\na=\\u1\n", ":2: not a properties file"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct loaded loaded = load(cases[i].text);
+
+        assert_true(loaded.error != ERROR_NONE);
+        if (strstr(loaded.report.text, cases[i].problem) == NULL) {
+            fail_msg("case %zu: '%s' lacks '%s'", i, loaded.report.text, cases[i].problem);
+        }
+        forget(&loaded);
+    }
+}
+
+static void several_problems_are_told_at_once(void **state)
+{
+    struct loaded loaded = load("num.partitions=0\nnum.partition=1\n");
+
+    (void)state;
+    assert_int_equal(loaded.error, ERROR_INVALID);
+    assert_int_equal(loaded.report.problem_count, 3);
+    forget(&loaded);
+}
+
+static void overrides_are_stronger_than_the_file(void **state)
+{
+    static const char *const overrides[] = {"node.id=9", "listeners=PLAINTEXT://[::1]:0",
+                                            "gyre.seed.servers=a:1, [::2]:2",
+                                            "gyre.admin.listeners=none"};
+    struct config_report report = {0};
+    struct broker_config *config;
+
+    (void)state;
+    assert_int_equal(config_load(NULL, overrides, 4, &report, &config), ERROR_NONE);
+    assert_int_equal(config->node_id, 9);
+    assert_string_equal(config->kafka_listeners[0].bind.host, "::1");
+    assert_int_equal(config->kafka_listeners[0].bind.port, 0);
+    assert_int_equal(config->rpc_listener.port, 0);
+    assert_int_equal(config->seed_count, 2);
+    assert_string_equal(config->seeds[1].host, "::2");
+    assert_int_equal(config->seeds[1].port, 2);
+    assert_false(config->has_admin_listener);
+    assert_true(string_is(config_given(config, "node.id"), "9"));
+    assert_null(config_given(config, "num.partitions").bytes);
+    config_report_release(&report);
+    config_free(config);
+}
+
+static void a_missing_file_is_named(void **state)
+{
+    struct config_report report = {0};
+    struct broker_config *config;
+
+    (void)state;
+    assert_int_equal(config_load("/nonexistent/broker.conf", NULL, 0, &report, &config),
+                     ERROR_NOT_FOUND);
+    assert_string_equal(report.text, "/nonexistent/broker.conf: No such file or directory\n");
+    config_report_release(&report);
+}
+
+/* Printed and read again, a configuration is the same. */
+static void a_printed_configuration_reads_back_the_same(void **state)
+{
+    struct loaded first = load("node.id=4\nbroker.rack=r\\\\1\nlog.retention.ms=5\n"
+                               "listeners=PLAINTEXT://127.0.0.1:9\n");
+    char *printed = NULL;
+    char *again = NULL;
+    size_t size;
+    FILE *out = open_memstream(&printed, &size);
+    struct loaded second;
+
+    (void)state;
+    assert_int_equal(first.error, ERROR_NONE);
+    config_print(first.config, out);
+    (void)fclose(out);
+    second = load(printed);
+    assert_int_equal(second.error, ERROR_NONE);
+    out = open_memstream(&again, &size);
+    config_print(second.config, out);
+    (void)fclose(out);
+    assert_string_equal(printed, again);
+    assert_non_null(strstr(printed, "broker.rack=r\\\\1\n"));
+    free(printed);
+    free(again);
+    forget(&first);
+    forget(&second);
+}
+
+/* GYRE_WRITE_EXAMPLE=1 renews the file. */
+static void the_example_in_the_tree_is_what_would_be_printed(void **state)
+{
+    static char stored[65536];
+    char *printed = NULL;
+    size_t size;
+    FILE *file;
+    FILE *out = open_memstream(&printed, &size);
+
+    (void)state;
+    config_print_example(out);
+    (void)fclose(out);
+    if (getenv("GYRE_WRITE_EXAMPLE") != NULL) {
+        file = fopen(EXAMPLE_FILE, "w");
+        assert_non_null(file);
+        assert_int_equal(fwrite(printed, 1, size, file), size);
+        (void)fclose(file);
+    }
+    file = fopen(EXAMPLE_FILE, "r");
+    assert_non_null(file);
+    stored[fread(stored, 1, sizeof stored - 1, file)] = '\0';
+    (void)fclose(file);
+    assert_string_equal(stored, printed);
+    free(printed);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(defaults_fill_what_is_not_given),
+        cmocka_unit_test(a_file_of_kraft_mode_is_accepted),
+        cmocka_unit_test(every_problem_is_told_with_its_line),
+        cmocka_unit_test(several_problems_are_told_at_once),
+        cmocka_unit_test(overrides_are_stronger_than_the_file),
+        cmocka_unit_test(a_missing_file_is_named),
+        cmocka_unit_test(a_printed_configuration_reads_back_the_same),
+        cmocka_unit_test(the_example_in_the_tree_is_what_would_be_printed),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
