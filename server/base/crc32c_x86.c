@@ -27,7 +27,13 @@ static const long long x_16351 = 0xa51b6135;
 static const long long x_8159 = 0x170076fa;
 static const long long x_991 = 0x0d3b6092;
 
-enum { STREAM_LONG_BYTES = 1024, STREAM_SHORT_BYTES = 128, FOLD_BYTES = 256 };
+enum {
+    STREAM_LONG_BYTES = 1024,
+    LONG_BYTES = 3 * STREAM_LONG_BYTES,
+    STREAM_SHORT_BYTES = 128,
+    SHORT_BYTES = 3 * STREAM_SHORT_BYTES,
+    FOLD_BYTES = 256,
+};
 
 bool crc32c_x86_has_vpclmul(void)
 {
@@ -100,13 +106,13 @@ __attribute__((target("sse4.2,pclmul"))) uint32_t crc32c_x86_pclmul(uint32_t sta
 {
     uint64_t wide = state;
 
-    for (; length >= 3 * STREAM_LONG_BYTES; length -= 3 * STREAM_LONG_BYTES) {
+    for (; length >= LONG_BYTES; length -= LONG_BYTES) {
         wide = three_streams(wide, at, STREAM_LONG_BYTES, x_16351, x_8159);
-        at += 3 * STREAM_LONG_BYTES;
+        at += LONG_BYTES;
     }
-    for (; length >= 3 * STREAM_SHORT_BYTES; length -= 3 * STREAM_SHORT_BYTES) {
+    for (; length >= SHORT_BYTES; length -= SHORT_BYTES) {
         wide = three_streams(wide, at, STREAM_SHORT_BYTES, x_2015, x_991);
-        at += 3 * STREAM_SHORT_BYTES;
+        at += SHORT_BYTES;
     }
     return crc32c_x86_sse42((uint32_t)wide, at, length);
 }

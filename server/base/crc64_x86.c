@@ -76,7 +76,7 @@ PCLMUL_TARGET size_t crc64_x86_pclmul(uint64_t state, const uint8_t *at, size_t 
         return 0;
     }
     for (int i = 0; i < 4; i++) {
-        lanes[i] = load_lane(at + i * CRC64_LANE_BYTES);
+        lanes[i] = load_lane(at + (size_t)i * CRC64_LANE_BYTES);
     }
     lanes[0] = _mm_xor_si128(lanes[0], constants_of(0, state));
     for (; length - folded >= STEP_BYTES; folded += STEP_BYTES) {

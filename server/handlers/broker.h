@@ -27,6 +27,7 @@ struct broker {
     struct cluster *cluster;
     struct group_coordinator *groups;
     struct producer_ids *producer_ids;
+    struct fetch_sessions *fetch_sessions; /* handlers/fetch_session.h */
 };
 
 #endif

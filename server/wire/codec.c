@@ -26,6 +26,7 @@ struct any_array {
     int32_t count;
 };
 
+/* NOLINTBEGIN(misc-no-recursion): no deeper than the schema nests */
 static bool is_present(const struct field_layout *field, int16_t version)
 {
     return version >= field->version_min && version <= field->version_max;
@@ -201,21 +202,14 @@ static void decode_struct_field(struct decoder *decoder, const struct field_layo
 
 static void decode_field(struct decoder *decoder, const struct field_layout *field, char *to)
 {
-    switch ((enum field_kind)field->kind) {
-    case FIELD_STRING:
-    case FIELD_BYTES:
-    case FIELD_RECORDS: decode_slice(decoder, field, field->kind, to); return;
-    case FIELD_STRUCT: decode_struct_field(decoder, field, to); return;
-    case FIELD_ARRAY: decode_array(decoder, field, to); return;
-    case FIELD_BOOL:
-    case FIELD_INT8:
-    case FIELD_INT16:
-    case FIELD_UINT16:
-    case FIELD_INT32:
-    case FIELD_UINT32:
-    case FIELD_INT64:
-    case FIELD_FLOAT64:
-    case FIELD_UUID: decode_scalar(decoder, field->kind, to); return;
+    if (field->kind <= FIELD_UUID) {
+        decode_scalar(decoder, field->kind, to);
+    } else if (field->kind == FIELD_ARRAY) {
+        decode_array(decoder, field, to);
+    } else if (field->kind == FIELD_STRUCT) {
+        decode_struct_field(decoder, field, to);
+    } else {
+        decode_slice(decoder, field, field->kind, to);
     }
 }
 
@@ -284,6 +278,7 @@ enum error codec_decode(const struct message_layout *layout, int16_t version, st
         .is_flexible = version >= layout->flexible_min,
     };
 
+    CHECK(message != NULL);
     if (version < layout->version_min || version > layout->version_max) {
         return ERROR_VERSION;
     }
@@ -341,9 +336,14 @@ static void encode_length(struct encoder *encoder, const struct field_layout *fi
     }
 }
 
+_Static_assert(sizeof(struct string) == sizeof(struct bytes), "encode_slice() reads both");
+
 static void encode_slice(struct encoder *encoder, const struct field_layout *field,
-                         enum field_kind kind, struct string slice)
+                         enum field_kind kind, const char *from)
 {
+    struct string slice;
+
+    memcpy(&slice, from, sizeof slice);
     if (slice.bytes == NULL && is_nullable(field, encoder->version)) {
         encode_length(encoder, field, kind, -1);
         return;
@@ -353,6 +353,20 @@ static void encode_slice(struct encoder *encoder, const struct field_layout *fie
     }
     encode_length(encoder, field, kind, slice.length);
     writer_bytes(encoder->writer, slice.bytes, (size_t)slice.length);
+}
+
+/* The array may be null where its elements may not: a null one is written as empty. */
+static void encode_element_string(struct encoder *encoder, const struct field_layout *field,
+                                  const char *from)
+{
+    struct string element;
+
+    memcpy(&element, from, sizeof element);
+    if (element.bytes == NULL || element.length < 0) {
+        element.length = 0;
+    }
+    encode_length(encoder, field, FIELD_STRING, element.length);
+    writer_bytes(encoder->writer, element.bytes, (size_t)element.length);
 }
 
 static void encode_record_slices(struct encoder *encoder, const struct field_layout *field,
@@ -416,6 +430,7 @@ static void encode_array(struct encoder *encoder, const struct field_layout *fie
     struct any_array array;
 
     memcpy(&array, from, sizeof array);
+    CHECK(array.count <= 0 || array.items != NULL);
     encode_length(encoder, field, FIELD_ARRAY, array.count < 0 ? -1 : array.count);
     for (int32_t i = 0; i < array.count; i++) {
         const char *item = array.items + (size_t)i * field->element_size;
@@ -423,10 +438,7 @@ static void encode_array(struct encoder *encoder, const struct field_layout *fie
         if (field->element_kind == FIELD_STRUCT) {
             encode_struct(encoder, field->nested, item);
         } else if (field->element_kind == FIELD_STRING) {
-            struct string string;
-            memcpy(&string, item, sizeof string);
-            string.bytes = string.bytes == NULL ? "" : string.bytes; /* elements are never null */
-            encode_slice(encoder, field, FIELD_STRING, string);
+            encode_element_string(encoder, field, item);
         } else {
             encode_scalar(encoder, field->element_kind, item);
         }
@@ -454,31 +466,16 @@ static void encode_struct_field(struct encoder *encoder, const struct field_layo
 static void encode_field(struct encoder *encoder, const struct field_layout *field,
                          const char *from)
 {
-    struct string string;
-    struct bytes bytes;
-
-    switch ((enum field_kind)field->kind) {
-    case FIELD_STRING:
-        memcpy(&string, from, sizeof string);
-        encode_slice(encoder, field, FIELD_STRING, string);
-        return;
-    case FIELD_BYTES:
-        memcpy(&bytes, from, sizeof bytes);
-        string = (struct string){.bytes = bytes.bytes, .length = bytes.length};
-        encode_slice(encoder, field, FIELD_BYTES, string);
-        return;
-    case FIELD_RECORDS: encode_records(encoder, field, from); return;
-    case FIELD_STRUCT: encode_struct_field(encoder, field, from); return;
-    case FIELD_ARRAY: encode_array(encoder, field, from); return;
-    case FIELD_BOOL:
-    case FIELD_INT8:
-    case FIELD_INT16:
-    case FIELD_UINT16:
-    case FIELD_INT32:
-    case FIELD_UINT32:
-    case FIELD_INT64:
-    case FIELD_FLOAT64:
-    case FIELD_UUID: encode_scalar(encoder, field->kind, from); return;
+    if (field->kind <= FIELD_UUID) {
+        encode_scalar(encoder, field->kind, from);
+    } else if (field->kind == FIELD_ARRAY) {
+        encode_array(encoder, field, from);
+    } else if (field->kind == FIELD_STRUCT) {
+        encode_struct_field(encoder, field, from);
+    } else if (field->kind == FIELD_RECORDS) {
+        encode_records(encoder, field, from);
+    } else {
+        encode_slice(encoder, field, field->kind, from);
     }
 }
 
@@ -506,20 +503,22 @@ static bool is_worth_a_tag(const struct encoder *encoder, const struct field_lay
 static void encode_tags(struct encoder *encoder, const struct struct_layout *layout,
                         const char *from)
 {
-    uint32_t count = 0;
+    const struct field_layout *tagged = layout->fields + layout->untagged_count;
+    uint16_t count = (uint16_t)(layout->field_count - layout->untagged_count);
+    uint64_t present = 0; /* a bit a tagged field */
 
-    for (uint16_t i = layout->untagged_count; i < layout->field_count; i++) {
-        count += is_worth_a_tag(encoder, &layout->fields[i], from) ? 1 : 0;
+    CHECK(count <= 64);
+    for (uint16_t i = 0; i < count; i++) {
+        present |= (uint64_t)is_worth_a_tag(encoder, &tagged[i], from) << i;
     }
-    writer_uvarint(encoder->writer, count);
-    for (uint16_t i = layout->untagged_count; count > 0 && i < layout->field_count; i++) {
-        const struct field_layout *field = &layout->fields[i];
-        const char *value = from + field->offset;
+    writer_uvarint(encoder->writer, (uint32_t)__builtin_popcountll(present));
+    for (uint16_t i = 0; present != 0; i++, present >>= 1) {
+        const char *value = from + tagged[i].offset;
 
-        if (is_worth_a_tag(encoder, field, from)) {
-            writer_uvarint(encoder->writer, field->tag);
-            writer_uvarint(encoder->writer, (uint32_t)measure_tagged(encoder, field, value));
-            encode_field(encoder, field, value);
+        if ((present & 1) != 0) {
+            writer_uvarint(encoder->writer, tagged[i].tag);
+            writer_uvarint(encoder->writer, (uint32_t)measure_tagged(encoder, &tagged[i], value));
+            encode_field(encoder, &tagged[i], value);
         }
     }
 }
@@ -555,6 +554,7 @@ enum error codec_measure(const struct message_layout *layout, int16_t version, c
         .is_measuring = true,
     };
 
+    CHECK(message != NULL);
     if (version < layout->version_min || version > layout->version_max) {
         return ERROR_VERSION;
     }
@@ -579,6 +579,9 @@ void codec_write(const struct message_layout *layout, int16_t version, const voi
         .is_flexible = version >= layout->flexible_min,
     };
 
+    CHECK(message != NULL);
     encode_struct(&encoder, layout->root, message);
     CHECK(encoder.error == ERROR_NONE);
 }
+
+/* NOLINTEND(misc-no-recursion) */

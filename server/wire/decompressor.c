@@ -164,6 +164,7 @@ static enum error inflate_some(struct decompressor *self, char *to, size_t capac
     return result == Z_OK ? ERROR_NONE : ERROR_MALFORMED;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): LZ4F_decompress() writes there */
 static enum error lz4_some(struct decompressor *self, char *to, size_t capacity, size_t *out_size)
 {
     size_t in = left(self);

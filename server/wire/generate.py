@@ -20,7 +20,7 @@ SCALARS = {  # type: (C type, kind, bytes on the wire)
     "records": ("struct records", "RECORDS", None),
 }
 ARRAY_ELEMENTS = ("bool", "int8", "int16", "int32", "int64", "string", "uuid")
-NUMBERS = ("bool", "int8", "int16", "uint16", "int32", "uint32", "int64")
+NUMBERS = ("bool", "int8", "int16", "uint16", "int32", "uint32", "int64")  # may have a default
 KEYWORDS = set("auto break case char const continue default do double else enum extern float for "
                "goto if inline int long register restrict return short signed sizeof static "
                "struct switch typedef union unsigned void volatile while bool".split())

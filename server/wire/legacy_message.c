@@ -96,7 +96,7 @@ static char *write_text(char *to, struct string text)
 {
     store_be32(to, text.bytes == NULL ? UINT32_MAX : (uint32_t)text.length);
     to += LENGTH_BYTES;
-    if (text.length > 0) {
+    if (text.bytes != NULL && text.length > 0) {
         memcpy(to, text.bytes, (size_t)text.length);
     }
     return to + text.length;

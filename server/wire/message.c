@@ -17,23 +17,23 @@ struct any_array {
 
 /* ------------------------------------------------------------------------------------ defaults */
 
+/* NOLINTBEGIN(misc-no-recursion): no deeper than the schema nests */
+
+static size_t scalar_size(enum field_kind kind)
+{
+    static const uint8_t sizes[] = {
+        [FIELD_BOOL] = 1,   [FIELD_INT8] = 1,    [FIELD_INT16] = 2,
+        [FIELD_UINT16] = 2, [FIELD_INT32] = 4,   [FIELD_UINT32] = 4,
+        [FIELD_INT64] = 8,  [FIELD_FLOAT64] = 8, [FIELD_UUID] = 16,
+    };
+
+    return sizes[kind];
+}
+
+/* Little-endian: the low bytes of the number are the smaller integer. Reals default to 0. */
 static void init_number(const struct field_layout *field, char *at)
 {
-    int64_t number = field->default_number;
-    double real = (double)number;
-
-    /* Little-endian: the low bytes of the number are the smaller integer. */
-    if (field->kind == FIELD_FLOAT64) {
-        memcpy(at, &real, sizeof real);
-    } else if (field->kind == FIELD_INT64) {
-        memcpy(at, &number, 8);
-    } else if (field->kind == FIELD_INT32 || field->kind == FIELD_UINT32) {
-        memcpy(at, &number, 4);
-    } else if (field->kind == FIELD_INT16 || field->kind == FIELD_UINT16) {
-        memcpy(at, &number, 2);
-    } else {
-        memcpy(at, &number, 1);
-    }
+    memcpy(at, &field->default_number, scalar_size(field->kind));
 }
 
 void message_init_field(const struct field_layout *field, void *instance)
@@ -105,6 +105,14 @@ enum error message_array_alloc(const struct struct_layout *layout, struct arena 
     return ERROR_NONE;
 }
 
+static const char *load_pointer(const char *from)
+{
+    const char *pointer;
+
+    memcpy(&pointer, from, sizeof pointer);
+    return pointer;
+}
+
 /* A field that can never be null takes null for empty, because zeroed memory reads so. */
 static bool is_default_slice(const struct field_layout *field, const char *bytes, int32_t length)
 {
@@ -124,67 +132,63 @@ static bool is_default_struct(const struct struct_layout *layout, const char *in
     return true;
 }
 
-static size_t scalar_size(enum field_kind kind)
-{
-    static const uint8_t sizes[] = {
-        [FIELD_BOOL] = 1,   [FIELD_INT8] = 1,    [FIELD_INT16] = 2,
-        [FIELD_UINT16] = 2, [FIELD_INT32] = 4,   [FIELD_UINT32] = 4,
-        [FIELD_INT64] = 8,  [FIELD_FLOAT64] = 8, [FIELD_UUID] = 16,
-    };
-
-    return sizes[kind];
-}
-
 static bool is_default_scalar(const struct field_layout *field, const char *at)
 {
-    char wanted[sizeof(struct uuid)] = {0};
+    uint64_t words[2] = {0, 0};
+    uint64_t wanted = (uint64_t)field->default_number;
 
-    if (field->kind != FIELD_UUID) {
-        init_number(field, wanted);
+    switch (scalar_size(field->kind)) { /* constant sizes are single loads; little-endian */
+    case 1: memcpy(words, at, 1); return (uint8_t)words[0] == (uint8_t)wanted;
+    case 2: memcpy(words, at, 2); return (uint16_t)words[0] == (uint16_t)wanted;
+    case 4: memcpy(words, at, 4); return (uint32_t)words[0] == (uint32_t)wanted;
+    case 8: memcpy(words, at, 8); return words[0] == wanted;
+    default: memcpy(words, at, sizeof words); return words[0] == 0 && words[1] == 0;
     }
-    return memcmp(at, wanted, scalar_size(field->kind)) == 0;
 }
+
+static bool is_default_other(const struct field_layout *field, const char *at);
 
 bool message_field_is_default(const struct field_layout *field, const void *instance)
 {
     const char *at = (const char *)instance + field->offset;
-    bool is_null = (field->flags & FIELD_NULL_DEFAULT) != 0;
-    struct string string;
-    struct bytes bytes;
-    struct records records;
-    struct any_array array;
-    void *pointer;
 
-    switch ((enum field_kind)field->kind) {
-    case FIELD_STRING:
-        memcpy(&string, at, sizeof string);
-        return is_default_slice(field, string.bytes, string.length);
-    case FIELD_BYTES:
-        memcpy(&bytes, at, sizeof bytes);
-        return is_default_slice(field, bytes.bytes, bytes.length);
-    case FIELD_RECORDS:
-        memcpy(&records, at, sizeof records);
-        return records.slice_count == 0 && records.length == (is_null ? -1 : 0);
-    case FIELD_ARRAY:
-        memcpy(&array, at, sizeof array);
-        return is_null ? array.count < 0 : array.count == 0;
-    case FIELD_STRUCT:
-        if ((field->flags & FIELD_POINTER) == 0) {
-            return is_default_struct(field->nested, at);
-        }
-        memcpy(&pointer, at, sizeof pointer);
-        return pointer == NULL;
-    case FIELD_BOOL:
-    case FIELD_INT8:
-    case FIELD_INT16:
-    case FIELD_UINT16:
-    case FIELD_INT32:
-    case FIELD_UINT32:
-    case FIELD_INT64:
-    case FIELD_FLOAT64:
-    case FIELD_UUID: return is_default_scalar(field, at);
+    return field->kind <= FIELD_UUID ? is_default_scalar(field, at) : is_default_other(field, at);
+}
+
+static bool is_default_array(const struct field_layout *field, const char *at)
+{
+    struct any_array array;
+
+    memcpy(&array, at, sizeof array);
+    return (field->flags & FIELD_NULL_DEFAULT) != 0 ? array.count < 0 : array.count == 0;
+}
+
+static bool is_default_records(const struct field_layout *field, const char *at)
+{
+    struct records records;
+
+    memcpy(&records, at, sizeof records);
+    return records.slice_count == 0 &&
+           records.length == ((field->flags & FIELD_NULL_DEFAULT) != 0 ? -1 : 0);
+}
+
+/* Strings and bytes have one shape (see equal_slices()). */
+static bool is_default_other(const struct field_layout *field, const char *at)
+{
+    struct string slice;
+
+    if (field->kind == FIELD_ARRAY) {
+        return is_default_array(field, at);
     }
-    return false;
+    if (field->kind == FIELD_RECORDS) {
+        return is_default_records(field, at);
+    }
+    if (field->kind == FIELD_STRUCT) {
+        return (field->flags & FIELD_POINTER) != 0 ? load_pointer(at) == NULL
+                                                   : is_default_struct(field->nested, at);
+    }
+    memcpy(&slice, at, sizeof slice);
+    return is_default_slice(field, slice.bytes, slice.length);
 }
 
 /* --------------------------------------------------------------------------- decode and encode */
@@ -290,14 +294,6 @@ static bool equal_array(const struct field_layout *field, int16_t version, const
     return true;
 }
 
-static const char *load_pointer(const char *from)
-{
-    const char *pointer;
-
-    memcpy(&pointer, from, sizeof pointer);
-    return pointer;
-}
-
 static bool equal_struct_field(const struct field_layout *field, int16_t version, const char *a,
                                const char *b)
 {
@@ -340,3 +336,5 @@ bool message_equal(const struct message_layout *layout, int16_t version, const v
 {
     return equal_struct(layout->root, version, a, b);
 }
+
+/* NOLINTEND(misc-no-recursion) */

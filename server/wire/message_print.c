@@ -20,6 +20,7 @@ struct text {
     bool is_cut;
 };
 
+/* NOLINTBEGIN(misc-no-recursion): no deeper than the schema nests */
 static void print_struct(struct text *text, const struct struct_layout *layout, const char *from);
 
 __attribute__((format(printf, 2, 3))) static void print(struct text *text, const char *format, ...)
@@ -29,6 +30,7 @@ __attribute__((format(printf, 2, 3))) static void print(struct text *text, const
     int length;
 
     va_start(arguments, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): just begun */
     length = vsnprintf(text->bytes + text->used, room, format, arguments);
     va_end(arguments);
     if (length < 0 || (size_t)length >= room) {
@@ -187,3 +189,5 @@ size_t message_print(const struct message_layout *layout, int16_t version, const
     }
     return output.used;
 }
+
+/* NOLINTEND(misc-no-recursion) */

@@ -265,3 +265,11 @@ enum batch_fault record_batch_check(const char *bytes, size_t size, const struct
     }
     return out_report->fault;
 }
+
+bool record_batch_check_expands(const char *bytes, size_t size, const struct batch_rules *rules)
+{
+    struct batch_report report = {0};
+
+    return record_batch_parse(bytes, size, &report.info) == ERROR_NONE &&
+           report.info.codec != COMPRESSION_NONE && must_look_at_records(&report, rules);
+}

@@ -57,9 +57,8 @@ def drop_what_is_not_accepted():
 
 
 def main():
-    for folder in HERE.iterdir():
-        if folder.is_dir():
-            shutil.rmtree(folder)
+    for _, folder, _ in classes():
+        shutil.rmtree(HERE / folder, ignore_errors=True)
     arguments = [word for row in classes() for word in row]
     kafka_oracle.fetch()
     write(kafka_oracle.classpath(), arguments)

@@ -143,7 +143,7 @@ class NodeClient(Client):
         for path in self.folder.iterdir():
             if path.is_file():
                 shutil.copy(path, self.home)
-        call(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=self.home)
+        call(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--silent"], cwd=self.home)
 
     def command(self):
         return ["node", str(self.home / "driver.js")]

@@ -74,7 +74,7 @@ struct records {
 
 /* ------------------------------------------------------------------ what the tables are made of */
 
-enum field_kind {
+enum field_kind { /* numbers and ids first, FIELD_UUID the last of them */
     FIELD_BOOL,
     FIELD_INT8,
     FIELD_INT16,

@@ -239,4 +239,10 @@ MUST_USE
 enum batch_fault record_batch_check(const char *bytes, size_t size, const struct batch_rules *rules,
                                     struct arena *arena, struct batch_report *out_report);
 
+/*
+ * Would that check have to decompress? Then a large batch belongs on the pool. Looks at the header
+ * only, and says false for bytes that are no batch.
+ */
+bool record_batch_check_expands(const char *bytes, size_t size, const struct batch_rules *rules);
+
 #endif

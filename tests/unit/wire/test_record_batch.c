@@ -264,6 +264,31 @@ static void a_compacted_topic_names_every_record_without_a_key(void **state)
     arena_release(&arena);
 }
 
+static void only_what_must_be_is_decompressed(void **state)
+{
+    struct batch_rules rules = batch_rules_default(NOW_MS);
+    struct buffer *packed = three_records(COMPRESSION_ZSTD);
+    struct buffer *plain = three_records(COMPRESSION_NONE);
+
+    (void)state;
+    rules.timestamp_after_ms_max = 3600000;
+    assert_false(record_batch_check_expands(packed->bytes, packed->size, &rules));
+    assert_false(record_batch_check_expands(packed->bytes, 10, &rules));
+    packed->bytes[packed->size - 1] ^= 1; /* unseen, for the CRC is right */
+    seal(packed);
+    assert_int_equal(fault_of(packed, &rules), BATCH_FAULT_NONE);
+    rules.needs_keys = true;
+    assert_true(record_batch_check_expands(packed->bytes, packed->size, &rules));
+    assert_false(record_batch_check_expands(plain->bytes, plain->size, &rules));
+    rules.needs_keys = false;
+    rules.timestamp_before_ms_max = 1000;
+    assert_true(record_batch_check_expands(packed->bytes, packed->size, &rules));
+    rules.is_log_append_time = true;
+    assert_false(record_batch_check_expands(packed->bytes, packed->size, &rules));
+    buffer_unref(packed);
+    buffer_unref(plain);
+}
+
 static void timestamps_out_of_range_are_named(void **state)
 {
     struct batch_rules rules = batch_rules_default(NOW_MS - 4);
@@ -482,6 +507,7 @@ int main(void)
         cmocka_unit_test(one_batch_and_only_one_is_accepted),
         cmocka_unit_test(zstd_needs_a_request_that_knows_it),
         cmocka_unit_test(a_compacted_topic_names_every_record_without_a_key),
+        cmocka_unit_test(only_what_must_be_is_decompressed),
         cmocka_unit_test(timestamps_out_of_range_are_named),
         cmocka_unit_test(the_list_of_faulty_records_ends_with_the_arena),
         cmocka_unit_test(log_append_time_stamps_the_batch),

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "dev_process.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "command.h"
+
+enum { BODY_BYTES = 2048, HTTP_OK = 200, PROBE_TIMEOUT_MS = 1000, POLL_MS = 20 };
+
+/* ---- what runs ---- */
+
+static bool read_file(const char *path, char *text, size_t size)
+{
+    FILE *file = fopen(path, "r");
+    size_t length;
+
+    if (file == NULL) {
+        return false;
+    }
+    length = fread(text, 1, size - 1, file);
+    text[length] = '\0';
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '\0') {
+            text[i] = ' ';
+        }
+    }
+    (void)fclose(file);
+    return true;
+}
+
+/* A process id is used again some day: the command line tells whether it is still ours. */
+bool dev_process_is_running(const struct dev_broker *broker)
+{
+    char path[64];
+    char line[DEV_PATH_MAX * 2];
+    char home[DEV_PATH_MAX];
+
+    if (broker->pid <= 0) {
+        return false;
+    }
+    (void)snprintf(path, sizeof path, "/proc/%d/cmdline", (int)broker->pid);
+    (void)snprintf(home, sizeof home, "%s", broker->data_dir);
+    return read_file(path, line, sizeof line) && strstr(line, dirname(home)) != NULL;
+}
+
+static bool is_paused(const struct dev_broker *broker)
+{
+    char path[64];
+    char line[512];
+    const char *state;
+
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)broker->pid);
+    if (!read_file(path, line, sizeof line)) {
+        return false;
+    }
+    state = strrchr(line, ')');
+    return state != NULL && state[1] == ' ' && (state[2] == 'T' || state[2] == 't');
+}
+
+const char *dev_process_state(const struct dev_broker *broker)
+{
+    if (!dev_process_is_running(broker)) {
+        return "stopped";
+    }
+    if (is_paused(broker)) {
+        return "paused";
+    }
+    return dev_process_is_ready(broker, NULL) ? "ready" : "starting";
+}
+
+static void pause_ms(int duration_ms)
+{
+    struct timespec duration = {duration_ms / 1000, (long)(duration_ms % 1000) * 1000000};
+
+    (void)nanosleep(&duration, NULL);
+}
+
+bool dev_process_wait_gone(const struct dev_broker *broker, int limit_ms)
+{
+    for (int waited_ms = 0; dev_process_is_running(broker); waited_ms += POLL_MS) {
+        if (waited_ms >= limit_ms) {
+            return false;
+        }
+        (void)waitpid(broker->pid, NULL, WNOHANG);
+        pause_ms(POLL_MS);
+    }
+    return true;
+}
+
+/* ---- starting ---- */
+
+/* gyred lies beside gyre. */
+static bool find_program(char path[PATH_MAX])
+{
+    char self[PATH_MAX - 16];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+
+    if (length <= 0) {
+        return false;
+    }
+    self[length] = '\0';
+    (void)snprintf(path, PATH_MAX, "%s/gyred", dirname(self));
+    return access(path, X_OK) == 0;
+}
+
+static _Noreturn void become_broker(const char *program, const char *config, const char *log)
+{
+    int output = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    int input = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+    if (setsid() >= 0 && output >= 0 && input >= 0 && dup2(input, STDIN_FILENO) >= 0 &&
+        dup2(output, STDOUT_FILENO) >= 0 && dup2(output, STDERR_FILENO) >= 0) {
+        (void)execl(program, program, config, (char *)NULL);
+    }
+    _exit(STATUS_FAILED);
+}
+
+bool dev_process_start(const struct dev *dev, const struct dev_region *region,
+                       struct dev_broker *broker)
+{
+    char program[PATH_MAX];
+    char config[DEV_PATH_MAX];
+    char log[DEV_PATH_MAX];
+    pid_t pid;
+
+    if (!find_program(program)) {
+        complain("gyred is not beside gyre: %s", program);
+        return false;
+    }
+    dev_path(dev, region, broker, "broker.conf", config);
+    dev_path(dev, region, broker, "gyred.log", log);
+    pid = fork();
+    if (pid < 0) {
+        complain("cannot start a process: %s", strerror(errno));
+        return false;
+    }
+    if (pid == 0) {
+        become_broker(program, config, log);
+    }
+    broker->pid = pid;
+    return true;
+}
+
+/* ---- readiness ---- */
+
+struct body {
+    char bytes[BODY_BYTES];
+    size_t length;
+};
+
+static size_t take_body(char *bytes, size_t size, size_t count, void *context)
+{
+    struct body *body = context;
+    size_t length = size * count;
+    size_t room = sizeof body->bytes - 1 - body->length;
+
+    memcpy(body->bytes + body->length, bytes, length < room ? length : room);
+    body->length += length < room ? length : room;
+    return length;
+}
+
+static void find_cluster_id(const struct body *body, char *cluster_id)
+{
+    json_t *json = json_loadb(body->bytes, body->length, 0, NULL);
+    const char *text = json_string_value(json_object_get(json, "cluster_id"));
+
+    if (text != NULL) {
+        (void)snprintf(cluster_id, 64, "%s", text);
+    }
+    json_decref(json);
+}
+
+bool dev_process_is_ready(const struct dev_broker *broker, char *cluster_id)
+{
+    struct body body = {.length = 0};
+    char url[64];
+    long status = 0;
+    CURL *curl = curl_easy_init();
+
+    if (curl == NULL) {
+        return false;
+    }
+    (void)snprintf(url, sizeof url, "http://127.0.0.1:%d/readyz", broker->admin_port);
+    (void)curl_easy_setopt(curl, CURLOPT_URL, url);
+    (void)curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+    (void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    (void)curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, (long)PROBE_TIMEOUT_MS);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_body);
+    (void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
+    if (curl_easy_perform(curl) == CURLE_OK) {
+        (void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    }
+    curl_easy_cleanup(curl);
+    if (status == HTTP_OK && cluster_id != NULL) {
+        find_cluster_id(&body, cluster_id);
+    }
+    return status == HTTP_OK;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gyre, the one command for people. It speaks Kafka's protocol and has no back door. */
+#include <argp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+
+static const struct command groups[] = {
+    {"dev", "run a region on this machine for development and tests", dev_command},
+};
+
+int main(int argc, char **argv)
+{
+    argp_err_exit_status = STATUS_USAGE;
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        (void)puts("gyre " GYRE_VERSION);
+        return STATUS_OK;
+    }
+    return command_dispatch("gyre", "Operate Gyre, the Kafka-compatible stream store.", groups,
+                            (int)(sizeof groups / sizeof groups[0]), argc, argv);
+}

@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Construction goes from the ground up, and each step knows only what stands already:
+ *
+ *     loop -> disk, pool -> storage -> links, calls -> consensus -> catalog, partitions
+ *          -> listeners -> cluster
+ *
+ * SIGTERM: leaderships are given away, listeners close, storage writes everything down, and the
+ * rest is taken apart in the opposite order.
+ */
+#include "broker_process.h"
+
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <uv.h>
+
+#include "gyre/base/map.h"
+#include "gyre/base/random.h"
+#include "gyre/config/config.h"
+#include "gyre/observe/log.h"
+#include "gyre/observe/metrics.h"
+#include "gyre/partition/partition.h"
+#include "gyre/runtime/disk_engine.h"
+#include "gyre/runtime/links_uv.h"
+#include "gyre/runtime/loop.h"
+#include "gyre/runtime/loop_uv.h"
+#include "gyre/runtime/rpc.h"
+#include "gyre/runtime/work_uv.h"
+#include "gyre/storage/storage.h"
+
+#include "cluster/cluster_services.h"
+#include "format_command.h"
+#include "handlers/broker.h"
+#include "handlers/dispatch.h"
+#include "metadata/catalog_open.h"
+#include "metadata/catalog_store.h"
+#include "network/network.h"
+
+enum { MESSAGE_BYTES = 256, POOL_THREADS = 4, LINK_QUEUE_BYTES_MAX = 256 * 1024 * 1024 };
+static const uint64_t DRAIN_LIMIT_US = 30 * 1000 * 1000;
+
+struct broker_process {
+    const struct broker_config *config;
+    uv_loop_t uv;
+    struct loop loop;
+    struct loop_uv driver;
+    uv_signal_t terminate;
+    uv_signal_t interrupt;
+    struct random random;
+    uint64_t incarnation;
+    struct disk *disk;
+    struct work_pool *pool;
+    struct metrics *metrics;
+    struct storage *storage;
+    struct links *links;
+    struct rpc *rpc;
+    struct consensus *consensus;
+    struct catalog_store *store;
+    struct catalog *catalog;
+    struct partition_table *partitions;
+    struct cluster *cluster;
+    struct network *network;
+    struct broker broker;
+    struct catalog_endpoint endpoints[CATALOG_LISTENERS_MAX];
+    uint16_t rpc_port;
+    int status;
+    bool is_stopping;
+};
+
+/* ---- the ground: loop, disk, storage ---- */
+
+static void raise_file_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static void start_ground(struct broker_process *process)
+{
+    const char *engine = NULL;
+
+    raise_file_limit();
+    random_seed_from_system(&process->random);
+    hash_set_seed(random_u64(&process->random));
+    process->incarnation = random_u64(&process->random) >> 1; /* kept in signed fields */
+    CHECK(uv_loop_init(&process->uv) == 0);
+    loop_init(&process->loop, clock_system());
+    loop_uv_start(&process->driver, &process->uv, &process->loop);
+    process->disk = string_is(process->config->gyre_disk_engine, "threads")
+                        ? disk_thread_new(&process->uv)
+                        : disk_engine_new(&process->uv, &engine);
+    process->pool = work_uv_new(&process->uv, POOL_THREADS);
+    process->metrics = metrics_new();
+    log_info(LOG_MAIN, "starting", field_string("version", GYRE_VERSION),
+             field_i64("node_id", process->config->node_id),
+             field_string("disk_engine", engine == NULL ? "threads" : engine));
+}
+
+static enum error open_storage(struct broker_process *process)
+{
+    const struct broker_config *config = process->config;
+    struct storage_options options = {
+        .directory = data_directory(config),
+        .journal_file_bytes = config->gyre_journal_file_bytes,
+        .journal_file_count = config->gyre_journal_file_count,
+        .cache_bytes_max = (size_t)config->gyre_cache_bytes,
+        .reserved_bytes = config->gyre_disk_reserved_bytes,
+        .memory_sync_us = (uint64_t)config->gyre_memory_sync_ms * 1000,
+    };
+    char message[MESSAGE_BYTES] = "";
+    enum error error;
+
+    error = format_directory(config, process->disk, NULL);
+    if (error == ERROR_NONE || error == ERROR_EXISTS) {
+        error = storage_open(&process->loop, process->disk, &options, message, &process->storage);
+    }
+    if (error != ERROR_NONE) {
+        log_error(LOG_MAIN, "the data directory cannot be opened", field_error(error),
+                  field_string("directory", options.directory), field_string("reason", message));
+        return error;
+    }
+    if (storage_identity(process->storage)->node_id != config->node_id) {
+        log_error(LOG_MAIN, "the data directory belongs to another node id",
+                  field_i64("its_node_id", storage_identity(process->storage)->node_id),
+                  field_i64("node_id", config->node_id),
+                  field_string("do", "set node.id to its node id, or point log.dirs elsewhere"));
+        return ERROR_STATE;
+    }
+    return ERROR_NONE;
+}
+
+/* ---- between brokers ---- */
+
+static const char *admit_peer(void *context, int32_t peer, uint64_t incarnation,
+                              struct uuid cluster_id)
+{
+    struct broker_process *process = context;
+    struct uuid ours = storage_identity(process->storage)->cluster_id;
+
+    (void)incarnation;
+    if (uuid_is_zero(ours) || uuid_is_zero(cluster_id) || uuid_equal(ours, cluster_id)) {
+        return NULL;
+    }
+    log_warning(LOG_CLUSTER, "a broker of another region was turned away",
+                field_i64("node_id", peer));
+    return "another cluster id";
+}
+
+static enum error open_links(struct broker_process *process)
+{
+    const struct broker_config *config = process->config;
+    struct links_uv_options options = {
+        .node_id = config->node_id,
+        .incarnation = process->incarnation,
+        .cluster_id = storage_identity(process->storage)->cluster_id,
+        .queued_bytes_max = LINK_QUEUE_BYTES_MAX,
+    };
+    const char *host = config->rpc_listener.host[0] == '\0' ? "0.0.0.0" : config->rpc_listener.host;
+    enum error error = links_uv_new(&process->uv, &process->loop, &options, &process->links);
+
+    if (error != ERROR_NONE) {
+        return error;
+    }
+    links_uv_set_admission(process->links, admit_peer, process);
+    error = links_uv_listen(process->links, host, config->rpc_listener.port, &process->rpc_port);
+    if (error != ERROR_NONE) {
+        log_error(LOG_MAIN, "cannot listen for other brokers", field_string("host", host),
+                  field_i64("port", config->rpc_listener.port), field_error(error));
+        return error;
+    }
+    process->rpc = rpc_new(&process->loop, process->links);
+    for (int i = 0; i < config->seed_count; i++) {
+        links_uv_add_seed(process->links, config->seeds[i].host, config->seeds[i].port);
+    }
+    return ERROR_NONE;
+}
+
+static void start_consensus(struct broker_process *process)
+{
+    const struct broker_config *config = process->config;
+    struct consensus_options options = {
+        .tick_us = 500 * 1000,
+        .election_timeout_us = (uint64_t)config->gyre_election_timeout_ms * 1000,
+        .shard_heartbeat_us = 100 * 1000,
+        .peer_timeout_us = (uint64_t)config->gyre_peer_timeout_ms * 1000,
+        .inflight_entries_max = 1024,
+        .inflight_bytes_max = 16 * 1024 * 1024,
+        .snapshot_entries = 10000,
+        .sleep_when_idle = true,
+    };
+
+    process->consensus = consensus_new(&process->loop, process->storage, process->links,
+                                       process->rpc, &process->random, &options);
+}
+
+/* ---- what a region knows, and what this broker holds ---- */
+
+static enum error open_catalog(struct broker_process *process)
+{
+    char path[PATH_MAX];
+    struct catalog_services services = {
+        .loop = &process->loop,
+        .storage = process->storage,
+        .consensus = process->consensus,
+        .rpc = process->rpc,
+        .pool = process->pool,
+        .config = process->config,
+        .node_id = process->config->node_id,
+    };
+    enum error error;
+
+    (void)snprintf(path, sizeof path, "%s/catalog", data_directory(process->config));
+    error = catalog_store_open(path, &process->store);
+    if (error != ERROR_NONE) {
+        log_error(LOG_MAIN, "the catalog's store cannot be opened", field_string("path", path),
+                  field_error(error));
+        return error;
+    }
+    services.store = process->store;
+    process->catalog = catalog_new(&services);
+    return ERROR_NONE;
+}
+
+static void start_partitions(struct broker_process *process)
+{
+    struct partition_services services = {
+        .loop = &process->loop,
+        .storage = process->storage,
+        .consensus = process->consensus,
+        .pool = process->pool,
+        .node_id = process->config->node_id,
+    };
+
+    process->partitions = partition_table_new(&services);
+}
+
+/* ---- clients ---- */
+
+static void fill_broker(struct broker_process *process)
+{
+    process->broker = (struct broker){
+        .node_id = process->config->node_id,
+        .cluster_id = storage_identity(process->storage)->cluster_id,
+        .loop = &process->loop,
+        .random = &process->random,
+        .pool = process->pool,
+        .config = process->config,
+        .metrics = process->metrics,
+        .storage = process->storage,
+        .rpc = process->rpc,
+        .consensus = process->consensus,
+        .catalog = process->catalog,
+        .partitions = process->partitions,
+    };
+}
+
+static enum error open_listeners(struct broker_process *process)
+{
+    const struct broker_config *config = process->config;
+    struct network_options options;
+    char message[MESSAGE_BYTES] = "";
+
+    network_options_init(&options, config);
+    options.uv = &process->uv;
+    options.loop = &process->loop;
+    options.broker = &process->broker;
+    options.table = dispatch_table();
+    options.metrics = process->metrics;
+    process->network = network_new(&options);
+    for (int i = 0; i < config->kafka_listener_count; i++) {
+        const struct config_listener *listener = &config->kafka_listeners[i];
+        uint16_t port;
+        enum error error = network_listen(process->network, listener, message, &port);
+
+        if (error != ERROR_NONE) {
+            log_error(LOG_MAIN, "cannot listen for clients",
+                      field_string("listener", listener->name), field_string("reason", message));
+            return error;
+        }
+        process->endpoints[i] = (struct catalog_endpoint){
+            .name = string_from(listener->name),
+            .host = string_from(listener->advertised.host),
+            .port = listener->advertised.port != 0 ? listener->advertised.port : port,
+            .security_protocol = (int16_t)listener->security_protocol,
+        };
+    }
+    return ERROR_NONE;
+}
+
+/* ---- the region ---- */
+
+static void stop(struct broker_process *process);
+
+static void on_cluster_id_known(void *context, struct uuid cluster_id)
+{
+    struct broker_process *process = context;
+
+    process->broker.cluster_id = cluster_id;
+    links_uv_set_cluster_id(process->links, cluster_id);
+}
+
+static void on_refused(void *context, const char *sentence)
+{
+    struct broker_process *process = context;
+
+    log_error(LOG_MAIN, sentence);
+    process->status = EXIT_FAILURE;
+    stop(process);
+}
+
+static enum error start_cluster(struct broker_process *process)
+{
+    const struct broker_config *config = process->config;
+    struct cluster_services services = {
+        .loop = &process->loop,
+        .random = &process->random,
+        .disk = process->disk,
+        .links = process->links,
+        .rpc = process->rpc,
+        .storage = process->storage,
+        .consensus = process->consensus,
+        .catalog = process->catalog,
+        .partitions = process->partitions,
+        .config = config,
+        .directory = data_directory(config),
+        .node_id = config->node_id,
+        .incarnation = process->incarnation,
+        .rpc_host = config->rpc_advertised.host,
+        .rpc_port =
+            config->rpc_advertised.port != 0 ? config->rpc_advertised.port : process->rpc_port,
+        .endpoints = process->endpoints,
+        .endpoint_count = config->kafka_listener_count,
+    };
+    struct cluster_events events = {
+        .cluster_id_known = on_cluster_id_known, .refused = on_refused, .context = process};
+
+    return cluster_start(&services, &events, &process->cluster);
+}
+
+/* ---- the end, in the opposite order; each step begins when the one before has ended ---- */
+
+static void on_links_closed(void *context)
+{
+    struct broker_process *process = context;
+
+    disk_engine_free(process->disk);
+    work_uv_free(process->pool);
+    loop_uv_stop(&process->driver);
+    log_info(LOG_MAIN, "stopped");
+}
+
+static void on_storage_closed(void *context)
+{
+    struct broker_process *process = context;
+
+    rpc_free(process->rpc);
+    links_uv_close(process->links, on_links_closed, process);
+}
+
+static void on_network_closed(void *context)
+{
+    struct broker_process *process = context;
+
+    cluster_stop(process->cluster);
+    partition_table_free(process->partitions);
+    catalog_free(process->catalog);
+    catalog_store_close(process->store);
+    consensus_free(process->consensus);
+    storage_close(process->storage, on_storage_closed, process);
+}
+
+static void on_drained(void *context)
+{
+    struct broker_process *process = context;
+
+    network_close(process->network, on_network_closed, process);
+}
+
+static void stop(struct broker_process *process)
+{
+    if (process->is_stopping) {
+        return;
+    }
+    process->is_stopping = true;
+    uv_close((uv_handle_t *)&process->terminate, NULL);
+    uv_close((uv_handle_t *)&process->interrupt, NULL);
+    log_info(LOG_MAIN, "stopping");
+    if (process->cluster == NULL) {
+        on_drained(process);
+        return;
+    }
+    cluster_drain(process->cluster, DRAIN_LIMIT_US, on_drained, process);
+}
+
+static void on_signal(uv_signal_t *signal, int number)
+{
+    struct broker_process *process = signal->data;
+
+    (void)number;
+    stop(process);
+}
+
+static void watch_signals(struct broker_process *process)
+{
+    (void)signal(SIGPIPE, SIG_IGN);
+    CHECK(uv_signal_init(&process->uv, &process->terminate) == 0);
+    CHECK(uv_signal_init(&process->uv, &process->interrupt) == 0);
+    process->terminate.data = process;
+    process->interrupt.data = process;
+    CHECK(uv_signal_start(&process->terminate, on_signal, SIGTERM) == 0);
+    CHECK(uv_signal_start(&process->interrupt, on_signal, SIGINT) == 0);
+}
+
+/* A broker that cannot start holds nothing that a process's end does not give back. */
+static enum error start(struct broker_process *process)
+{
+    enum error error;
+
+    start_ground(process);
+    error = open_storage(process);
+    if (error == ERROR_NONE) {
+        error = open_links(process);
+    }
+    if (error != ERROR_NONE) {
+        return error;
+    }
+    start_consensus(process);
+    error = open_catalog(process);
+    if (error != ERROR_NONE) {
+        return error;
+    }
+    start_partitions(process);
+    fill_broker(process);
+    error = open_listeners(process);
+    if (error == ERROR_NONE) {
+        error = start_cluster(process);
+        process->broker.cluster = process->cluster;
+    }
+    if (error == ERROR_NONE) {
+        watch_signals(process);
+    }
+    return error;
+}
+
+static void start_log(const struct broker_config *config)
+{
+    struct log_settings settings = {
+        .format = string_is(config->gyre_log_format, "json") ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT,
+        .path = config->gyre_log_file.bytes,
+        .node_id = config->node_id,
+        .level = LOG_LEVEL_INFO,
+    };
+
+    (void)log_level_parse(config->gyre_log_level, &settings.level); /* checked by config_load() */
+    if (log_start(&settings) != ERROR_NONE) {
+        (void)fprintf(stderr, "%s: cannot be written; the log goes here\n", settings.path);
+    }
+}
+
+int broker_process_run(const struct broker_config *config)
+{
+    struct broker_process *process = check_alloc_zero(sizeof *process);
+    int status;
+
+    process->config = config;
+    start_log(config);
+    if (start(process) != ERROR_NONE) {
+        log_stop();
+        return EXIT_FAILURE;
+    }
+    (void)uv_run(&process->uv, UV_RUN_DEFAULT);
+    metrics_free(process->metrics);
+    loop_release(&process->loop);
+    (void)uv_loop_close(&process->uv);
+    status = process->status;
+    log_stop();
+    free(process);
+    return status;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gyred, one broker of a region.
+ *
+ *     gyred broker.conf                          run
+ *     gyred --check-config broker.conf           say what is wrong with a configuration
+ *     gyred --print-config broker.conf           all options with their effective values
+ *     gyred format broker.conf                   prepare an empty data directory
+ */
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gyre/config/config.h"
+
+#include "broker_process.h"
+#include "format_command.h"
+
+enum { EXIT_USAGE = 2, OVERRIDES_MAX = 256 };
+
+enum mode { MODE_RUN, MODE_CHECK, MODE_PRINT, MODE_EXAMPLE, MODE_FORMAT };
+
+enum option_key {
+    KEY_CHECK = 'c',
+    KEY_PRINT = 'p',
+    KEY_OVERRIDE = 'o',
+    KEY_EXAMPLE = 0x100,
+    KEY_CLUSTER_ID,
+};
+
+struct arguments {
+    enum mode mode;
+    const char *path;
+    const char *cluster_id;
+    const char *overrides[OVERRIDES_MAX];
+    int override_count;
+};
+
+const char *argp_program_version = "gyred " GYRE_VERSION;
+
+static const struct argp_option options[] = {
+    {"check-config", KEY_CHECK, NULL, 0, "Check the configuration and exit", 0},
+    {"print-config", KEY_PRINT, NULL, 0, "Print the effective configuration and exit", 0},
+    {"print-example", KEY_EXAMPLE, NULL, 0, "Print a commented example configuration", 0},
+    {"override", KEY_OVERRIDE, "KEY=VALUE", 0, "Stronger than the file; repeatable", 0},
+    {"cluster-id", KEY_CLUSTER_ID, "ID", 0, "format: the region's id, if it exists already", 0},
+    {0},
+};
+
+static const char documentation[] =
+    "Run one broker of a Gyre region.\v"
+    "Examples:\n"
+    "  gyred /etc/gyre/broker.conf\n"
+    "  gyred --check-config /etc/gyre/broker.conf\n"
+    "  gyred format /etc/gyre/broker.conf\n"
+    "\n"
+    "Exit status: 0 stopped in order, 1 failed, 2 wrong usage or configuration.";
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+
+    switch (key) {
+    case KEY_CHECK: arguments->mode = MODE_CHECK; return 0;
+    case KEY_PRINT: arguments->mode = MODE_PRINT; return 0;
+    case KEY_EXAMPLE: arguments->mode = MODE_EXAMPLE; return 0;
+    case KEY_CLUSTER_ID: arguments->cluster_id = argument; return 0;
+    case KEY_OVERRIDE:
+        if (arguments->override_count == OVERRIDES_MAX) {
+            argp_error(state, "more than %d overrides", OVERRIDES_MAX);
+        }
+        arguments->overrides[arguments->override_count++] = argument;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (state->arg_num == 0 && strcmp(argument, "format") == 0) {
+            arguments->mode = MODE_FORMAT;
+        } else if (arguments->path == NULL) {
+            arguments->path = argument;
+        } else {
+            argp_error(state, "one configuration file, not two: %s", argument);
+        }
+        return 0;
+    case ARGP_KEY_END:
+        if (arguments->path == NULL && arguments->mode != MODE_EXAMPLE) {
+            argp_error(state, "which configuration file?");
+        }
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static int run_mode(const struct arguments *arguments, const struct broker_config *config)
+{
+    switch (arguments->mode) {
+    case MODE_RUN: return broker_process_run(config);
+    case MODE_FORMAT: return format_command(config, arguments->cluster_id);
+    case MODE_PRINT: config_print(config, stdout); return EXIT_SUCCESS;
+    case MODE_CHECK:
+    case MODE_EXAMPLE: return EXIT_SUCCESS;
+    }
+    return EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp parser = {
+        options, parse_option, "[format] CONFIG_FILE", documentation, NULL, NULL, NULL};
+    struct config_report report = {0};
+    struct arguments arguments = {0};
+    struct broker_config *config;
+    enum error error;
+    int status;
+
+    argp_err_exit_status = EXIT_USAGE;
+    (void)argp_parse(&parser, argc, argv, 0, NULL, &arguments);
+    if (arguments.mode == MODE_EXAMPLE) {
+        config_print_example(stdout);
+        return EXIT_SUCCESS;
+    }
+    error = config_load(arguments.path, arguments.overrides, arguments.override_count, &report,
+                        &config);
+    if (report.length > 0) {
+        (void)fputs(report.text, stderr);
+    }
+    config_report_release(&report);
+    if (error != ERROR_NONE) {
+        return EXIT_USAGE;
+    }
+    status = run_mode(&arguments, config);
+    config_free(config);
+    return status;
+}
