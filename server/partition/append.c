@@ -242,16 +242,16 @@ static void prepare(struct partition *partition, struct partition_append *append
     (void)batch_new(partition, append, &info, &claim);
 }
 
-/* Hand over what is prepared, as far as one call takes it. */
-static enum error submit_prepared(struct partition *partition)
+static int take_entries(const struct partition *partition, struct log_entry *entries, int count_max)
 {
-    struct log_entry entries[PARTITION_SUBMIT_MAX];
     int count = 0;
-    enum error error;
 
     list_for_each(link, &partition->prepared) {
         const struct inflight_batch *batch = list_entry(link, struct inflight_batch, link);
 
+        if (count == count_max) {
+            break;
+        }
         entries[count++] = (struct log_entry){
             .kind = ENTRY_BATCH,
             .offset_count = batch->offset_count,
@@ -259,15 +259,36 @@ static enum error submit_prepared(struct partition *partition)
             .digest = batch->digest,
             .payload = buffer_slice_ref(batch->batch),
         };
-        if (count == PARTITION_SUBMIT_MAX) {
-            break;
+    }
+    return count;
+}
+
+static void answer_acks_0(struct partition *partition, struct inflight_batch *batch)
+{
+    list_for_each_safe(link, &batch->waiters) {
+        struct partition_append *append = list_entry(link, struct partition_append, link);
+
+        if (append->acks == 0) {
+            append->base_offset = batch->base_offset;
+            partition->pending_count--;
+            list_remove(link);
+            partition_table_complete_append(partition->table, append, KAFKA_ERROR_NONE);
         }
     }
-    error = consensus_submit(partition->consensus, entries, count);
-    if (error != ERROR_NONE) {
-        return error;
+}
+
+/* Hand over what is prepared, as much as one call takes: all or none of what it is given. */
+static enum error submit_prepared(struct partition *partition)
+{
+    struct log_entry entries[PARTITION_SUBMIT_MAX];
+    enum error error = ERROR_BUSY;
+    int count = 0;
+
+    for (int most = PARTITION_SUBMIT_MAX; error == ERROR_BUSY && most > 0; most /= 2) {
+        count = take_entries(partition, entries, most);
+        error = consensus_submit(partition->consensus, entries, count);
     }
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; error == ERROR_NONE && i < count; i++) {
         struct inflight_batch *batch =
             list_first(&partition->prepared, struct inflight_batch, link);
 
@@ -275,18 +296,9 @@ static enum error submit_prepared(struct partition *partition)
         buffer_slice_unref(&batch->batch);
         list_remove(&batch->link);
         list_append(&partition->inflight, &batch->link);
-        list_for_each_safe(link, &batch->waiters) {
-            struct partition_append *append = list_entry(link, struct partition_append, link);
-
-            if (append->acks == 0) {
-                append->base_offset = batch->base_offset;
-                partition->pending_count--;
-                list_remove(link);
-                partition_table_complete_append(partition->table, append, KAFKA_ERROR_NONE);
-            }
-        }
+        answer_acks_0(partition, batch);
     }
-    return ERROR_NONE;
+    return error;
 }
 
 /* Consensus took none of them: the offsets are free again. Newest first, as they were given. */

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Offsets are dense, answered when a majority has the batch, and a retry is stored once. */
+#include "gyre/wire/record_batch.h"
+
+#include "unit/partition/asked.h"
+
+static void offsets_are_dense_and_answered_when_committed(void **state)
+{
+    struct fake_group fake;
+    struct asked asked[3];
+
+    (void)state;
+    fake_group_init(&fake);
+    fake_group_lead(&fake, 4);
+    append(&fake, &asked[0], 3, -1);
+    append(&fake, &asked[1], 2, 1);
+    append(&fake, &asked[2], 1, 0);
+    fake_group_turn(&fake);
+    assert_int_equal(asked[0].done, 0);
+    assert_int_equal(asked[1].done, 0);
+    expect(&asked[2], KAFKA_ERROR_NONE, 5); /* acks=0 waits for nothing */
+    assert_int_equal(status_of(&fake).high_watermark, 0);
+    assert_int_equal(status_of(&fake).end_offset, 6);
+    fake_group_commit(&fake);
+    expect(&asked[0], KAFKA_ERROR_NONE, 0);
+    expect(&asked[1], KAFKA_ERROR_NONE, 3);
+    assert_int_equal(status_of(&fake).high_watermark, 6);
+    assert_int_equal(status_of(&fake).leader_epoch, 4);
+    assert_int_equal(record_batch_leader_epoch(fake.group->log->entries[1].payload.bytes), 4);
+    assert_int_equal(record_batch_base_offset(fake.group->log->entries[2].payload.bytes), 3);
+    fake_group_release(&fake);
+}
+
+static void a_full_window_keeps_order_and_goes_on_after_the_next_apply(void **state)
+{
+    struct fake_group fake;
+    struct asked asked[5];
+
+    (void)state;
+    fake_group_init(&fake);
+    fake_group_lead(&fake, 1);
+    fake.group->room = 1;
+    for (int i = 0; i < 5; i++) {
+        append(&fake, &asked[i], 1, 1);
+    }
+    fake_group_turn(&fake);
+    assert_int_equal(fake.group->log->count, 2); /* the barrier and the first */
+    assert_int_equal(asked[1].done, 0);
+    fake_group_commit(&fake);
+    for (int i = 0; i < 5; i++) {
+        expect(&asked[i], KAFKA_ERROR_NONE, i);
+    }
+    fake_group_release(&fake);
+}
+
+static void a_refused_submit_frees_its_offsets(void **state)
+{
+    struct fake_group fake;
+    struct asked asked;
+
+    (void)state;
+    fake_group_init(&fake);
+    fake_group_lead(&fake, 1);
+    fake.group->submit_error = ERROR_NO_SPACE;
+    append_of(&fake, &asked, 0, 0, 4);
+    fake_group_turn(&fake);
+    expect(&asked, KAFKA_ERROR_KAFKA_STORAGE_ERROR, -1);
+    fake.group->submit_error = ERROR_STATE; /* leadership is handed over */
+    append_of(&fake, &asked, 0, 0, 4);
+    fake_group_turn(&fake);
+    expect(&asked, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER, -1);
+    fake.group->submit_error = ERROR_NONE;
+    fake.has_space = false;
+    append_of(&fake, &asked, 0, 0, 4);
+    fake_group_turn(&fake);
+    expect(&asked, KAFKA_ERROR_KAFKA_STORAGE_ERROR, -1);
+    fake.has_space = true;
+    append_of(&fake, &asked, 0, 0, 4);
+    fake_group_commit(&fake);
+    expect(&asked, KAFKA_ERROR_NONE, 0);
+    fake_group_release(&fake);
+}
+
+static void a_retry_is_stored_once(void **state)
+{
+    struct fake_group fake;
+    struct asked first;
+    struct asked retry;
+    struct asked late;
+
+    (void)state;
+    fake_group_init(&fake);
+    fake_group_lead(&fake, 1);
+    append_of(&fake, &first, 0, 0, 5);
+    fake_group_turn(&fake);
+    append_of(&fake, &retry, 0, 0, 5); /* while the first is in flight */
+    fake_group_turn(&fake);
+    assert_int_equal(retry.done, 0);
+    fake_group_commit(&fake);
+    expect(&first, KAFKA_ERROR_NONE, 0);
+    expect(&retry, KAFKA_ERROR_NONE, 0);
+    append_of(&fake, &late, 0, 0, 5); /* and long after */
+    fake_group_turn(&fake);
+    expect(&late, KAFKA_ERROR_NONE, 0);
+    assert_int_equal(status_of(&fake).end_offset, 5);
+    append_of(&fake, &late, 0, 7, 1);
+    fake_group_turn(&fake);
+    expect(&late, KAFKA_ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER, -1);
+    append_of(&fake, &late, 1, 0, 1);
+    fake_group_commit(&fake);
+    expect(&late, KAFKA_ERROR_NONE, 5);
+    append_of(&fake, &late, 0, 5, 1);
+    fake_group_turn(&fake);
+    expect(&late, KAFKA_ERROR_INVALID_PRODUCER_EPOCH, -1);
+    fake_group_release(&fake);
+}
+
+static void who_loses_leadership_tells_its_producers(void **state)
+{
+    struct fake_group fake;
+    struct asked lost;
+    struct asked again;
+
+    (void)state;
+    fake_group_init(&fake);
+    fake_group_lead(&fake, 1);
+    append_of(&fake, &lost, 0, 0, 2);
+    fake_group_turn(&fake);
+    fake_group_follow(&fake, 2, 2);
+    expect(&lost, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER, -1);
+    append_of(&fake, &again, 0, 0, 2);
+    fake_group_turn(&fake);
+    expect(&again, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER, -1);
+    fake_group_lead(&fake, 3); /* the lost batch was cut: the retry is new */
+    append_of(&fake, &again, 0, 0, 2);
+    fake_group_commit(&fake);
+    expect(&again, KAFKA_ERROR_NONE, 0);
+    assert_int_equal(status_of(&fake).leader_epoch, 3);
+    fake_group_release(&fake);
+}
+
+static void acks_all_waits_for_min_insync_replicas(void **state)
+{
+    struct fake_group fake;
+    struct asked all;
+    struct asked one;
+    uint64_t index;
+
+    (void)state;
+    fake_group_init(&fake);
+    fake.config.min_insync_replicas = 3;
+    partition_set_config(fake.partition, &fake.config);
+    fake_group_lead(&fake, 1);
+    append(&fake, &all, 1, -1);
+    append(&fake, &one, 1, 1);
+    fake_group_commit(&fake);
+    expect(&one, KAFKA_ERROR_NONE, 1);
+    assert_int_equal(all.done, 0);
+    index = fake.group->log->count;
+    fake_group_match(&fake, 2, index);
+    assert_int_equal(all.done, 0);
+    fake_group_match(&fake, 3, index);
+    expect(&all, KAFKA_ERROR_NONE, 0);
+
+    append(&fake, &all, 1, -1);
+    fake_group_commit(&fake);
+    assert_int_equal(all.done, 0);
+    fake.group->is_live[2] = false; /* dies before it has the batch */
+    fake_group_pass(&fake, 100000);
+    expect(&all, KAFKA_ERROR_NOT_ENOUGH_REPLICAS_AFTER_APPEND, -1);
+    append(&fake, &all, 1, -1);
+    fake_group_turn(&fake);
+    expect(&all, KAFKA_ERROR_NOT_ENOUGH_REPLICAS, -1);
+    append(&fake, &one, 1, 1);
+    fake_group_commit(&fake);
+    expect(&one, KAFKA_ERROR_NONE, 3);
+    fake_group_release(&fake);
+}
+
+static void an_append_that_waits_too_long_times_out_and_may_still_happen(void **state)
+{
+    struct fake_group fake;
+    struct asked asked;
+    struct asked retry;
+
+    (void)state;
+    fake_group_init(&fake);
+    fake_group_lead(&fake, 1);
+    append_of(&fake, &asked, 0, 0, 1);
+    fake_group_turn(&fake);
+    fake_group_pass(&fake, 1100000);
+    expect(&asked, KAFKA_ERROR_REQUEST_TIMED_OUT, -1);
+    append_of(&fake, &retry, 0, 0, 1);
+    fake_group_commit(&fake);
+    expect(&retry, KAFKA_ERROR_NONE, 0);
+    assert_int_equal(asked.done, 1);
+    assert_int_equal(status_of(&fake).high_watermark, 1);
+    fake_group_release(&fake);
+}
+
+static void bad_batches_are_refused_with_kafkas_errors(void **state)
+{
+    struct fake_group fake;
+    struct asked asked;
+    struct buffer *batch;
+
+    (void)state;
+    fake_group_init(&fake);
+    fake_group_lead(&fake, 1);
+    batch = fake_group_batch(2, 10, NO_PRODUCER, -1, -1);
+    batch->bytes[batch->size - 1] ^= 1;
+    append_buffer(&fake, &asked, batch, 1);
+    fake_group_turn(&fake);
+    expect(&asked, KAFKA_ERROR_CORRUPT_MESSAGE, -1);
+    fake.config.max_message_bytes = 100;
+    partition_set_config(fake.partition, &fake.config);
+    append_buffer(&fake, &asked, fake_group_batch(1, 200, NO_PRODUCER, -1, -1), 1);
+    fake_group_turn(&fake);
+    expect(&asked, KAFKA_ERROR_MESSAGE_TOO_LARGE, -1);
+    assert_non_null(asked.append.fault_message);
+    fake_group_release(&fake);
+}
+
+static void a_topic_with_its_own_codec_stores_batches_under_it_in_order(void **state)
+{
+    struct fake_group fake;
+    struct asked asked[2];
+
+    (void)state;
+    fake_group_init(&fake);
+    fake.config.compression = TOPIC_COMPRESSION_LZ4;
+    fake.config.compression_level = COMPRESSION_LEVEL_DEFAULT;
+    partition_set_config(fake.partition, &fake.config);
+    fake_group_lead(&fake, 1);
+    append_buffer(&fake, &asked[0], fake_group_batch(3, 500, NO_PRODUCER, -1, -1), 1);
+    append_buffer(&fake, &asked[1], fake_group_batch(1, 500, NO_PRODUCER, -1, -1), 1);
+    fake_group_commit(&fake);
+    expect(&asked[0], KAFKA_ERROR_NONE, 0);
+    expect(&asked[1], KAFKA_ERROR_NONE, 3);
+    assert_int_equal(record_batch_attributes(fake.group->log->entries[1].payload.bytes) &
+                         RECORD_BATCH_COMPRESSION,
+                     COMPRESSION_LZ4);
+    append(&fake, &asked[0], 1, 1); /* given up while it is being compressed */
+    fake_group_follow(&fake, 2, 2);
+    expect(&asked[0], KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER, -1);
+    fake_group_release(&fake);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(offsets_are_dense_and_answered_when_committed),
+        cmocka_unit_test(a_full_window_keeps_order_and_goes_on_after_the_next_apply),
+        cmocka_unit_test(a_refused_submit_frees_its_offsets),
+        cmocka_unit_test(a_retry_is_stored_once),
+        cmocka_unit_test(who_loses_leadership_tells_its_producers),
+        cmocka_unit_test(acks_all_waits_for_min_insync_replicas),
+        cmocka_unit_test(an_append_that_waits_too_long_times_out_and_may_still_happen),
+        cmocka_unit_test(bad_batches_are_refused_with_kafkas_errors),
+        cmocka_unit_test(a_topic_with_its_own_codec_stores_batches_under_it_in_order),
+    };
+    return cmocka_run_group_tests_name("append", tests, NULL, NULL);
+}
