@@ -164,12 +164,12 @@ static enum error inflate_some(struct decompressor *self, char *to, size_t capac
     return result == Z_OK ? ERROR_NONE : ERROR_MALFORMED;
 }
 
-/* NOLINTNEXTLINE(readability-non-const-parameter): LZ4F_decompress() writes there */
 static enum error lz4_some(struct decompressor *self, char *to, size_t capacity, size_t *out_size)
 {
+    void *target = to;
     size_t in = left(self);
     size_t out = capacity;
-    size_t result = LZ4F_decompress(self->lz4, to, &out, self->at, &in, NULL);
+    size_t result = LZ4F_decompress(self->lz4, target, &out, self->at, &in, NULL);
 
     if (LZ4F_isError(result)) {
         return ERROR_MALFORMED;

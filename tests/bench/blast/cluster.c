@@ -80,7 +80,7 @@ static void create_topic(struct blast_link *link, const struct blast_options *op
     struct arena arena;
     char *bytes;
     size_t size;
-    int16_t code;
+    int16_t code = KAFKA_ERROR_UNKNOWN_SERVER_ERROR;
 
     if (options->topic_config != NULL) {
         (void)snprintf(config_text, sizeof config_text, "%s", options->topic_config);
@@ -98,8 +98,9 @@ static void create_topic(struct blast_link *link, const struct blast_options *op
     ask(link, API_CREATE_TOPICS, CREATE_TOPICS_VERSION, &request, &bytes, &size);
     arena_init(&arena, ANSWER_BYTES_MAX);
     decode(bytes, size, &create_topics_response_layout, CREATE_TOPICS_VERSION, &arena, &response);
-    code = response.topics.count == 1 ? response.topics.items[0].error_code
-                                      : (int16_t)KAFKA_ERROR_UNKNOWN_SERVER_ERROR;
+    if (response.topics.count == 1) {
+        code = response.topics.items[0].error_code;
+    }
     arena_release(&arena);
     if (code != KAFKA_ERROR_NONE && code != KAFKA_ERROR_TOPIC_ALREADY_EXISTS) {
         blast_fail("CreateTopics %s: %s", options->topic, kafka_error_name(code));
