@@ -166,10 +166,9 @@ static enum error inflate_some(struct decompressor *self, char *to, size_t capac
 
 static enum error lz4_some(struct decompressor *self, char *to, size_t capacity, size_t *out_size)
 {
-    void *target = to;
     size_t in = left(self);
     size_t out = capacity;
-    size_t result = LZ4F_decompress(self->lz4, target, &out, self->at, &in, NULL);
+    size_t result = LZ4F_decompress(self->lz4, to, &out, self->at, &in, NULL);
 
     if (LZ4F_isError(result)) {
         return ERROR_MALFORMED;
@@ -180,6 +179,7 @@ static enum error lz4_some(struct decompressor *self, char *to, size_t capacity,
     return !self->is_done && in == 0 && out == 0 ? ERROR_MALFORMED : ERROR_NONE;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): the library writes there */
 static enum error zstd_some(struct decompressor *self, char *to, size_t capacity, size_t *out_size)
 {
     ZSTD_inBuffer in = {.src = self->at, .size = left(self)};
