@@ -209,11 +209,11 @@ static void advance_transfer(struct consensus_group *group)
     const struct consensus_feed *feed = consensus_feed_find(group, change->node);
     uint64_t now_us = consensus_now_us(group->consensus);
 
-    if (now_us >= change->give_up_us || feed == NULL) {
+    if (now_us >= change->give_up_us || (group->is_elected && feed == NULL)) {
         finish(group, ERROR_TIMEOUT);
         return;
     }
-    if (!group->is_elected || group->engine.leader_state.transferee != 0) {
+    if (feed == NULL || group->engine.leader_state.transferee != 0) {
         return;
     }
     change->step = TRANSFER_DRAIN;

@@ -337,6 +337,7 @@ void consensus_group_durable(struct consensus_group *group, uint64_t sequence)
     consensus_snapshot_durable(group);
     consensus_install_durable(group);
     consensus_receive_waiting(group);
+    consensus_receive_maybe_vote_again(group, UINT64_MAX);
     if (group->state == GROUP_LOADING) {
         consensus_work_later(group);
     }

@@ -23,6 +23,8 @@ void consensus_group_receive(struct consensus_group *group, struct consensus_pee
 /* The appends that a new leader's first message waited for are durable, or never will be. */
 void consensus_receive_waiting(struct consensus_group *group);
 void consensus_receive_drop_waiting(struct consensus_group *group);
+/* UINT64_MAX: the leader's last index is not known here. */
+void consensus_receive_maybe_vote_again(struct consensus_group *group, uint64_t leader_last_index);
 void consensus_group_durable(struct consensus_group *group, uint64_t sequence);
 void consensus_group_corrupt(struct consensus_group *group, const char *reason);
 /* Called every CONSENSUS_WALK_US while awake. */

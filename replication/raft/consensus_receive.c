@@ -115,7 +115,7 @@ static bool has_space_for(const struct consensus_group *group,
 }
 
 /* A replica that lost entries may vote again when it has what this leader has. */
-static void maybe_vote_again(struct consensus_group *group, uint64_t leader_last_index)
+void consensus_receive_maybe_vote_again(struct consensus_group *group, uint64_t leader_last_index)
 {
     uint64_t bound =
         group->no_vote_below < leader_last_index ? group->no_vote_below : leader_last_index;
@@ -166,7 +166,7 @@ static void note_leader(struct consensus_group *group, const struct consensus_pe
         group->leader_heard_us = consensus_now_us(group->consensus);
         group->election_due_us = 0;
         group->election_attempts = 0;
-        maybe_vote_again(group, message->last_index);
+        consensus_receive_maybe_vote_again(group, message->last_index);
         if (group->needs_refill && group->install == NULL) {
             consensus_install_begin(group, peer->node);
         }

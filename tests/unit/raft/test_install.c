@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who is too far behind, empty or damaged pulls a snapshot and goes on from there. */
+#include "support/raft_cluster.h"
+#include "support/test.h"
+
+static struct raft_cluster *cluster;
+static int wanted;
+
+static bool agrees(struct raft_cluster *self)
+{
+    return raft_cluster_agrees(self, wanted);
+}
+
+static void begin(int nodes, int members)
+{
+    cluster = raft_cluster_new(nodes, members, 7);
+    cluster->options.snapshot_entries = 20;
+    raft_cluster_start_all(cluster);
+}
+
+static void end(void)
+{
+    raft_cluster_free(cluster);
+}
+
+static void write_values(uint64_t from, uint64_t to)
+{
+    for (uint64_t value = from; value <= to; value++) {
+        assert_true(raft_cluster_write(cluster, value));
+    }
+    wanted = (int)to;
+}
+
+static uint64_t installs_of(int node)
+{
+    struct consensus_stats stats;
+
+    consensus_stats(cluster->nodes[node].consensus, &stats);
+    return stats.snapshots_installed;
+}
+
+static void snapshots_shorten_the_log_and_restarts_begin_with_them(void **state)
+{
+    struct consensus_stats stats;
+
+    (void)state;
+    begin(3, 3);
+    write_values(1, 100);
+    assert_true(raft_cluster_run_until(cluster, 5, agrees));
+    consensus_stats(cluster->nodes[1].consensus, &stats);
+    assert_true(stats.snapshots_taken >= 4);
+    for (int i = 0; i < 3; i++) {
+        raft_cluster_crash(cluster, i);
+    }
+    raft_cluster_start_all(cluster);
+    write_values(101, 105);
+    assert_true(raft_cluster_run_until(cluster, 5, agrees));
+    assert_int_equal(cluster->nodes[0].restores, 1);
+    end();
+}
+
+static void a_follower_that_slept_too_long_installs(void **state)
+{
+    (void)state;
+    begin(3, 3);
+    write_values(1, 10);
+    assert_true(raft_cluster_run_until(cluster, 5, agrees));
+    raft_cluster_crash(cluster, 2);
+    write_values(11, 150);
+    raft_cluster_start(cluster, 2);
+    assert_true(raft_cluster_run_until(cluster, 20, agrees));
+    assert_int_equal(installs_of(2), 1);
+    write_values(151, 160);
+    assert_true(raft_cluster_run_until(cluster, 5, agrees));
+    raft_cluster_crash(cluster, 2);
+    raft_cluster_start(cluster, 2);
+    assert_true(raft_cluster_run_until(cluster, 5, agrees));
+    end();
+}
+
+static enum error answer;
+static bool is_answered;
+
+static void on_done(void *context, enum error error)
+{
+    (void)context;
+    answer = error;
+    is_answered = true;
+}
+
+static bool answered(struct raft_cluster *self)
+{
+    (void)self;
+    return is_answered;
+}
+
+static void an_empty_standby_installs_and_becomes_a_voter(void **state)
+{
+    struct member_progress members[CONSENSUS_MEMBERS_MAX];
+
+    (void)state;
+    begin(4, 3);
+    write_values(1, 100);
+    is_answered = false;
+    consensus_set_member(raft_cluster_leader(cluster)->group, 3, MEMBER_VOTER, on_done, NULL);
+    assert_true(raft_cluster_run_until(cluster, 30, answered));
+    assert_int_equal(answer, ERROR_NONE);
+    assert_true(installs_of(3) >= 1);
+    assert_int_equal(consensus_members(raft_cluster_leader(cluster)->group, members), 4);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(members[i].role, MEMBER_VOTER);
+    }
+    write_values(101, 110);
+    assert_true(raft_cluster_run_until(cluster, 5, agrees));
+    end();
+}
+
+static void a_damaged_replica_is_refilled_and_votes_only_then(void **state)
+{
+    (void)state;
+    begin(3, 3);
+    write_values(1, 60);
+    assert_true(raft_cluster_run_until(cluster, 5, agrees));
+    raft_cluster_crash(cluster, 2);
+    memory_disk_damage(cluster->nodes[2].disk, raft_cluster_group);
+    raft_cluster_crash(cluster, 1);
+    raft_cluster_crash(cluster, 0);
+    raft_cluster_start(cluster, 1);
+    raft_cluster_start(cluster, 2);
+    /* Two of three are here, but one of them lost what it had: nobody may lead. */
+    raft_cluster_run(cluster, 20000000);
+    assert_null(raft_cluster_leader(cluster));
+    raft_cluster_start(cluster, 0);
+    assert_true(raft_cluster_run_until(cluster, 20, agrees));
+    assert_int_equal(installs_of(2), 1);
+    raft_cluster_crash(cluster, 0);
+    write_values(61, 70);
+    raft_cluster_start(cluster, 0);
+    assert_true(raft_cluster_run_until(cluster, 20, agrees));
+    end();
+}
+
+static void a_crash_during_an_install_is_repaired(void **state)
+{
+    (void)state;
+    for (int delay_ms = 1; delay_ms < 60; delay_ms += 3) {
+        begin(3, 3);
+        write_values(1, 5);
+        assert_true(raft_cluster_run_until(cluster, 5, agrees));
+        raft_cluster_crash(cluster, 2);
+        write_values(6, 100);
+        raft_cluster_start(cluster, 2);
+        raft_cluster_run(cluster, (uint64_t)(480 + delay_ms) * 1000);
+        raft_cluster_crash(cluster, 2);
+        raft_cluster_start(cluster, 2);
+        assert_true(raft_cluster_run_until(cluster, 30, agrees));
+        end();
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(snapshots_shorten_the_log_and_restarts_begin_with_them),
+        cmocka_unit_test(a_follower_that_slept_too_long_installs),
+        cmocka_unit_test(an_empty_standby_installs_and_becomes_a_voter),
+        cmocka_unit_test(a_damaged_replica_is_refilled_and_votes_only_then),
+        cmocka_unit_test(a_crash_during_an_install_is_repaired),
+    };
+    return cmocka_run_group_tests_name("install", tests, NULL, NULL);
+}

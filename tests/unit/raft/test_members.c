@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Members come and go, leadership is handed over, and idle groups sleep. */
+#include "support/raft_cluster.h"
+#include "support/test.h"
+
+static struct raft_cluster *cluster;
+static int wanted;
+static enum error answer;
+static bool is_answered;
+
+static bool agrees(struct raft_cluster *self)
+{
+    return raft_cluster_agrees(self, wanted);
+}
+
+static void on_done(void *context, enum error error)
+{
+    (void)context;
+    answer = error;
+    is_answered = true;
+}
+
+static bool answered(struct raft_cluster *self)
+{
+    (void)self;
+    return is_answered;
+}
+
+static bool has_leader(struct raft_cluster *self)
+{
+    return raft_cluster_leader(self) != NULL;
+}
+
+static void write_values(uint64_t from, uint64_t to)
+{
+    for (uint64_t value = from; value <= to; value++) {
+        assert_true(raft_cluster_write(cluster, value));
+    }
+    wanted = (int)to;
+}
+
+static void wait_for_answer(enum error expected)
+{
+    assert_true(raft_cluster_run_until(cluster, 30, answered));
+    assert_int_equal(answer, expected);
+    is_answered = false;
+}
+
+static void a_group_moves_to_other_nodes_one_by_one(void **state)
+{
+    (void)state;
+    cluster = raft_cluster_new(6, 3, 3);
+    raft_cluster_start_all(cluster);
+    write_values(1, 30);
+    for (int32_t i = 0; i < 3; i++) {
+        consensus_set_member(raft_cluster_leader(cluster)->group, i + 3, MEMBER_VOTER, on_done,
+                             NULL);
+        wait_for_answer(ERROR_NONE);
+        consensus_remove_member(raft_cluster_leader(cluster)->group, i, on_done, NULL);
+        wait_for_answer(ERROR_NONE);
+        assert_true(raft_cluster_run_until(cluster, 10, has_leader));
+        write_values((uint64_t)wanted + 1, (uint64_t)wanted + 5);
+        raft_cluster_run(cluster, 1000000);
+        raft_cluster_crash(cluster, i);
+    }
+    assert_true(raft_cluster_leader(cluster)->id >= 3);
+    assert_true(raft_cluster_run_until(cluster, 10, agrees));
+    assert_int_equal(raft_cluster_leader(cluster)->member_count, 3);
+    raft_cluster_free(cluster);
+}
+
+static void a_second_change_is_refused_while_one_runs(void **state)
+{
+    (void)state;
+    cluster = raft_cluster_new(4, 3, 3);
+    for (int i = 0; i < 3; i++) {
+        raft_cluster_start(cluster, i);
+    }
+    write_values(1, 2);
+    /* Node 3 does not run: it never catches up. */
+    consensus_set_member(raft_cluster_leader(cluster)->group, 3, MEMBER_VOTER, on_done, NULL);
+    raft_cluster_run(cluster, 3000000);
+    assert_false(is_answered);
+    consensus_remove_member(raft_cluster_leader(cluster)->group, 1, on_done, NULL);
+    wait_for_answer(ERROR_STATE);
+    consensus_set_member(cluster->nodes[1].group, 3, MEMBER_VOTER, on_done, NULL);
+    wait_for_answer(ERROR_NOT_LEADER);
+    raft_cluster_start(cluster, 3);
+    wait_for_answer(ERROR_NONE);
+    raft_cluster_free(cluster);
+}
+
+static void leadership_is_handed_over_without_losing_a_write(void **state)
+{
+    uint64_t term;
+
+    (void)state;
+    cluster = raft_cluster_new(3, 3, 5);
+    raft_cluster_start_all(cluster);
+    write_values(1, 30);
+    for (uint64_t i = 0; i < 6; i++) {
+        struct raft_node *old = raft_cluster_leader(cluster);
+        int32_t target = (old->id + 1) % 3;
+        uint64_t asked_us = cluster->clock.now_us;
+
+        term = old->lead_term;
+        assert_int_equal(raft_cluster_submit(old, 31 + i), ERROR_NONE);
+        consensus_transfer(old->group, target, on_done, NULL);
+        assert_int_equal(raft_cluster_submit(old, 1000), ERROR_STATE);
+        wait_for_answer(ERROR_NONE);
+        assert_true(raft_cluster_run_until(cluster, 2, has_leader));
+        assert_int_equal(raft_cluster_leader(cluster)->id, target);
+        assert_true(raft_cluster_leader(cluster)->lead_term > term);
+        assert_true(cluster->clock.now_us - asked_us < 1000000);
+        wanted = (int)(31 + i);
+        assert_true(raft_cluster_run_until(cluster, 5, agrees));
+    }
+    raft_cluster_free(cluster);
+}
+
+static void a_transfer_to_a_dead_member_ends_and_writes_go_on(void **state)
+{
+    (void)state;
+    cluster = raft_cluster_new(3, 3, 5);
+    raft_cluster_start_all(cluster);
+    write_values(1, 3);
+    raft_cluster_crash(cluster, 2);
+    consensus_transfer(raft_cluster_leader(cluster)->group, 2, on_done, NULL);
+    wait_for_answer(ERROR_TIMEOUT);
+    write_values(4, 6);
+    raft_cluster_free(cluster);
+}
+
+static void the_last_member_alone_can_be_made_the_group(void **state)
+{
+    (void)state;
+    cluster = raft_cluster_new(3, 3, 5);
+    raft_cluster_start_all(cluster);
+    write_values(1, 20);
+    assert_true(raft_cluster_run_until(cluster, 5, agrees));
+    raft_cluster_crash(cluster, 0);
+    raft_cluster_crash(cluster, 1);
+    raft_cluster_run(cluster, 5000000);
+    assert_null(raft_cluster_leader(cluster));
+    assert_int_equal(consensus_force_single_member(cluster->nodes[2].group), ERROR_NONE);
+    assert_true(raft_cluster_run_until(cluster, 5, has_leader));
+    write_values(21, 25);
+    assert_true(raft_cluster_run_until(cluster, 5, agrees));
+    raft_cluster_free(cluster);
+}
+
+/* ---- sleeping ---- */
+
+static uint64_t asleep(void)
+{
+    uint64_t count = 0;
+
+    for (int i = 0; i < cluster->node_count; i++) {
+        struct consensus_stats stats;
+
+        if (cluster->nodes[i].is_running) {
+            consensus_stats(cluster->nodes[i].consensus, &stats);
+            count += stats.groups_asleep;
+        }
+    }
+    return count;
+}
+
+static void begin_sleeping(void)
+{
+    cluster = raft_cluster_new(3, 3, 9);
+    cluster->options.sleep_when_idle = true;
+    raft_cluster_start_all(cluster);
+    write_values(1, 10);
+    raft_cluster_run(cluster, 5000000);
+    assert_int_equal(asleep(), 3);
+}
+
+static void idle_groups_sleep_long_and_wake_for_a_write_without_an_election(void **state)
+{
+    struct consensus_stats before;
+    struct consensus_stats after;
+    uint64_t term;
+
+    (void)state;
+    begin_sleeping();
+    term = consensus_term(cluster->nodes[1].group);
+    consensus_stats(cluster->nodes[0].consensus, &before);
+    raft_cluster_run(cluster, 60000000);
+    consensus_stats(cluster->nodes[0].consensus, &after);
+    assert_int_equal(asleep(), 3);
+    /* Ten beats a second to each of two peers and nothing else. */
+    assert_true(after.messages_sent - before.messages_sent <= 1202);
+    write_values(11, 12);
+    assert_true(raft_cluster_run_until(cluster, 1, agrees));
+    raft_cluster_run(cluster, 10000000);
+    assert_int_equal(consensus_term(cluster->nodes[1].group), term);
+    assert_int_equal(asleep(), 3);
+    raft_cluster_free(cluster);
+}
+
+static void a_sleeping_group_replaces_a_dead_leader(void **state)
+{
+    uint64_t died_us;
+
+    (void)state;
+    begin_sleeping();
+    raft_cluster_crash(cluster, 0);
+    died_us = cluster->clock.now_us;
+    assert_true(raft_cluster_run_until(cluster, 5, has_leader));
+    assert_true(cluster->clock.now_us - died_us < 700 * 1000);
+    write_values(11, 12);
+    raft_cluster_start(cluster, 0);
+    raft_cluster_run(cluster, 10000000);
+    assert_true(raft_cluster_run_until(cluster, 5, agrees));
+    assert_int_equal(asleep(), 3);
+    raft_cluster_free(cluster);
+}
+
+static void a_reset_link_wakes_and_the_group_sleeps_again(void **state)
+{
+    (void)state;
+    begin_sleeping();
+    fake_network_reset(cluster->network, 0, 1);
+    raft_cluster_run(cluster, 50000);
+    assert_true(asleep() < 3);
+    raft_cluster_run(cluster, 15000000);
+    assert_int_equal(asleep(), 3);
+    write_values(11, 12);
+    assert_true(raft_cluster_run_until(cluster, 2, agrees));
+    raft_cluster_free(cluster);
+}
+
+static void a_leader_that_lost_its_group_is_noticed_by_sleepers(void **state)
+{
+    (void)state;
+    begin_sleeping();
+    /* Node 0 lives and beats, but its replica is gone. */
+    consensus_close_group(cluster->nodes[0].group);
+    cluster->nodes[0].group = NULL;
+    raft_cluster_run(cluster, 10000000);
+    assert_true(consensus_leads(cluster->nodes[1].group) ||
+                consensus_leads(cluster->nodes[2].group));
+    for (int i = 1; i < 3; i++) {
+        raft_cluster_crash(cluster, i);
+    }
+    raft_cluster_free(cluster);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_group_moves_to_other_nodes_one_by_one),
+        cmocka_unit_test(a_second_change_is_refused_while_one_runs),
+        cmocka_unit_test(leadership_is_handed_over_without_losing_a_write),
+        cmocka_unit_test(a_transfer_to_a_dead_member_ends_and_writes_go_on),
+        cmocka_unit_test(the_last_member_alone_can_be_made_the_group),
+        cmocka_unit_test(idle_groups_sleep_long_and_wake_for_a_write_without_an_election),
+        cmocka_unit_test(a_sleeping_group_replaces_a_dead_leader),
+        cmocka_unit_test(a_reset_link_wakes_and_the_group_sleeps_again),
+        cmocka_unit_test(a_leader_that_lost_its_group_is_noticed_by_sleepers),
+    };
+    return cmocka_run_group_tests_name("members", tests, NULL, NULL);
+}
