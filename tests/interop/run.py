@@ -81,6 +81,7 @@ class Driver:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
             env=client.environment())
         self.lines = queue.Queue()
+        self.down = set()
         threading.Thread(target=self.read, daemon=True).start()
 
     def read(self):
@@ -88,12 +89,17 @@ class Driver:
             self.lines.put(line)
         self.lines.put(None)
 
-    def serve(self, wish):
-        action = {"kill": "kill", "restart": self.fault["start_word"]}[wish["ask"]]
-        command = self.fault["command"].format(action=action, broker=wish["broker"])
+    def cause(self, wish, broker):
+        action = {"kill": "kill", "restart": self.fault["start_word"]}[wish]
+        (self.down.add if wish == "kill" else self.down.discard)(broker)
+        command = self.fault["command"].format(action=action, broker=broker)
         done = subprocess.run(shlex.split(command), stdout=subprocess.DEVNULL, timeout=150,
                               check=False)
-        self.process.stdin.write("done\n" if done.returncode == 0 else "failed\n")
+        return done.returncode == 0
+
+    def serve(self, answer):
+        done = self.cause(answer["ask"], answer["broker"])
+        self.process.stdin.write("done\n" if done else "failed\n")
         self.process.stdin.flush()
 
     def results(self):
@@ -114,6 +120,8 @@ class Driver:
         finally:
             self.process.kill()
             self.process.wait()
+            for broker in list(self.down):
+                self.cause("restart", broker)
 
 
 class Run:
