@@ -193,14 +193,14 @@ static void advance(struct fetch *fetch)
             look_at(&fetch->parts[i]);
         }
         fetch->step = FETCH_WAIT;
-        /* fall through */
+        FALLTHROUGH;
     case FETCH_WAIT:
         if (!has_enough(fetch)) {
             start_waiting(fetch);
             return;
         }
         fetch->step = FETCH_READ;
-        /* fall through */
+        FALLTHROUGH;
     case FETCH_READ:
         if (!read_all(fetch)) {
             return;
@@ -212,13 +212,13 @@ static void advance(struct fetch *fetch)
             return;
         }
         fetch->step = FETCH_CONVERT;
-        /* fall through */
+        FALLTHROUGH;
     case FETCH_CONVERT:
         if (start_converting(fetch)) {
             return;
         }
         fetch->step = FETCH_ANSWER;
-        /* fall through */
+        FALLTHROUGH;
     case FETCH_ANSWER: end(fetch); return;
     }
 }

@@ -14,6 +14,9 @@
 
 #define MUST_USE __attribute__((warn_unused_result))
 
+/* Says in a switch that the next step follows at once. gcc reads a comment, clang does not. */
+#define FALLTHROUGH __attribute__((fallthrough))
+
 /* Through an integer, so that a const pointer gives a plain one: constness of the member says
  * nothing about its container. */
 #define CONTAINER_OF(pointer, type, member) ((type *)((uintptr_t)(pointer)-offsetof(type, member)))

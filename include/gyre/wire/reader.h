@@ -23,7 +23,8 @@ struct reader {
 /* NOLINTNEXTLINE(readability-non-const-parameter): what is taken may be written to */
 static inline void reader_init(struct reader *reader, char *bytes, size_t length)
 {
-    *reader = (struct reader){.position = bytes, .end = bytes + length};
+    /* An empty message may have no bytes at all, and NULL + 0 is not defined. */
+    *reader = (struct reader){.position = bytes, .end = length == 0 ? bytes : bytes + length};
 }
 
 static inline size_t reader_left(const struct reader *reader)
