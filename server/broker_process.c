@@ -36,9 +36,11 @@
 #include "format_command.h"
 #include "handlers/broker.h"
 #include "handlers/dispatch.h"
+#include "handlers/fetch_session.h"
 #include "metadata/catalog_open.h"
 #include "metadata/catalog_store.h"
 #include "network/network.h"
+#include "partition/producer_ids.h"
 
 enum { MESSAGE_BYTES = 256, POOL_THREADS = 4, LINK_QUEUE_BYTES_MAX = 256 * 1024 * 1024 };
 static const uint64_t DRAIN_LIMIT_US = 30 * 1000 * 1000;
@@ -237,6 +239,8 @@ static void start_partitions(struct broker_process *process)
         .consensus = process->consensus,
         .pool = process->pool,
         .node_id = process->config->node_id,
+        .retention_check_us = (uint64_t)process->config->log_retention_check_interval_ms * 1000,
+        .producer_expiration_ms = process->config->producer_id_expiration_ms,
     };
 
     process->partitions = partition_table_new(&services);
@@ -259,6 +263,10 @@ static void fill_broker(struct broker_process *process)
         .consensus = process->consensus,
         .catalog = process->catalog,
         .partitions = process->partitions,
+        .producer_ids = producer_ids_new(process->catalog),
+        .fetch_sessions =
+            fetch_sessions_new(&process->loop, &process->random,
+                               process->config->max_incremental_fetch_session_cache_slots),
     };
 }
 
@@ -372,6 +380,8 @@ static void on_network_closed(void *context)
     cluster_stop(process->cluster);
     partition_table_free(process->partitions);
     catalog_free(process->catalog);
+    producer_ids_free(process->broker.producer_ids);
+    fetch_sessions_free(process->broker.fetch_sessions);
     catalog_store_close(process->store);
     consensus_free(process->consensus);
     storage_close(process->storage, on_storage_closed, process);

@@ -6,22 +6,8 @@
 #include "handlers/api_versions.h"
 #include "wire_messages/api_keys.h"
 
-/* One line an API, by key. A line appears when the handler is whole: an absent key is better than a
- * wrong answer. */
-static const struct handler broker_handlers[] = {
-    {API_API_VERSIONS, api_versions_handle, HANDLER_BEFORE_AUTHENTICATION},
-};
-
 static const struct handler unknown_api_versions = {
     API_API_VERSIONS, api_versions_handle_unknown_version, HANDLER_BEFORE_AUTHENTICATION};
-
-const struct handler_table *dispatch_table(void)
-{
-    static const struct handler_table table = {
-        .handlers = broker_handlers, .count = sizeof broker_handlers / sizeof broker_handlers[0]};
-
-    return &table;
-}
 
 const struct handler *dispatch_find(const struct handler_table *table, int16_t api_key)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Dispatch knows which APIs exist: one line each in the table of dispatch.c. What is advertised by
+ * Dispatch knows which APIs exist: one line each in dispatch_table.c. What is advertised by
  * ApiVersions is computed from that table and the schemas, never typed.
  *
  * Thread: the shard's own; the tables are constant.

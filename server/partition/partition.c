@@ -243,6 +243,7 @@ static struct partition *partition_new(struct partition_table *table, struct gro
 
     partition->table = table;
     partition->group = group;
+    partition->storage = table->services.storage;
     partition->config = *config;
     partition->leader = -1;
     partition->leader_epoch = -1;
@@ -259,10 +260,8 @@ static struct partition *partition_new(struct partition_table *table, struct gro
 
 static void partition_free(struct partition *partition)
 {
-    struct storage *storage = partition->table->services.storage;
-
     if (partition->remove_data) {
-        storage_remove_log(storage, partition->log);
+        storage_remove_log(partition->storage, partition->log);
     }
     producer_overlay_release(&partition->overlay);
     leader_epochs_release(&partition->epochs);
@@ -275,7 +274,6 @@ enum error partition_open(struct partition_table *table, struct group_id group,
                           const struct consensus_member *members, int count,
                           const struct topic_config *config, struct partition **out_partition)
 {
-    struct storage *storage = table->services.storage;
     struct partition *partition;
     enum error error;
 
@@ -283,9 +281,9 @@ enum error partition_open(struct partition_table *table, struct group_id group,
         return ERROR_EXISTS;
     }
     partition = partition_new(table, group, config);
-    partition->log = storage_find_log(storage, group);
+    partition->log = storage_find_log(partition->storage, group);
     if (partition->log == NULL) {
-        partition->log = storage_create_log(storage, group);
+        partition->log = storage_create_log(partition->storage, group);
     }
     set_log_options(partition);
     partition->log_start_offset = partition_log_start_offset(partition->log);

@@ -53,6 +53,7 @@ struct partition {
     struct list busy;    /* in table->busy */
     struct partition_table *table;
     struct group_id group;
+    struct storage *storage;           /* borrowed; may outlive the table while we are read */
     struct partition_log *log;         /* borrowed from storage */
     struct consensus_group *consensus; /* owned until close */
     struct topic_config config;

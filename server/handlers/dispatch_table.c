@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The broker's own table, in a file of its own: tests that bring a table do not link every handler.
+ * One line an API, by key. A line appears when the handler is whole: an absent key is better than a
+ * wrong answer.
+ */
+#include "handlers/api_versions.h"
+#include "handlers/delete_records.h"
+#include "handlers/dispatch.h"
+#include "handlers/fetch.h"
+#include "handlers/init_producer_id.h"
+#include "handlers/list_offsets.h"
+#include "handlers/offset_for_leader_epoch.h"
+#include "handlers/produce.h"
+#include "wire_messages/api_keys.h"
+
+static const struct handler broker_handlers[] = {
+    {API_PRODUCE, produce_handle, HANDLER_PIPELINED},
+    {API_FETCH, fetch_handle, 0},
+    {API_LIST_OFFSETS, list_offsets_handle, 0},
+    {API_API_VERSIONS, api_versions_handle, HANDLER_BEFORE_AUTHENTICATION},
+    {API_DELETE_RECORDS, delete_records_handle, 0},
+    {API_INIT_PRODUCER_ID, init_producer_id_handle, 0},
+    {API_OFFSET_FOR_LEADER_EPOCH, offset_for_leader_epoch_handle, 0},
+};
+
+const struct handler_table *dispatch_table(void)
+{
+    static const struct handler_table table = {
+        .handlers = broker_handlers, .count = sizeof broker_handlers / sizeof broker_handlers[0]};
+
+    return &table;
+}
