@@ -61,6 +61,11 @@ enum error network_listen(struct network *network, const struct config_listener 
     int status;
 
     CHECK(network->listener_count < CONFIG_LISTENERS_MAX);
+    if (config->security_protocol != SECURITY_PROTOCOL_PLAINTEXT) {
+        (void)snprintf(message, 256, "listener %s: %s is not available yet, only PLAINTEXT",
+                       config->name, security_protocol_name(config->security_protocol));
+        return ERROR_UNSUPPORTED;
+    }
     listener = check_alloc_zero(sizeof *listener);
     listener->network = network;
     CHECK(uv_tcp_init(network->options.uv, &listener->tcp) == 0);
