@@ -17,6 +17,7 @@ struct broker {
     struct loop *loop;
     struct random *random;
     struct work_pool *pool;
+    struct disk *disk;
     const struct broker_config *config;
     struct metrics *metrics;
     struct storage *storage;

@@ -4,6 +4,7 @@
  * One line an API, by key. A line appears when the handler is whole: an absent key is better than a
  * wrong answer.
  */
+#include "handlers/admin_handlers.h"
 #include "handlers/api_versions.h"
 #include "handlers/delete_records.h"
 #include "handlers/dispatch.h"
@@ -18,10 +19,25 @@ static const struct handler broker_handlers[] = {
     {API_PRODUCE, produce_handle, HANDLER_PIPELINED},
     {API_FETCH, fetch_handle, 0},
     {API_LIST_OFFSETS, list_offsets_handle, 0},
+    {API_METADATA, metadata_handle, 0},
     {API_API_VERSIONS, api_versions_handle, HANDLER_BEFORE_AUTHENTICATION},
+    {API_CREATE_TOPICS, create_topics_handle, 0},
+    {API_DELETE_TOPICS, delete_topics_handle, 0},
     {API_DELETE_RECORDS, delete_records_handle, 0},
     {API_INIT_PRODUCER_ID, init_producer_id_handle, 0},
     {API_OFFSET_FOR_LEADER_EPOCH, offset_for_leader_epoch_handle, 0},
+    {API_DESCRIBE_CONFIGS, describe_configs_handle, 0},
+    {API_ALTER_CONFIGS, alter_configs_handle, 0},
+    {API_DESCRIBE_LOG_DIRS, describe_log_dirs_handle, 0},
+    {API_CREATE_PARTITIONS, create_partitions_handle, 0},
+    {API_ELECT_LEADERS, elect_leaders_handle, 0},
+    {API_INCREMENTAL_ALTER_CONFIGS, incremental_alter_configs_handle, 0},
+    {API_ALTER_PARTITION_REASSIGNMENTS, alter_partition_reassignments_handle, 0},
+    {API_LIST_PARTITION_REASSIGNMENTS, list_partition_reassignments_handle, 0},
+    {API_DESCRIBE_QUORUM, describe_quorum_handle, 0},
+    {API_DESCRIBE_CLUSTER, describe_cluster_handle, 0},
+    {API_LIST_CONFIG_RESOURCES, list_config_resources_handle, 0},
+    {API_DESCRIBE_TOPIC_PARTITIONS, describe_topic_partitions_handle, 0},
 };
 
 const struct handler_table *dispatch_table(void)

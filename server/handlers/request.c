@@ -75,6 +75,12 @@ void request_reply(struct request *request, const struct message_layout *layout,
     finish(request, REQUEST_REPLIED);
 }
 
+void request_relay(struct request *request, struct buffer_slice answer)
+{
+    frame_output_append(&request->output, answer);
+    finish(request, REQUEST_REPLIED);
+}
+
 void request_reply_nothing(struct request *request)
 {
     finish(request, REQUEST_SILENT);

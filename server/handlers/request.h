@@ -90,9 +90,7 @@ struct request {
     uint64_t arrived_us;
     int32_t throttle_ms; /* set by a handler: the connection rests this long after the answer */
     bool is_orphaned;
-    /* Set by a handler that parks the request (a join, a long poll): called once when the client is
-     * gone or the broker stops, so that it can end the request early. May be NULL. */
-    void (*orphaned)(struct request *request);
+    bool is_forwarded; /* by another broker, which answers the client (forward.h) */
 
     /* ---- the bytes ---- */
     struct buffer_slice frame; /* owned; without the size prefix. Large frames are alone in it */
@@ -115,6 +113,8 @@ bool request_decode(struct request *request, const struct message_layout *layout
 
 /* `out` and all that it points to are copied or referenced before this returns. */
 void request_reply(struct request *request, const struct message_layout *layout, const void *out);
+/* The whole answer, size and header included, as another broker made it. Takes the slice. */
+void request_relay(struct request *request, struct buffer_slice answer);
 void request_reply_nothing(struct request *request);
 void request_close(struct request *request);
 

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What AlterConfigs and IncrementalAlterConfigs share: which resource is meant, whether its changes
+ * are sound, and the command that carries them out. Thread: the shard's own.
+ */
+#ifndef GYRE_HANDLERS_CONFIG_RESOURCES_H
+#define GYRE_HANDLERS_CONFIG_RESOURCES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gyre/observe/log.h"
+
+#include "handlers/catalog_changes.h"
+
+struct request;
+
+struct config_fault {
+    enum kafka_error error;
+    struct string message; /* in the request's arena, or constant */
+};
+
+/* Does the name of a BROKER or BROKER_LOGGER resource mean the one who was asked? */
+bool config_resources_is_this_broker(struct request *request, struct string name,
+                                     struct config_fault *out_fault);
+
+/* "INFO", "WARN", ...: as Kafka's tools write them. */
+const char *config_resources_level_name(enum log_level level);
+
+/* One resolved change: null value means back to the default. */
+struct config_change {
+    struct string name;
+    struct string value;
+};
+
+struct config_target {
+    int8_t type; /* enum config_resource */
+    struct string name;
+};
+
+/* Exists it, and may the one who asks change it? */
+bool config_resources_check_target(struct request *request, const struct config_target *target,
+                                   struct config_fault *out_fault);
+
+/* The explicit settings of the resource, for APPEND, SUBTRACT and replacement; never NULL. */
+const struct list *config_resources_settings(const struct request *request,
+                                             const struct config_target *target);
+
+/* Is every value one that the resource takes? */
+bool config_resources_check_changes(struct request *request, const struct config_target *target,
+                                    const struct config_change *changes, int32_t count,
+                                    struct config_fault *out_fault);
+
+/* Carry them out: by a command, or at once for loggers, which are this broker's own. */
+void config_resources_submit(struct catalog_changes *to, const struct config_target *target,
+                             const struct config_change *changes, int32_t count, int16_t *out_error,
+                             struct string *out_message);
+
+#endif

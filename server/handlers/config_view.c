@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "handlers/config_view.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "gyre/metadata/catalog.h"
+
+#include "handlers/broker.h"
+#include "handlers/group_options.h"
+#include "handlers/request.h"
+
+enum { VALUE_BYTES_MAX = 4096, NUMBER_BYTES_MAX = 24 };
+
+static struct string keep(struct request *request, const char *text, const char *fallback)
+{
+    if (fallback != NULL && strcmp(text, fallback) == 0) {
+        return string_from(fallback); /* most are: no copies of constants */
+    }
+    return string_from(arena_copy_text(&request->arena, text, strlen(text)));
+}
+
+static void add_synonym(struct config_entry *entry, struct string name, struct string value,
+                        int source)
+{
+    if (value.bytes != NULL && entry->synonym_count < CONFIG_SYNONYMS_MAX) {
+        entry->synonyms[entry->synonym_count++] =
+            (struct config_synonym){name, value, (int8_t)source};
+    }
+}
+
+/* ---- layers ---- */
+
+struct string config_view_find_in_list(const void *list, struct string name)
+{
+    return catalog_find_setting(list, name);
+}
+
+static const struct list *own_settings(const struct broker *broker)
+{
+    char text[NUMBER_BYTES_MAX];
+
+    (void)snprintf(text, sizeof text, "%d", broker->node_id);
+    return catalog_broker_settings(broker->catalog, string_from(text));
+}
+
+static void add_broker_layers(const struct broker *broker, struct config_view_layers *layers)
+{
+    layers->layers[layers->count++] = (struct config_layer){
+        CONFIG_SOURCE_DYNAMIC_BROKER, config_view_find_in_list, own_settings(broker)};
+    layers->layers[layers->count++] =
+        (struct config_layer){CONFIG_SOURCE_DYNAMIC_DEFAULT, config_view_find_in_list,
+                              catalog_broker_settings(broker->catalog, STRING(""))};
+    layers->layers[layers->count++] = config_layer_of_file(broker->config);
+}
+
+void config_view_topic_layers(const struct broker *broker,
+                              struct string (*find)(const void *context, struct string name),
+                              const void *context, struct config_view_layers *out_layers)
+{
+    *out_layers = (struct config_view_layers){.broker = broker};
+    out_layers->layers[out_layers->count++] =
+        (struct config_layer){CONFIG_SOURCE_TOPIC, find, context};
+    add_broker_layers(broker, out_layers);
+}
+
+/* ---- topics ---- */
+
+static struct string fallback_of(struct request *request, const struct broker_option *option,
+                                 const char *usual)
+{
+    char text[VALUE_BYTES_MAX];
+
+    return broker_option_fallback(option, text, sizeof text) ? keep(request, text, usual)
+                                                             : STRING_NULL;
+}
+
+static int count_synonyms(const struct topic_option *option)
+{
+    int count = 0;
+
+    while (count < TOPIC_OPTION_SYNONYMS_MAX && option->synonyms[count].name != NULL) {
+        count++;
+    }
+    return count;
+}
+
+static void add_topic_synonyms(struct request *request, const struct topic_option *option,
+                               const struct config_view_layers *layers, struct config_entry *entry)
+{
+    const struct config_layer *own = &layers->layers[0];
+    int synonym_count = count_synonyms(option);
+
+    add_synonym(entry, entry->name, own->find(own->context, entry->name), own->source);
+    for (int i = 1; i < layers->count; i++) {
+        const struct config_layer *layer = &layers->layers[i];
+        for (int j = 0; j < synonym_count; j++) {
+            struct string name = string_from(option->synonyms[j].name);
+            add_synonym(entry, name, layer->find(layer->context, name), layer->source);
+        }
+    }
+    for (int j = 0; j < synonym_count; j++) {
+        struct string name = string_from(option->synonyms[j].name);
+        const struct broker_option *broker_option = broker_option_find(name);
+        if (broker_option != NULL) {
+            add_synonym(entry, name, fallback_of(request, broker_option, option->fallback),
+                        CONFIG_SOURCE_DEFAULT);
+        }
+    }
+}
+
+bool config_view_topic_option(struct request *request, const struct topic_option *option,
+                              const struct config_view_layers *layers,
+                              struct config_entry *out_entry)
+{
+    struct topic_option_value value;
+
+    topic_option_resolve(option, layers->layers, layers->count, &value);
+    if (option->fallback == NULL && value.source == CONFIG_SOURCE_DEFAULT) {
+        return false;
+    }
+    *out_entry = (struct config_entry){
+        .name = string_from(option->name),
+        .value = keep(request, value.text, option->fallback),
+        .source = (int8_t)value.source,
+        .type = (int8_t)option->type,
+        .doc = option->doc,
+    };
+    add_topic_synonyms(request, option, layers, out_entry);
+    if (value.source == CONFIG_SOURCE_TOPIC) {
+        out_entry->value = out_entry->synonyms[0].value; /* whole, however long it is */
+    }
+    return true;
+}
+
+/* ---- brokers ---- */
+
+static bool is_secret(const char *name)
+{
+    return strstr(name, "password") != NULL || strstr(name, "secret") != NULL ||
+           strstr(name, "jaas") != NULL || strstr(name, "ssl.keystore.key") != NULL;
+}
+
+static void add_broker_synonyms(struct request *request, const struct broker_option *option,
+                                const struct config_view_layers *layers, struct config_entry *entry)
+{
+    for (int i = 0; i < layers->count; i++) {
+        const struct config_layer *layer = &layers->layers[i];
+        if (option->change == OPTION_DYNAMIC || layer->source == CONFIG_SOURCE_STATIC_BROKER) {
+            add_synonym(entry, entry->name, layer->find(layer->context, entry->name),
+                        layer->source);
+        }
+    }
+    add_synonym(entry, entry->name, fallback_of(request, option, option->fallback_text),
+                CONFIG_SOURCE_DEFAULT);
+}
+
+void config_view_broker_option(struct request *request, const struct broker_option *option,
+                               struct config_entry *out_entry)
+{
+    const struct broker *broker = request->broker;
+    struct config_view_layers layers = {.broker = broker};
+    char text[VALUE_BYTES_MAX];
+
+    *out_entry = (struct config_entry){
+        .name = string_from(option->name),
+        .source = CONFIG_SOURCE_DEFAULT,
+        .type = (int8_t)option->type,
+        .is_read_only = option->change != OPTION_DYNAMIC,
+        .is_sensitive = is_secret(option->name),
+        .doc = option->doc,
+    };
+    add_broker_layers(broker, &layers);
+    add_broker_synonyms(request, option, &layers, out_entry);
+    if (out_entry->synonym_count > 0) {
+        out_entry->source = out_entry->synonyms[0].source;
+        out_entry->value = out_entry->synonyms[0].value;
+    }
+    /* What follows from other options (listeners, ids) is not in any layer. */
+    if (out_entry->source >= CONFIG_SOURCE_STATIC_BROKER &&
+        broker_option_value(option, broker->config, text, sizeof text)) {
+        out_entry->value = keep(request, text, option->fallback_text);
+    }
+    if (out_entry->is_sensitive) {
+        out_entry->value = STRING_NULL;
+        for (int i = 0; i < out_entry->synonym_count; i++) {
+            out_entry->synonyms[i].value = STRING_NULL;
+        }
+    }
+}
+
+/* ---- groups ---- */
+
+void config_view_group_option(struct request *request, const struct group_option *option,
+                              const struct list *settings, struct config_entry *out_entry)
+{
+    struct config_view_layers layers = {.broker = request->broker};
+    struct string synonym = string_from(option->synonym);
+
+    *out_entry = (struct config_entry){
+        .name = string_from(option->name),
+        .type = (int8_t)option->type,
+        .doc = option->doc,
+    };
+    add_synonym(out_entry, out_entry->name, catalog_find_setting(settings, out_entry->name),
+                CONFIG_SOURCE_GROUP);
+    add_broker_layers(request->broker, &layers);
+    for (int i = 0; i < layers.count; i++) {
+        const struct config_layer *layer = &layers.layers[i];
+        add_synonym(out_entry, synonym, layer->find(layer->context, synonym), layer->source);
+    }
+    add_synonym(out_entry, synonym, string_from(option->fallback), CONFIG_SOURCE_DEFAULT);
+    out_entry->value = out_entry->synonyms[0].value;
+    out_entry->source = out_entry->synonyms[0].source;
+}
+
+/* ---- checking ---- */
+
+enum error config_view_check_topic(struct string name, struct string value, char *reason,
+                                   size_t reason_size)
+{
+    return topic_option_validate(name, value, reason, reason_size);
+}
+
+enum error config_view_check_broker(struct string name, struct string value, bool is_default,
+                                    char *reason, size_t reason_size)
+{
+    const struct broker_option *option = broker_option_find(name);
+
+    if (option == NULL) {
+        if (config_is_kafka_key(name)) {
+            return ERROR_NONE; /* kept and reported, without use here */
+        }
+        (void)snprintf(reason, reason_size, "Unknown config name: %.*s", STRING_ARGUMENTS(name));
+        return ERROR_NOT_FOUND;
+    }
+    if (option->change != OPTION_DYNAMIC) {
+        (void)snprintf(reason, reason_size, "Cannot update these configs dynamically: Set(%.*s)",
+                       STRING_ARGUMENTS(name));
+        return ERROR_INVALID;
+    }
+    (void)is_default;
+    return broker_option_validate(option, value, reason, reason_size);
+}
+
+static bool is_choice(const char *choices, struct string value)
+{
+    while (*choices != '\0') {
+        size_t length = strcspn(choices, "|");
+        if (length == (size_t)value.length && memcmp(choices, value.bytes, length) == 0) {
+            return true;
+        }
+        choices += length + (choices[length] == '|');
+    }
+    return false;
+}
+
+static bool parse_number(struct string value, int64_t *out_number)
+{
+    char text[NUMBER_BYTES_MAX];
+    char *end;
+
+    if (value.length < 1 || value.length >= NUMBER_BYTES_MAX) {
+        return false;
+    }
+    memcpy(text, value.bytes, (size_t)value.length);
+    text[value.length] = '\0';
+    errno = 0;
+    *out_number = strtoll(text, &end, 10);
+    return errno == 0 && *end == '\0' && text[0] != ' ' && text[0] != '\t';
+}
+
+enum error config_view_check_group(struct string name, struct string value, char *reason,
+                                   size_t reason_size)
+{
+    const struct group_option *option = group_options_find(name);
+    int64_t number = 0;
+
+    if (option == NULL) {
+        (void)snprintf(reason, reason_size, "Unknown group config name: %.*s",
+                       STRING_ARGUMENTS(name));
+        return ERROR_NOT_FOUND;
+    }
+    if (option->type == OPTION_TYPE_INT) {
+        if (parse_number(value, &number) && number >= option->low && number <= option->high) {
+            return ERROR_NONE;
+        }
+    } else if (option->choices == NULL || is_choice(option->choices, value)) {
+        return ERROR_NONE;
+    }
+    (void)snprintf(reason, reason_size, "Invalid value %.*s for configuration %s",
+                   STRING_ARGUMENTS(value), option->name);
+    return ERROR_INVALID;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "handlers/group_options.h"
+
+/* Names, defaults and synonyms are Kafka 4.3's. */
+static const struct group_option options[] = {
+    {"consumer.assignment.interval.ms", "group.consumer.assignment.interval.ms", OPTION_TYPE_INT,
+     "1000", NULL, 0, INT32_MAX, "The least time between two assignments."},
+    {"consumer.heartbeat.interval.ms", "group.consumer.heartbeat.interval.ms", OPTION_TYPE_INT,
+     "5000", NULL, 1, INT32_MAX, "How often members of the group are to call."},
+    {"consumer.session.timeout.ms", "group.consumer.session.timeout.ms", OPTION_TYPE_INT, "45000",
+     NULL, 1, INT32_MAX, "Silence after which a member is taken out."},
+    {"share.auto.offset.reset", "share.auto.offset.reset", OPTION_TYPE_STRING, "latest", NULL, 0, 0,
+     "Where a share group begins."},
+    {"share.heartbeat.interval.ms", "group.share.heartbeat.interval.ms", OPTION_TYPE_INT, "5000",
+     NULL, 1, INT32_MAX, "How often members of a share group are to call."},
+    {"share.isolation.level", "share.isolation.level", OPTION_TYPE_STRING, "read_uncommitted",
+     "read_committed|read_uncommitted", 0, 0, "What a share group sees of transactions."},
+    {"share.record.lock.duration.ms", "group.share.record.lock.duration.ms", OPTION_TYPE_INT,
+     "30000", NULL, 1000, 3600000, "How long a record is lent to a member."},
+    {"share.session.timeout.ms", "group.share.session.timeout.ms", OPTION_TYPE_INT, "45000", NULL,
+     1, INT32_MAX, "Silence after which a member of a share group is taken out."},
+    {"streams.heartbeat.interval.ms", "group.streams.heartbeat.interval.ms", OPTION_TYPE_INT,
+     "5000", NULL, 1, INT32_MAX, "How often members of a streams group are to call."},
+    {"streams.initial.rebalance.delay.ms", "group.streams.initial.rebalance.delay.ms",
+     OPTION_TYPE_INT, "3000", NULL, 0, INT32_MAX, "How long a new streams group waits for more."},
+    {"streams.num.standby.replicas", "group.streams.num.standby.replicas", OPTION_TYPE_INT, "0",
+     NULL, 0, INT32_MAX, "Standby tasks of a streams group."},
+    {"streams.session.timeout.ms", "group.streams.session.timeout.ms", OPTION_TYPE_INT, "45000",
+     NULL, 1, INT32_MAX, "Silence after which a member of a streams group is taken out."},
+};
+
+int group_options_count(void)
+{
+    return sizeof options / sizeof options[0];
+}
+
+const struct group_option *group_options_at(int index)
+{
+    return &options[index];
+}
+
+const struct group_option *group_options_find(struct string name)
+{
+    for (int i = 0; i < group_options_count(); i++) {
+        if (string_is(name, options[i].name)) {
+            return &options[i];
+        }
+    }
+    return NULL;
+}

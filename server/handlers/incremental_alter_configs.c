@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * IncrementalAlterConfigs (44): SET, DELETE, APPEND and SUBTRACT of single keys. Lists are resolved
+ * here into whole values; what the catalog gets is values to set and keys to remove.
+ */
+#include "wire_messages/incremental_alter_configs.h"
+
+#include "gyre/base/map.h"
+
+#include "handlers/admin_handlers.h"
+#include "handlers/broker.h"
+#include "handlers/config_resources.h"
+#include "handlers/config_view.h"
+#include "handlers/request.h"
+
+enum config_operation { CONFIG_SET = 0, CONFIG_DELETE = 1, CONFIG_APPEND = 2, CONFIG_SUBTRACT = 3 };
+
+enum { LIST_VALUE_BYTES_MAX = 32767 };
+
+struct incremental_change {
+    struct request *request; /* we live in its arena */
+    struct incremental_alter_configs_request in;
+    struct incremental_alter_configs_response out;
+    struct catalog_changes changes;
+};
+
+/* ---- lists ---- */
+
+static struct string next_item(const char **position, const char *end)
+{
+    const char *start = *position;
+    const char *comma = memchr(start, ',', (size_t)(end - start));
+    const char *stop = comma == NULL ? end : comma;
+
+    *position = comma == NULL ? NULL : comma + 1;
+    while (start < stop && *start == ' ') {
+        start++;
+    }
+    while (stop > start && stop[-1] == ' ') {
+        stop--;
+    }
+    return (struct string){.bytes = start, .length = (int32_t)(stop - start)};
+}
+
+static bool list_holds(struct string list, struct string item)
+{
+    const char *position = list.length > 0 ? list.bytes : NULL;
+
+    while (position != NULL) {
+        if (string_equal(next_item(&position, list.bytes + list.length), item)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The items of `from` that are (or are not) in `other`, behind what `text` holds. */
+static size_t join_items(char *text, size_t length, struct string from, struct string other,
+                         bool are_in)
+{
+    const char *position = from.length > 0 ? from.bytes : NULL;
+
+    while (position != NULL) {
+        struct string item = next_item(&position, from.bytes + from.length);
+        if (item.length > 0 && list_holds(other, item) == are_in) {
+            if (length > 0) {
+                text[length++] = ',';
+            }
+            memcpy(text + length, item.bytes, (size_t)item.length);
+            length += (size_t)item.length;
+        }
+    }
+    return length;
+}
+
+static bool combine(struct incremental_change *self, enum config_operation operation,
+                    struct string now, struct string value, struct string *out_value)
+{
+    size_t room = (size_t)now.length + (size_t)value.length + 2;
+    char *text = arena_alloc(&self->request->arena, room);
+
+    if (text == NULL || room > LIST_VALUE_BYTES_MAX) {
+        return false;
+    }
+    size_t length =
+        operation == CONFIG_APPEND
+            ? join_items(text, join_items(text, 0, now, STRING(""), false), value, now, false)
+            : join_items(text, 0, now, value, false);
+    *out_value = (struct string){.bytes = text, .length = (int32_t)length};
+    return true;
+}
+
+static bool is_list(const struct config_target *target, struct string name)
+{
+    if (target->type == CONFIG_RESOURCE_TOPIC) {
+        const struct topic_option *option = topic_option_find(name);
+        return option != NULL && option->type == OPTION_TYPE_LIST;
+    }
+    const struct broker_option *option = broker_option_find(name);
+    return target->type == CONFIG_RESOURCE_BROKER && option != NULL &&
+           option->type == OPTION_TYPE_LIST;
+}
+
+/* What holds now, wherever it comes from. */
+static struct string effective_list(struct incremental_change *self,
+                                    const struct config_target *target, struct string name)
+{
+    const struct list *settings = config_resources_settings(self->request, target);
+    struct config_view_layers layers;
+    struct config_entry entry = {.value = STRING("")};
+
+    if (target->type == CONFIG_RESOURCE_TOPIC) {
+        config_view_topic_layers(self->request->broker, config_view_find_in_list, settings,
+                                 &layers);
+        (void)config_view_topic_option(self->request, topic_option_find(name), &layers, &entry);
+        return entry.value;
+    }
+    struct string own = catalog_find_setting(settings, name);
+    if (own.bytes != NULL) {
+        return own;
+    }
+    config_view_broker_option(self->request, broker_option_find(name), &entry);
+    return entry.value.bytes == NULL ? STRING("") : entry.value;
+}
+
+/* ---- one resource ---- */
+
+static bool refuse(struct config_fault *fault, enum kafka_error error, struct string message)
+{
+    *fault = (struct config_fault){error, message};
+    return false;
+}
+
+static bool resolve(struct incremental_change *self, const struct config_target *target,
+                    const struct incremental_alter_configs_request_resources_configs *in,
+                    struct config_change *out, struct config_fault *fault)
+{
+    bool is_combined =
+        in->config_operation == CONFIG_APPEND || in->config_operation == CONFIG_SUBTRACT;
+
+    out->name = in->name;
+    out->value = STRING_NULL;
+    if (in->config_operation < CONFIG_SET || in->config_operation > CONFIG_SUBTRACT) {
+        return refuse(
+            fault, KAFKA_ERROR_INVALID_REQUEST,
+            catalog_changes_text(self->request, "Unknown operation type %d", in->config_operation));
+    }
+    if (in->config_operation == CONFIG_DELETE) {
+        return true;
+    }
+    if (in->value.bytes == NULL) {
+        return refuse(fault, KAFKA_ERROR_INVALID_REQUEST,
+                      catalog_changes_text(self->request, "Null value not supported for : %.*s",
+                                           STRING_ARGUMENTS(in->name)));
+    }
+    if (!is_combined) {
+        out->value = in->value;
+        return true;
+    }
+    if (!is_list(target, in->name)) {
+        return refuse(fault, KAFKA_ERROR_INVALID_CONFIG,
+                      catalog_changes_text(
+                          self->request, "Can't %s to key %.*s because its type is not LIST.",
+                          in->config_operation == CONFIG_APPEND ? "APPEND" : "SUBTRACT",
+                          STRING_ARGUMENTS(in->name)));
+    }
+    if (!combine(self, (enum config_operation)in->config_operation,
+                 effective_list(self, target, in->name), in->value, &out->value)) {
+        return refuse(fault, KAFKA_ERROR_INVALID_CONFIG, STRING("The list is too long."));
+    }
+    return true;
+}
+
+struct key_mark {
+    struct map_link link;
+    struct string name;
+};
+
+static bool has_repeated_key(
+    struct incremental_change *self,
+    const struct incremental_alter_configs_request_resources_configs_array *configs)
+{
+    struct key_mark *marks =
+        arena_alloc_array(&self->request->arena, (size_t)configs->count + 1, sizeof *marks);
+    struct map map;
+    bool is_repeated = marks == NULL;
+
+    map_init(&map);
+    for (int32_t i = 0; i < configs->count && !is_repeated; i++) {
+        marks[i].name = configs->items[i].name;
+        map_for_each_match(link, &map, string_hash(marks[i].name)) {
+            is_repeated |=
+                string_equal(CONTAINER_OF(link, struct key_mark, link)->name, marks[i].name);
+        }
+        map_insert(&map, &marks[i].link, string_hash(marks[i].name));
+    }
+    map_release(&map);
+    return is_repeated;
+}
+
+static bool prepare(struct incremental_change *self,
+                    const struct incremental_alter_configs_request_resources *in,
+                    const struct config_target *target, struct config_change **out_changes,
+                    struct config_fault *fault)
+{
+    struct config_change *changes =
+        arena_alloc_array(&self->request->arena, (size_t)in->configs.count + 1, sizeof *changes);
+
+    if (changes == NULL) {
+        return refuse(fault, KAFKA_ERROR_INVALID_REQUEST, STRING("The request is too large."));
+    }
+    if (has_repeated_key(self, &in->configs)) {
+        return refuse(fault, KAFKA_ERROR_INVALID_REQUEST,
+                      STRING("Error due to duplicate config keys"));
+    }
+    if (!config_resources_check_target(self->request, target, fault)) {
+        return false;
+    }
+    for (int32_t i = 0; i < in->configs.count; i++) {
+        if (!resolve(self, target, &in->configs.items[i], &changes[i], fault)) {
+            return false;
+        }
+    }
+    *out_changes = changes;
+    return config_resources_check_changes(self->request, target, changes, in->configs.count, fault);
+}
+
+static void alter(struct incremental_change *self, int32_t at, bool is_twice)
+{
+    const struct incremental_alter_configs_request_resources *in = &self->in.resources.items[at];
+    struct incremental_alter_configs_response_responses *out = &self->out.responses.items[at];
+    struct config_target target = {in->resource_type, in->resource_name};
+    struct config_change *changes = NULL;
+    struct config_fault fault = {0};
+
+    bool is_sound = is_twice ? refuse(&fault, KAFKA_ERROR_INVALID_REQUEST,
+                                      STRING("Each resource must appear at most once."))
+                             : prepare(self, in, &target, &changes, &fault);
+    if (!is_sound) {
+        out->error_code = (int16_t)fault.error;
+        out->error_message = fault.message;
+    } else if (!self->in.validate_only && in->configs.count > 0) {
+        config_resources_submit(&self->changes, &target, changes, in->configs.count,
+                                &out->error_code, &out->error_message);
+    }
+}
+
+/* ---- all of them ---- */
+
+static void reply(struct catalog_changes *changes)
+{
+    struct incremental_change *self = changes->context;
+
+    request_reply(self->request, &incremental_alter_configs_response_layout, &self->out);
+}
+
+static bool resource_equal(const struct incremental_alter_configs_request_resources *a,
+                           const struct incremental_alter_configs_request_resources *b)
+{
+    return a->resource_type == b->resource_type && string_equal(a->resource_name, b->resource_name);
+}
+
+struct resource_mark {
+    struct map_link link;
+    bool is_twice;
+};
+
+static void mark_resources(const struct incremental_change *self, struct resource_mark *marks)
+{
+    const struct incremental_alter_configs_request_resources *items = self->in.resources.items;
+    struct map map;
+
+    map_init(&map);
+    for (int32_t i = 0; i < self->in.resources.count; i++) {
+        uint64_t hash = string_hash(items[i].resource_name) ^ (uint64_t)items[i].resource_type;
+        map_for_each_match(link, &map, hash) {
+            struct resource_mark *other = CONTAINER_OF(link, struct resource_mark, link);
+            if (resource_equal(&items[other - marks], &items[i])) {
+                other->is_twice = true;
+                marks[i].is_twice = true;
+            }
+        }
+        map_insert(&map, &marks[i].link, hash);
+    }
+    map_release(&map);
+}
+
+void incremental_alter_configs_handle(struct request *request)
+{
+    struct incremental_change *self = request_alloc(request, sizeof *self);
+
+    if (self == NULL) {
+        return;
+    }
+    self->request = request;
+    if (!request_decode(request, &incremental_alter_configs_request_layout, &self->in)) {
+        return;
+    }
+    int32_t count = self->in.resources.count;
+    struct resource_mark *marks = request_alloc(request, ((size_t)count + 1) * sizeof *marks);
+    if (marks == NULL) {
+        return;
+    }
+    incremental_alter_configs_response_init(&self->out);
+    if (incremental_alter_configs_response_responses_array_alloc(
+            &self->out.responses, &request->arena, count) != ERROR_NONE) {
+        request_close(request);
+        return;
+    }
+    mark_resources(self, marks);
+    catalog_changes_init(&self->changes, request, reply, self);
+    for (int32_t i = 0; i < count; i++) {
+        self->out.responses.items[i].resource_type = self->in.resources.items[i].resource_type;
+        self->out.responses.items[i].resource_name = self->in.resources.items[i].resource_name;
+        alter(self, i, marks[i].is_twice);
+    }
+    catalog_changes_all_made(&self->changes);
+}
