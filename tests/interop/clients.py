@@ -165,7 +165,7 @@ class LibrdkafkaClient(Client):
     needs = ("gcc", "pkg-config")
 
     def build(self):
-        flags = ["-std=gnu17", "-O1", "-g", "-Wall", "-Wextra", "-Werror"]
+        flags = ["-std=gnu17", "-D_GNU_SOURCE", "-O1", "-g", "-Wall", "-Wextra", "-Werror"]
         version = self.settings.get("source")
         if version:
             from librdkafka import librdkafka_tests
@@ -175,14 +175,15 @@ class LibrdkafkaClient(Client):
             shutil.rmtree(include, ignore_errors=True)
             include.mkdir()
             (include / "librdkafka").symlink_to(library)
-            link = [f"-I{include}", f"-L{library}", f"-Wl,-rpath,{library}", "-lrdkafka"]
+            link = ["-isystem", include, f"-L{library}", f"-Wl,-rpath,{library}", "-lrdkafka"]
         else:
             found = subprocess.run(["pkg-config", "--cflags", "--libs", "rdkafka"], text=True,
                                    capture_output=True, check=False)
             if found.returncode != 0:
                 raise Unavailable("no librdkafka-dev on this machine")
             link = found.stdout.split()
-        call(["gcc", *flags, "-o", self.home / "driver", *sorted(self.folder.glob("*.c")), *link])
+        call(["gcc", *flags, "-o", self.home / "driver", *sorted(self.folder.glob("*.c")), *link,
+              "-ljansson"])
 
     def command(self):
         return [str(self.home / "driver"), self.name]
