@@ -40,6 +40,7 @@
 #include "handlers/forward.h"
 #include "metadata/catalog_open.h"
 #include "metadata/catalog_store.h"
+#include "network/admin_http.h"
 #include "network/network.h"
 #include "partition/producer_ids.h"
 
@@ -67,6 +68,7 @@ struct broker_process {
     struct partition_table *partitions;
     struct cluster *cluster;
     struct network *network;
+    struct admin_http *admin; /* NULL: not wanted */
     struct broker broker;
     struct catalog_endpoint endpoints[CATALOG_LISTENERS_MAX];
     uint16_t rpc_port;
@@ -306,6 +308,41 @@ static enum error open_listeners(struct broker_process *process)
     return ERROR_NONE;
 }
 
+static bool is_ready(void *context, const char **out_reason)
+{
+    struct broker_process *process = context;
+
+    if (process->is_stopping || process->cluster == NULL) {
+        *out_reason = process->is_stopping ? "the broker is stopping" : "the broker is starting";
+        return false;
+    }
+    return cluster_is_ready(process->cluster, out_reason);
+}
+
+static enum error open_admin(struct broker_process *process)
+{
+    struct admin_http_options options = {
+        .uv = &process->uv,
+        .loop = &process->loop,
+        .metrics = process->metrics,
+        .is_ready = is_ready,
+        .context = process,
+    };
+    char message[MESSAGE_BYTES] = "";
+    uint16_t port;
+    enum error error;
+
+    if (!process->config->has_admin_listener) {
+        return ERROR_NONE;
+    }
+    process->admin = admin_http_new(&options);
+    error = admin_http_listen(process->admin, &process->config->admin_listener, message, &port);
+    if (error != ERROR_NONE) {
+        log_error(LOG_MAIN, "cannot listen for administration", field_string("reason", message));
+    }
+    return error;
+}
+
 /* ---- the region ---- */
 
 static void stop(struct broker_process *process);
@@ -390,11 +427,22 @@ static void on_network_closed(void *context)
     storage_close(process->storage, on_storage_closed, process);
 }
 
-static void on_drained(void *context)
+static void on_admin_closed(void *context)
 {
     struct broker_process *process = context;
 
     network_close(process->network, on_network_closed, process);
+}
+
+static void on_drained(void *context)
+{
+    struct broker_process *process = context;
+
+    if (process->admin == NULL) {
+        on_admin_closed(process);
+        return;
+    }
+    admin_http_close(process->admin, on_admin_closed, process);
 }
 
 static void stop(struct broker_process *process)
@@ -453,6 +501,9 @@ static enum error start(struct broker_process *process)
     start_partitions(process);
     fill_broker(process);
     error = open_listeners(process);
+    if (error == ERROR_NONE) {
+        error = open_admin(process);
+    }
     if (error == ERROR_NONE) {
         error = start_cluster(process);
         process->broker.cluster = process->cluster;

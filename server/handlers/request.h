@@ -91,6 +91,9 @@ struct request {
     int32_t throttle_ms; /* set by a handler: the connection rests this long after the answer */
     bool is_orphaned;
     bool is_forwarded; /* by another broker, which answers the client (forward.h) */
+    /* Set by a handler that parks the request (a join, a long poll): called once when the client is
+     * gone or the broker stops, so that it can end the request early. May be NULL. */
+    void (*orphaned)(struct request *request);
 
     /* ---- the bytes ---- */
     struct buffer_slice frame; /* owned; without the size prefix. Large frames are alone in it */

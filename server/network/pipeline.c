@@ -54,6 +54,7 @@ static void discharge(struct pipeline_shared *shared, size_t bytes)
 /* ---- birth ---- */
 
 static void flush_answers(struct task *task);
+static void tell_orphans(struct task *task);
 
 /* The rest after a throttled answer is over. */
 static void on_rested(struct timer *timer)
@@ -76,6 +77,7 @@ void pipeline_init(struct pipeline *pipeline, struct pipeline_shared *shared,
     list_init(&pipeline->starved_link);
     pipeline->next_to_start = &pipeline->requests;
     task_init(&pipeline->flush, flush_answers);
+    task_init(&pipeline->orphan, tell_orphans);
     timer_init(&pipeline->throttle, on_rested);
 }
 
@@ -202,6 +204,22 @@ static void refuse(struct pipeline *pipeline, const char *why, enum error error)
     pipeline_end(pipeline);
 }
 
+/* Each is told once. It may end in the call, which only takes note; none is freed here. */
+static void tell_orphans(struct task *task)
+{
+    struct pipeline *pipeline = CONTAINER_OF(task, struct pipeline, orphan);
+
+    list_for_each_safe(link, &pipeline->requests) {
+        struct request *request = list_entry(link, struct request, link);
+        void (*orphaned)(struct request * request) = request->orphaned;
+
+        request->orphaned = NULL;
+        if (orphaned != NULL && !request_is_ended(request)) {
+            orphaned(request);
+        }
+    }
+}
+
 bool pipeline_close(struct pipeline *pipeline)
 {
     CHECK(!pipeline->is_closed);
@@ -219,6 +237,7 @@ bool pipeline_close(struct pipeline *pipeline)
         }
     }
     if (pipeline->running_count > 0) {
+        loop_defer(pipeline->shared->loop, &pipeline->orphan);
         return false;
     }
     task_cancel(&pipeline->flush);
@@ -334,6 +353,7 @@ static void flush_closed(struct pipeline *pipeline)
         }
     }
     if (list_is_empty(&pipeline->requests)) {
+        task_cancel(&pipeline->orphan);
         pipeline->carrier->drained(pipeline->context);
     }
 }

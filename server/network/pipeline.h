@@ -83,6 +83,7 @@ struct pipeline {
     int running_count;
     const struct handler *running; /* the kind that runs */
     struct task flush;
+    struct task orphan; /* tells parked requests that nobody waits for them */
     struct timer throttle;
 
     size_t output_bytes; /* with the carrier */

@@ -242,6 +242,33 @@ static void requests_of_a_lost_connection_run_to_their_end(void **state)
     pipeline_fixture_release(&fixture);
 }
 
+static int told_count;
+
+static void end_when_told(struct request *request)
+{
+    told_count++;
+    assert_true(request->is_orphaned);
+    request_reply_nothing(request);
+}
+
+static void a_parked_request_is_told_that_its_client_is_gone(void **state)
+{
+    struct pipeline_fixture fixture;
+
+    (void)state;
+    told_count = 0;
+    pipeline_fixture_init(&fixture);
+    pipeline_fixture_ask(&fixture, API_FETCH, 1);
+    fixture.parked[0]->orphaned = end_when_told;
+    fixture.parked[0] = NULL;
+    assert_false(pipeline_close(&fixture.pipeline));
+    assert_int_equal(told_count, 0); /* never within the call */
+    (void)loop_turn(&fixture.loop);
+    assert_int_equal(told_count, 1);
+    assert_true(fixture.is_drained);
+    pipeline_fixture_release(&fixture);
+}
+
 static void a_throttled_connection_rests_after_its_answer(void **state)
 {
     struct pipeline_fixture fixture;
@@ -274,6 +301,7 @@ int main(void)
         cmocka_unit_test(a_client_that_does_not_take_its_answers_gets_no_more),
         cmocka_unit_test(large_frames_wait_for_memory_and_small_ones_pass),
         cmocka_unit_test(requests_of_a_lost_connection_run_to_their_end),
+        cmocka_unit_test(a_parked_request_is_told_that_its_client_is_gone),
         cmocka_unit_test(a_throttled_connection_rests_after_its_answer),
     };
 
