@@ -14,7 +14,7 @@
 #include "handlers/request.h"
 #include "wire_messages/list_offsets.h"
 
-enum { REPLICA_DEBUGGING = -2, OLD_STYLE_OFFSETS_MAX = 2 };
+enum { REPLICA_DEBUGGING = -2, OLD_STYLE_OFFSETS_MAX = 2, FIRST_VERSION_WITH_EPOCHS = 4 };
 
 struct list_offsets {
     struct request *request; /* we live in its arena */
@@ -67,11 +67,14 @@ static void take_answer(struct list_offsets_part *part)
     if (lookup->error != KAFKA_ERROR_NONE) {
         return;
     }
-    part->out->timestamp = lookup->found_timestamp;
-    part->out->offset = lookup->offset;
-    part->out->leader_epoch = lookup->leader_epoch;
     if (part->list_offsets->request->api_version == 0) {
         fill_old_style(part);
+        return;
+    }
+    part->out->timestamp = lookup->found_timestamp;
+    part->out->offset = lookup->offset;
+    if (part->list_offsets->request->api_version >= FIRST_VERSION_WITH_EPOCHS) {
+        part->out->leader_epoch = lookup->leader_epoch;
     }
 }
 
