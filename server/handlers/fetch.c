@@ -83,10 +83,20 @@ static void cancel_waiters(struct fetch *fetch)
     fetch->is_registered = false;
 }
 
+/* Nobody waits any more. Answer soon, not in this call. */
+static void on_orphaned(struct request *request)
+{
+    struct fetch *fetch = request->parked;
+
+    loop_defer(request->broker->loop, &fetch->task);
+}
+
 static void start_waiting(struct fetch *fetch)
 {
     struct loop *loop = fetch->request->broker->loop;
 
+    fetch->request->parked = fetch;
+    fetch->request->orphaned = on_orphaned;
     if (!fetch->is_registered) {
         register_waiters(fetch);
     }
@@ -182,6 +192,7 @@ static void end(struct fetch *fetch)
     cancel_waiters(fetch);
     timer_stop(fetch->request->broker->loop, &fetch->deadline);
     task_cancel(&fetch->task);
+    fetch->request->orphaned = NULL;
     fetch_answer(fetch);
 }
 

@@ -94,6 +94,7 @@ struct request {
     /* Set by a handler that parks the request (a join, a long poll): called once when the client is
      * gone or the broker stops, so that it can end the request early. May be NULL. */
     void (*orphaned)(struct request *request);
+    void *parked; /* the handler's own, for orphaned() */
 
     /* ---- the bytes ---- */
     struct buffer_slice frame; /* owned; without the size prefix. Large frames are alone in it */

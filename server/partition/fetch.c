@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reading batches below the high watermark. A leader knows where the log ends and says so; a
- * follower that is asked for more than it has answers with nothing, so that the reader waits.
+ * follower that is asked for more than it has answers with nothing, so that the reader waits. Who
+ * was elected counts as a follower until the barrier of its term is applied.
  */
 #include "gyre/base/check.h"
 
@@ -18,10 +19,6 @@ static bool answer_at_once(const struct partition *partition, struct partition_r
     read->error = KAFKA_ERROR_NONE;
     if (partition->is_failed) {
         read->error = KAFKA_ERROR_KAFKA_STORAGE_ERROR;
-    } else if (!partition->leads &&
-               consensus_leader(partition->consensus) == partition->table->services.node_id) {
-        /* Elected, but the barrier is not applied: what is committed is not known yet. */
-        read->error = KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER;
     } else if (read->offset < partition->log_start_offset ||
                (partition->leads && read->offset > partition->next_offset)) {
         read->error = KAFKA_ERROR_OFFSET_OUT_OF_RANGE;

@@ -22,10 +22,10 @@ void high_watermark_apply(struct partition *partition, const struct log_entry *e
     int32_t epoch = partition->epoch_base + (int32_t)entry->term;
     struct record_batch_info info;
 
-    leader_epochs_assign(&partition->epochs, epoch, partition->high_watermark);
     if (entry->kind != ENTRY_BATCH) {
         return;
     }
+    leader_epochs_assign(&partition->epochs, epoch, entry->base_offset);
     CHECK(entry->base_offset >= partition->high_watermark);
     partition->high_watermark = entry->base_offset + entry->offset_count;
     note_bytes(partition, entry);

@@ -35,10 +35,16 @@ enum kafka_error partition_check_epoch(const struct partition *partition, int32_
 void partition_end_of_epoch(const struct partition *partition, int32_t epoch, int32_t *out_epoch,
                             int64_t *out_end_offset)
 {
+    /* The high watermark, not the end of the log: no client has read further. */
+    int64_t end_offset = partition->high_watermark;
     struct leader_epoch_row end;
 
-    /* The high watermark, not the end of the log: no client has read further. */
-    leader_epochs_end_of(&partition->epochs, epoch, partition->high_watermark, &end);
+    if (partition->leads && epoch == partition->leader_epoch) {
+        *out_epoch = epoch; /* also while it has written nothing yet */
+        *out_end_offset = end_offset;
+        return;
+    }
+    leader_epochs_end_of(&partition->epochs, epoch, end_offset, &end);
     *out_epoch = end.epoch;
     *out_end_offset = end.start_offset;
 }

@@ -368,7 +368,9 @@ static void apply_next(struct consensus_group *group)
 
     group->applied++;
     group->match[0] = group->log->count;
-    group->machine->apply(group->context, entry);
+    if (entry->kind == ENTRY_BATCH || entry->kind == ENTRY_COMMAND) { /* as consensus does */
+        group->machine->apply(group->context, entry);
+    }
 }
 
 void fake_group_commit_one(struct fake_group *fake)
