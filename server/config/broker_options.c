@@ -15,6 +15,7 @@
 #define FIELD(field) .offset = offsetof(struct broker_config, field)
 
 /* clang-format off */
+/* NOLINTBEGIN(bugprone-macro-parentheses): designators and initialisers take no parentheses. */
 static const struct broker_option options[] = {
 #define OPTION_INT(field, text, fallback, least, most, when, words) \
     {.name = text, .type = OPTION_TYPE_INT, .change = when, .fallback_number = fallback, \
@@ -48,6 +49,7 @@ static const char *const kafka_keys[] = {
 #include "config/kafka_broker_keys.def"
 #undef KAFKA_BROKER_KEY
 };
+/* NOLINTEND(bugprone-macro-parentheses) */
 /* clang-format on */
 
 /* Beginnings of keys that Kafka hands to its plug-ins and listeners. */

@@ -44,6 +44,7 @@ void config_report_problem(struct config_report *report, const struct config_ent
     va_list arguments;
 
     va_start(arguments, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it was started on the line above. */
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     report->problem_count++;
@@ -57,6 +58,7 @@ void config_report_note(struct config_report *report, const struct config_entry 
     va_list arguments;
 
     va_start(arguments, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it was started on the line above. */
     (void)vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     report_line(report, entry, "note: ", text);
@@ -139,7 +141,7 @@ static enum error read_file(struct config_entries *entries, const char *path,
     enum error error;
 
     if (file == NULL) {
-        config_report_problem(report, NULL, "%s: %s", path, strerror(errno));
+        config_report_problem(report, NULL, "%s: %s", path, strerrordesc_np(errno));
         return error_from_errno(errno);
     }
     reading.source = keep(entries, string_from(path)).bytes;

@@ -22,7 +22,7 @@ static struct string keep(struct request *request, const char *text, const char 
 }
 
 static void add_synonym(struct config_entry *entry, struct string name, struct string value,
-                        int source)
+                        enum config_source source)
 {
     if (value.bytes != NULL && entry->synonym_count < CONFIG_SYNONYMS_MAX) {
         entry->synonyms[entry->synonym_count++] =

@@ -120,6 +120,7 @@ void log_write(struct log_site *site, enum log_level level, enum log_area area, 
     }
     va_start(fields, message);
     for (int i = 0; i < FIELDS_MAX; i++) {
+        /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it was started above. */
         struct log_field field = va_arg(fields, struct log_field);
 
         if (field.kind == LOG_FIELD_END) {

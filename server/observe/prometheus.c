@@ -54,11 +54,13 @@ __attribute__((format(printf, 2, 3))) static void put(struct metrics_text *text,
     int length;
 
     va_start(arguments, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it was started on the line above. */
     length = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
     CHECK(length >= 0);
     reserve(text, (size_t)length + 1);
     va_start(arguments, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it was started on the line above. */
     (void)vsnprintf(text->bytes + text->length, (size_t)length + 1, format, arguments);
     va_end(arguments);
     text->length += (size_t)length;
@@ -105,7 +107,7 @@ void metrics_escape(const char *bytes, size_t length, char *out, size_t size)
         if (is_escaped) {
             out[used++] = '\\';
         }
-        out[used++] = byte == '\n' ? 'n' : byte;
+        out[used++] = (char)(byte == '\n' ? 'n' : byte);
     }
     out[used] = '\0';
 }
@@ -134,8 +136,8 @@ static void expose_by_api(const uint64_t *counts, const struct family *family,
                           const char *(*api_name)(int16_t api_key), struct metrics_text *text)
 {
     metrics_text_family(text, family->name, family->type, family->help);
-    for (int16_t key = 0; key < METRIC_API_KEYS; key++) {
-        const char *name = api_name(key);
+    for (int key = 0; key < METRIC_API_KEYS; key++) {
+        const char *name = api_name((int16_t)key);
 
         if (counts[key] > 0) {
             put(text, "%s{api=\"%s\"} %llu\n", family->name, name == NULL ? "other" : name,
@@ -157,7 +159,7 @@ void metrics_expose(const struct metrics *metrics, const char *(*api_name)(int16
     for (int i = 0; i < DURATION_METRIC_COUNT; i++) {
         expose_histogram(&metrics->durations[i], &durations[i], text);
     }
-    list_for_each (link, &metrics->collectors) {
+    list_for_each(link, &metrics->collectors) {
         struct metrics_collector *collector = list_entry(link, struct metrics_collector, link);
 
         collector->collect(collector, text);

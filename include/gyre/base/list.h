@@ -72,6 +72,7 @@ static inline void list_append_all(struct list *to, struct list *from)
 #define list_entry(link, type, member) CONTAINER_OF(link, type, member)
 #define list_first(head, type, member) list_entry((head)->next, type, member)
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a declared name takes no parentheses. */
 #define list_for_each(link, head)                                                                  \
     for (struct list *link = (head)->next; link != (head); link = link->next)
 
@@ -79,5 +80,7 @@ static inline void list_append_all(struct list *to, struct list *from)
 #define list_for_each_safe(link, head)                                                             \
     for (struct list *link = (head)->next, *link##_next = link->next; link != (head);              \
          link = link##_next, link##_next = link->next)
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #endif

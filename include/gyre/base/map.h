@@ -40,6 +40,7 @@ struct map_link *map_next_match(const struct map_link *link);
 struct map_link *map_first(const struct map *map);
 struct map_link *map_next(const struct map *map, const struct map_link *link);
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a declared name takes no parentheses. */
 #define map_for_each_match(link, map, hash)                                                        \
     for (struct map_link *link = map_first_match(map, hash); link != NULL;                         \
          link = map_next_match(link))
@@ -53,6 +54,7 @@ struct map_link *map_next(const struct map *map, const struct map_link *link);
                          *link##_next = link == NULL ? NULL : map_next(map, link);                 \
          link != NULL;                                                                             \
          link = link##_next, link##_next = link == NULL ? NULL : map_next(map, link))
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 /* Seeded per process, so that clients cannot choose keys that collide. */
 uint64_t hash_bytes(const void *bytes, size_t length);
