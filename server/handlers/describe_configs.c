@@ -222,14 +222,15 @@ static void describe_loggers(struct answer *answer)
         return;
     }
     for (int i = 0; i < LOG_AREA_COUNT; i++) {
-        struct string level = string_from(config_resources_level_name(log_level_of(i)));
+        enum log_area area = (enum log_area)i;
+        struct string level = string_from(config_resources_level_name(log_level_of(area)));
         struct config_entry entry = {
-            .name = string_from(log_area_name(i)),
+            .name = string_from(log_area_name(area)),
             .value = level,
             .source = CONFIG_SOURCE_DYNAMIC_LOGGER,
             .type = OPTION_TYPE_STRING,
         };
-        if (is_wanted(answer, log_area_name(i))) {
+        if (is_wanted(answer, log_area_name(area))) {
             add_entry(answer, &entry);
         }
     }
