@@ -11,14 +11,11 @@
  */
 #include <stdlib.h>
 
-#include "gyre/base/arena.h"
 #include "gyre/base/check.h"
 #include "gyre/storage/storage.h"
 #include "gyre/wire/record_batch.h"
 
 #include "partition/partition_state.h"
-
-enum { FAULT_ARENA_BYTES = 64 * 1024 };
 
 void append_init(struct partition *partition)
 {
@@ -57,53 +54,32 @@ static struct batch_rules rules_of(const struct partition *partition, bool from_
     return rules;
 }
 
-/* Look at the bytes; stamp them where the topic's settings ask for it. */
-static enum kafka_error check_batch(struct partition *partition, struct partition_append *append)
+enum kafka_error append_take_verdict(struct partition *partition, struct partition_append *append,
+                                     const struct append_verdict *verdict)
 {
-    struct batch_rules rules = rules_of(partition, append->from_client);
-    struct batch_report report;
-    enum batch_fault fault;
-    struct arena arena;
-
-    arena_init(&arena, FAULT_ARENA_BYTES);
-    fault = record_batch_check(append->batch.bytes, append->batch.length, &rules, &arena, &report);
-    if (fault != BATCH_FAULT_NONE) {
-        append->fault_message = batch_fault_text(fault);
-        append->fault_record_index = report.record_index_count > 0 ? report.record_indexes[0] : -1;
+    if (verdict->fault != BATCH_FAULT_NONE) {
+        append->fault_message = batch_fault_text(verdict->fault);
+        append->fault_record_index = verdict->record_index;
+        return (enum kafka_error)batch_fault_kafka_code(verdict->fault);
     }
-    arena_release(&arena);
-    if (fault != BATCH_FAULT_NONE) {
-        return (enum kafka_error)batch_fault_kafka_code(fault);
-    }
-    append->batch.length = report.info.size; /* bytes behind the batch are ignored, as in Kafka */
-    if (append->batch.length > (size_t)partition->config.segment_bytes) {
-        return KAFKA_ERROR_RECORD_LIST_TOO_LARGE;
-    }
-    if (report.needs_stamp) {
-        record_batch_stamp(append->batch.bytes, report.info.size, rules.is_log_append_time,
-                           report.max_timestamp_ms);
-    }
-    if (rules.is_log_append_time) {
-        append->log_append_time_ms = report.max_timestamp_ms;
-    }
-    return KAFKA_ERROR_NONE;
+    append->batch.length = verdict->size;
+    append->log_append_time_ms = verdict->append_time_ms;
+    return verdict->size > (size_t)partition->config.segment_bytes
+               ? KAFKA_ERROR_RECORD_LIST_TOO_LARGE
+               : KAFKA_ERROR_NONE;
 }
 
-static enum kafka_error admit(struct partition *partition, struct partition_append *append)
+static enum kafka_error admit(const struct partition *partition,
+                              const struct partition_append *append)
 {
     const struct partition_services *services = &partition->table->services;
     int32_t nodes[CONSENSUS_MEMBERS_MAX];
-    enum kafka_error error;
 
     if (partition->is_failed) {
         return KAFKA_ERROR_KAFKA_STORAGE_ERROR;
     }
     if (!partition->leads) {
         return KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER;
-    }
-    error = check_batch(partition, append);
-    if (error != KAFKA_ERROR_NONE) {
-        return error;
     }
     if (append->acks == -1 && partition->config.min_insync_replicas > 1 &&
         partition_in_sync(partition, nodes) < partition->config.min_insync_replicas) {
@@ -119,9 +95,19 @@ static enum kafka_error admit(struct partition *partition, struct partition_appe
     return KAFKA_ERROR_NONE;
 }
 
+static void enqueue(struct partition *partition, struct partition_append *append)
+{
+    partition->pending_bytes += append->batch.length;
+    partition->pending_count++;
+    list_append(&partition->queue, &append->link);
+    partition_table_mark_busy(partition);
+    loop_defer(partition->table->services.loop, &partition->submit);
+}
+
 void partition_append(struct partition *partition, struct partition_append *append)
 {
-    struct loop *loop = partition->table->services.loop;
+    struct batch_rules rules = rules_of(partition, append->from_client);
+    struct append_verdict verdict;
     enum kafka_error error;
 
     list_init(&append->link);
@@ -132,20 +118,25 @@ void partition_append(struct partition *partition, struct partition_append *appe
     append->fault_record_index = -1;
     append->fault_message = NULL;
     append->private_index = 0;
-    append->private_recompression = NULL;
-    append->private_deadline_us = loop_now_us(loop) + append->timeout_us;
+    append->private_offload = NULL;
+    append->private_deadline_us = loop_now_us(partition->table->services.loop) + append->timeout_us;
     error = admit(partition, append);
+    if (error == KAFKA_ERROR_NONE && append_offload_wants_check(append, &rules)) {
+        enqueue(partition, append);
+        append_offload_start(partition, append, &rules, NULL);
+        return;
+    }
+    if (error == KAFKA_ERROR_NONE) {
+        append_offload_check(append->batch, &rules, &verdict);
+        error = append_take_verdict(partition, append, &verdict);
+    }
     if (error != KAFKA_ERROR_NONE) {
         buffer_slice_unref(&append->batch);
         partition_table_complete_append(partition->table, append, error);
         return;
     }
-    partition->pending_bytes += append->batch.length;
-    partition->pending_count++;
-    list_append(&partition->queue, &append->link);
-    append_recompress_start(partition, append);
-    partition_table_mark_busy(partition);
-    loop_defer(loop, &partition->submit);
+    enqueue(partition, append);
+    append_offload_start(partition, append, &rules, &verdict);
 }
 
 static struct inflight_batch *batch_new(struct partition *partition,
@@ -316,7 +307,7 @@ static void refuse_prepared(struct partition *partition, enum kafka_error error)
 void append_drop_queued(struct partition *partition, struct partition_append *append,
                         enum kafka_error error)
 {
-    append_recompress_abandon(append);
+    append_offload_abandon(append);
     partition->pending_bytes -= append->batch.length;
     partition->pending_count--;
     buffer_slice_unref(&append->batch);
@@ -341,7 +332,7 @@ static struct partition_append *next_queued(const struct partition *partition)
         return NULL;
     }
     append = list_first(&partition->queue, struct partition_append, link);
-    return append->private_recompression == NULL ? append : NULL;
+    return append->private_offload == NULL ? append : NULL;
 }
 
 void append_submit(struct partition *partition)

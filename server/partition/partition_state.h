@@ -12,6 +12,7 @@
 #include "gyre/base/map.h"
 #include "gyre/partition/partition.h"
 #include "gyre/runtime/loop.h"
+#include "gyre/wire/record_batch.h"
 
 #include "partition/byte_history.h"
 #include "partition/leader_epochs.h"
@@ -23,9 +24,19 @@ enum {
     /* Appends of one partition that are not applied yet. Beyond it producers are told to retry. */
     PARTITION_PENDING_BYTES_MAX = 64 * 1024 * 1024,
     PARTITION_PENDING_COUNT_MAX = 10000,
-    PARTITION_SUBMIT_MAX = 64, /* entries handed to consensus in one call */
+    APPEND_FAULT_ARENA_BYTES = 64 * 1024, /* for the indexes of faulty records */
+    PARTITION_SUBMIT_MAX = 64,            /* entries handed to consensus in one call */
     /* A live replica whose log ends this many entries behind the leader's is not in sync. */
     PARTITION_IN_SYNC_ENTRIES = 10000,
+};
+
+/* What a look at a batch told. */
+struct append_verdict {
+    enum batch_fault fault;
+    int32_t record_index; /* that the fault concerns; -1: the whole batch */
+    size_t size;          /* of the batch; bytes behind it are ignored, as in Kafka */
+    int64_t append_time_ms;
+    uint8_t codec;
 };
 
 struct partition_table {
@@ -117,10 +128,19 @@ int64_t append_submit_offset(const struct partition *partition);
 void append_drop_queued(struct partition *partition, struct partition_append *append,
                         enum kafka_error error);
 
-/* ---- append_recompress.c ---- */
-/* Before private_recompression is NULL again, the queued append cannot go on. */
-void append_recompress_start(struct partition *partition, struct partition_append *append);
-void append_recompress_abandon(struct partition_append *append);
+/* Take what the look at its bytes told. */
+enum kafka_error append_take_verdict(struct partition *partition, struct partition_append *append,
+                                     const struct append_verdict *verdict);
+
+/* ---- append_offload.c ---- */
+void append_offload_check(struct buffer_slice batch, const struct batch_rules *rules,
+                          struct append_verdict *out_verdict);
+bool append_offload_wants_check(const struct partition_append *append,
+                                const struct batch_rules *rules);
+/* `checked` NULL: check it too. Before private_offload is NULL again the append cannot go on. */
+void append_offload_start(struct partition *partition, struct partition_append *append,
+                          const struct batch_rules *rules, const struct append_verdict *checked);
+void append_offload_abandon(struct partition_append *append);
 
 /* ---- append_commit.c ---- */
 void append_applied(struct partition *partition, const struct log_entry *entry);

@@ -18,10 +18,10 @@
 #include "gyre/raft/consensus.h"
 #include "gyre/wire/kafka_error.h"
 
+struct append_offload;
 struct batch_rules;
 struct partition;
 struct partition_table;
-struct recompression;
 struct work_pool;
 
 /* What partitions share. The pointers are borrowed for the table's life. */
@@ -104,7 +104,7 @@ struct partition_append {
     void (*done)(struct partition_append *append);
     uint64_t private_index;
     uint64_t private_deadline_us;
-    struct recompression *private_recompression;
+    struct append_offload *private_offload;
 };
 void partition_append(struct partition *partition, struct partition_append *append);
 

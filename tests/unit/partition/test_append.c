@@ -246,6 +246,37 @@ static void a_topic_with_its_own_codec_stores_batches_under_it_in_order(void **s
     fake_group_release(&fake);
 }
 
+static void a_batch_that_must_be_expanded_is_checked_off_the_loop_in_order(void **state)
+{
+    struct compression_target gzip = {.codec = COMPRESSION_GZIP,
+                                      .level = COMPRESSION_LEVEL_DEFAULT};
+    struct buffer *plain;
+    struct buffer *packed;
+    struct fake_group fake;
+    struct asked asked[3];
+
+    (void)state;
+    fake_group_init(&fake);
+    fake.config.cleanup_compact = true; /* keys are demanded, so it must look inside */
+    partition_set_config(fake.partition, &fake.config);
+    fake_group_lead(&fake, 1);
+    plain = fake_group_batch(3000, 10, NO_PRODUCER, -1, -1);
+    assert_int_equal(record_batch_recompress(plain->bytes, &gzip, 1 << 20, &packed), ERROR_NONE);
+    buffer_unref(plain);
+    assert_true(packed->size > 4096);
+    append_buffer(&fake, &asked[0], packed, 1);
+    append(&fake, &asked[1], 1, 1);
+    (void)loop_turn(&fake.loop); /* without the pool */
+    assert_int_equal(fake.group->log->count, 1);
+    packed = fake_group_batch(1, 10, NO_PRODUCER, -1, -1);
+    append_buffer(&fake, &asked[2], packed, 1);
+    fake_group_commit(&fake);
+    expect(&asked[0], KAFKA_ERROR_NONE, 0);
+    expect(&asked[1], KAFKA_ERROR_NONE, 3000);
+    expect(&asked[2], KAFKA_ERROR_NONE, 3001);
+    fake_group_release(&fake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -257,6 +288,7 @@ int main(void)
         cmocka_unit_test(acks_all_waits_for_min_insync_replicas),
         cmocka_unit_test(an_append_that_waits_too_long_times_out_and_may_still_happen),
         cmocka_unit_test(bad_batches_are_refused_with_kafkas_errors),
+        cmocka_unit_test(a_batch_that_must_be_expanded_is_checked_off_the_loop_in_order),
         cmocka_unit_test(a_topic_with_its_own_codec_stores_batches_under_it_in_order),
     };
     return cmocka_run_group_tests_name("append", tests, NULL, NULL);
