@@ -261,6 +261,19 @@ static const struct pipeline_carrier carrier = {.send = send_output,
                                                 .finished = finish,
                                                 .drained = on_drained};
 
+/* A client that came by IPv4 to a socket for both is known by its IPv4 address. */
+static void name_ip6(const struct sockaddr_in6 *address, char *text, size_t size)
+{
+    struct sockaddr_in ip4 = {.sin_family = AF_INET};
+
+    if (IN6_IS_ADDR_V4MAPPED(&address->sin6_addr)) {
+        memcpy(&ip4.sin_addr, address->sin6_addr.s6_addr + 12, sizeof ip4.sin_addr);
+        (void)uv_ip4_name(&ip4, text, size);
+    } else {
+        (void)uv_ip6_name(address, text, size);
+    }
+}
+
 static void read_peer(struct connection *connection)
 {
     struct sockaddr_storage address;
@@ -280,7 +293,7 @@ static void read_peer(struct connection *connection)
     } else if (any->sa_family == AF_INET6) {
         const struct sockaddr_in6 *ip6 = (const struct sockaddr_in6 *)&address;
 
-        (void)uv_ip6_name(ip6, info->peer_host, sizeof info->peer_host);
+        name_ip6(ip6, info->peer_host, sizeof info->peer_host);
         info->peer_port = ntohs(ip6->sin6_port);
     }
 }
