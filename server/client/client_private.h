@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The client's inside, for its own files. */
+#ifndef GYRE_CLIENT_CLIENT_PRIVATE_H
+#define GYRE_CLIENT_CLIENT_PRIVATE_H
+
+#include "gyre/client/client.h"
+
+#include "client/metadata_cache.h"
+
+struct client {
+    uv_loop_t *uv;
+    struct loop *loop;
+    struct client_options options;
+    char *client_id; /* owned */
+
+    struct list connections; /* owned; the bootstrap list's and those of nodes, by address */
+    struct client_connection **bootstrap; /* borrowed from the list */
+    int bootstrap_count;
+    int bootstrap_next;
+    struct metadata_cache metadata;
+
+    struct list finished; /* calls whose done() is due */
+    struct task finish;
+
+    bool is_closing;
+    void (*closed)(void *context);
+    void *closed_context;
+};
+
+/* The call leaves its connection; its done() runs later in this turn. */
+void client_finish(struct client_call *call, enum error error);
+
+/* A connection has become idle. */
+void client_connection_is_idle(struct client *client);
+
+#endif
