@@ -7,6 +7,8 @@
 #include "command.h"
 
 static const struct command groups[] = {
+    {"topic", "create, list, describe, alter and delete topics", topic_command},
+    {"cluster", "its brokers and its health", cluster_command},
     {"dev", "run a region on this machine for development and tests", dev_command},
 };
 

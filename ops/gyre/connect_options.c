@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "connect_options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define BOOTSTRAP_DEFAULT "127.0.0.1:19092" /* where `gyre dev up` listens unless told otherwise   \
+                                             */
+
+enum { KEY_BOOTSTRAP = 'b', KEY_OUTPUT = 'o', KEY_TIMEOUT = 0x700, TIMEOUT_DEFAULT_S = 60 };
+
+static const struct argp_option options[] = {
+    {"bootstrap-server", KEY_BOOTSTRAP, "HOST:PORT,...", 0,
+     "Brokers to begin with ($GYRE_BOOTSTRAP_SERVER, else " BOOTSTRAP_DEFAULT ")", 10},
+    {"output", KEY_OUTPUT, "table|json", 0, "What to print (table)", 10},
+    {"timeout", KEY_TIMEOUT, "SECONDS", 0, "How long to try (60)", 10},
+    {0},
+};
+
+void connect_arguments_init(struct connect_arguments *arguments)
+{
+    const char *bootstrap = getenv("GYRE_BOOTSTRAP_SERVER");
+
+    *arguments = (struct connect_arguments){
+        .bootstrap = bootstrap == NULL ? BOOTSTRAP_DEFAULT : bootstrap,
+        .output = OUTPUT_TABLE,
+        .timeout_s = TIMEOUT_DEFAULT_S,
+    };
+}
+
+long option_number(struct argp_state *state, const char *text, long low, long high)
+{
+    char *end;
+    long value;
+
+    errno = 0;
+    value = strtol(text, &end, 10);
+    if (*text == '\0' || *end != '\0' || errno != 0 || value < low || value > high) {
+        argp_error(state, "'%s' is not a number from %ld to %ld", text, low, high);
+    }
+    return value;
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+    struct connect_arguments *arguments = state->input;
+
+    switch (key) {
+    case KEY_BOOTSTRAP: arguments->bootstrap = argument; return 0;
+    case KEY_OUTPUT:
+        if (!output_format_parse(argument, &arguments->output)) {
+            argp_error(state, "'%s' is neither table nor json", argument);
+        }
+        return 0;
+    case KEY_TIMEOUT:
+        arguments->timeout_s = (int)option_number(state, argument, 1, 86400);
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp connect_options = {options, parse_option, NULL, NULL, NULL, NULL, NULL};

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The options of every command that talks to a cluster: which one, how long, and how to print. Use
+ * `connect_options` as an argp child whose input is a struct connect_arguments.
+ */
+#ifndef GYRE_OPS_CONNECT_OPTIONS_H
+#define GYRE_OPS_CONNECT_OPTIONS_H
+
+#include <argp.h>
+
+#include "command.h"
+
+struct connect_arguments {
+    const char *bootstrap;
+    enum output_format output;
+    int timeout_s;
+};
+
+extern const struct argp connect_options;
+
+void connect_arguments_init(struct connect_arguments *arguments);
+
+/* The number, or an argp error. */
+long option_number(struct argp_state *state, const char *text, long low, long high);
+
+#endif

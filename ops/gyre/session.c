@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "gyre/base/check.h"
+#include "gyre/runtime/clock.h"
+#include "gyre/wire/api.h"
+#include "gyre/wire/kafka_error.h"
+
+#include "wire_messages/api_keys.h"
+#include "wire_messages/metadata.h"
+
+enum {
+    RESPONSE_BYTES_MAX = 256 << 20,
+    CALL_TIMEOUT_MS = 30 * 1000,
+    RETRY_PAUSE_MS = 100,
+    US_PER_MS = 1000,
+    US_PER_S = 1000 * 1000,
+    NAMES_ARENA_BYTES = 16 << 20,
+};
+
+uint64_t session_now_us(const struct session *session)
+{
+    return clock_monotonic_us(session->loop.clock);
+}
+
+enum exit_status session_open(struct session *session, const char *bootstrap, int timeout_s)
+{
+    struct client_options options = {.bootstrap = bootstrap,
+                                     .client_id = "gyre",
+                                     .timeout_ms = CALL_TIMEOUT_MS,
+                                     .response_bytes_max = RESPONSE_BYTES_MAX};
+
+    *session = (struct session){.bootstrap = bootstrap};
+    CHECK(uv_loop_init(&session->uv) == 0);
+    loop_init(&session->loop, clock_system());
+    loop_uv_start(&session->driver, &session->uv, &session->loop);
+    session->deadline_us = session_now_us(session) + (uint64_t)timeout_s * US_PER_S;
+    if (client_new(&session->uv, &session->loop, &options, &session->client) != ERROR_NONE) {
+        complain("'%s' is not a list of HOST:PORT", bootstrap);
+        session_close(session);
+        return STATUS_USAGE;
+    }
+    return STATUS_OK;
+}
+
+static void on_closed(void *context)
+{
+    struct session *session = context;
+
+    session->is_closed = true;
+    session_wake(session);
+}
+
+void session_close(struct session *session)
+{
+    if (session->client != NULL) {
+        client_close(session->client, on_closed, session);
+        while (!session->is_closed) {
+            session_turn(session);
+        }
+        client_free(session->client);
+    }
+    loop_uv_stop(&session->driver);
+    while (uv_run(&session->uv, UV_RUN_DEFAULT) != 0) {
+    }
+    loop_release(&session->loop);
+    CHECK(uv_loop_close(&session->uv) == 0);
+}
+
+void session_turn(struct session *session)
+{
+    (void)uv_run(&session->uv, UV_RUN_ONCE);
+}
+
+void session_wake(struct session *session)
+{
+    uv_stop(&session->uv);
+}
+
+static bool is_over(const struct session *session)
+{
+    return session_now_us(session) >= session->deadline_us;
+}
+
+/* ---- pausing ---- */
+
+struct pause {
+    struct timer timer;
+    struct session *session;
+    bool is_over;
+};
+
+static void on_pause_over(struct timer *timer)
+{
+    struct pause *pause = CONTAINER_OF(timer, struct pause, timer);
+
+    pause->is_over = true;
+    session_wake(pause->session);
+}
+
+bool session_pause(struct session *session, uint32_t duration_ms)
+{
+    uint64_t end_us = session_now_us(session) + (uint64_t)duration_ms * US_PER_MS;
+    struct pause pause = {.session = session};
+
+    timer_init(&pause.timer, on_pause_over);
+    timer_start_at(&session->loop, &pause.timer,
+                   end_us < session->deadline_us ? end_us : session->deadline_us);
+    while (!pause.is_over) {
+        session_turn(session);
+    }
+    return !is_over(session);
+}
+
+bool session_may_retry(struct session *session, int16_t code)
+{
+    return code != 0 && kafka_error_is_retriable(code) && session_pause(session, RETRY_PAUSE_MS);
+}
+
+/* ---- asking ---- */
+
+struct waiting {
+    struct session *session;
+    enum error error;
+    bool is_done;
+};
+
+static void on_done(struct client_call *call, enum error error)
+{
+    struct waiting *waiting = call->context;
+
+    waiting->error = error;
+    waiting->is_done = true;
+    session_wake(waiting->session);
+}
+
+static enum error ask_once(struct session *session, struct client_call *call)
+{
+    struct waiting waiting = {.session = session};
+    uint64_t now_us = session_now_us(session);
+    uint64_t left_us = now_us < session->deadline_us ? session->deadline_us - now_us : 0;
+    uint64_t left_ms = left_us / US_PER_MS + 1;
+
+    call->timeout_ms = left_ms < CALL_TIMEOUT_MS ? (uint32_t)left_ms : CALL_TIMEOUT_MS;
+    call->done = on_done;
+    call->context = &waiting;
+    client_send(session->client, call);
+    while (!waiting.is_done) {
+        session_turn(session);
+    }
+    return waiting.error;
+}
+
+enum exit_status session_ask(struct session *session, struct client_call *call)
+{
+    const char *name = api_find(call->api_key)->name;
+    enum error error = ask_once(session, call);
+
+    while ((error == ERROR_CLOSED || error == ERROR_TIMEOUT || error == ERROR_NOT_FOUND) &&
+           session_pause(session, RETRY_PAUSE_MS)) {
+        client_call_release(call);
+        error = ask_once(session, call);
+    }
+    if (error == ERROR_NONE) {
+        return STATUS_OK;
+    }
+    if (error == ERROR_CLOSED || error == ERROR_TIMEOUT || error == ERROR_NOT_FOUND) {
+        complain("no broker of %s answered in time (%s)", session->bootstrap, name);
+        return STATUS_TIMEOUT;
+    }
+    if (error == ERROR_UNSUPPORTED) {
+        complain("the broker does not know %s, or not with these options", name);
+    } else {
+        complain("the answer to %s cannot be used: %s", name, error_text(error));
+    }
+    return STATUS_FAILED;
+}
+
+/* ---- metadata ---- */
+
+enum exit_status session_ask_metadata(struct session *session, struct client_call *call,
+                                      const char *const *topics, int count, bool may_create,
+                                      const struct metadata_response **out_response)
+{
+    struct metadata_request request;
+    struct arena arena;
+    enum exit_status status;
+
+    arena_init(&arena, NAMES_ARENA_BYTES);
+    metadata_request_init(&request);
+    request.allow_auto_topic_creation = may_create;
+    request.topics.count = -1;
+    if (count >= 0 &&
+        metadata_request_topics_array_alloc(&request.topics, &arena, count) != ERROR_NONE) {
+        complain("too many topics");
+        arena_release(&arena);
+        return STATUS_USAGE;
+    }
+    for (int i = 0; i < count; i++) {
+        request.topics.items[i].name = string_from(topics[i]);
+    }
+    *call = (struct client_call){.node_id = CLIENT_ANY_NODE,
+                                 .api_key = API_METADATA,
+                                 .version_max = METADATA_REQUEST_VERSION_MAX,
+                                 .request = &request};
+    status = session_ask(session, call);
+    arena_release(&arena);
+    *out_response = call->response;
+    return status;
+}
+
+/* ---- refusals ---- */
+
+static bool is_denial(int16_t code)
+{
+    switch (code) {
+    case KAFKA_ERROR_TOPIC_AUTHORIZATION_FAILED:
+    case KAFKA_ERROR_GROUP_AUTHORIZATION_FAILED:
+    case KAFKA_ERROR_CLUSTER_AUTHORIZATION_FAILED:
+    case KAFKA_ERROR_SASL_AUTHENTICATION_FAILED: return true;
+    default: return false;
+    }
+}
+
+enum exit_status session_refused(const char *what, int16_t code, struct string text)
+{
+    if (text.bytes == NULL || text.length == 0) {
+        text = string_from(kafka_error_text(code));
+    }
+    complain("%s: %.*s (%s)", what, STRING_ARGUMENTS(text), kafka_error_name(code));
+    if (code == KAFKA_ERROR_REQUEST_TIMED_OUT) {
+        return STATUS_TIMEOUT;
+    }
+    return is_denial(code) ? STATUS_DENIED : STATUS_FAILED;
+}

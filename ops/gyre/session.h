@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A session is a conversation with one cluster, for commands: it runs the client's loop until an
+ * answer is there, asks again where the trouble passes, and turns errors into sentences and exit
+ * statuses.
+ */
+#ifndef GYRE_OPS_SESSION_H
+#define GYRE_OPS_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "gyre/client/client.h"
+#include "gyre/runtime/loop.h"
+#include "gyre/runtime/loop_uv.h"
+
+#include "command.h"
+
+struct metadata_response;
+
+struct session {
+    struct client *client;
+    struct loop loop;
+    uint64_t deadline_us; /* of the whole command */
+    uv_loop_t uv;
+    struct loop_uv driver;
+    const char *bootstrap; /* borrowed */
+    bool is_closed;
+};
+
+/* STATUS_OK, or a sentence was printed and there is nothing to close. */
+enum exit_status session_open(struct session *session, const char *bootstrap, int timeout_s);
+void session_close(struct session *session);
+
+/* Run the loop once: timers, what came over the network, other handles of `session->uv`. */
+void session_turn(struct session *session);
+
+/* End the wait of session_turn(): called by what runs inside of it and has news for its caller. */
+void session_wake(struct session *session);
+uint64_t session_now_us(const struct session *session);
+
+/* Let time pass, at most until the deadline. False: the time is over. */
+bool session_pause(struct session *session, uint32_t duration_ms);
+
+/*
+ * Ask and wait. A broken connection is asked again, through another broker where any will do. The
+ * call's answer lives until client_call_release(), which is also needed after a failure. Set
+ * node_id, api_key, version_max and request.
+ */
+enum exit_status session_ask(struct session *session, struct client_call *call);
+
+/*
+ * Metadata of these topics; `count` -1: of all. The topics are created where the broker allows it
+ * if `may_create`. The answer lies in `call`.
+ */
+enum exit_status session_ask_metadata(struct session *session, struct client_call *call,
+                                      const char *const *topics, int count, bool may_create,
+                                      const struct metadata_response **out_response);
+
+/* The sentence for what a broker said about `what`; `text` may be null. The exit status of it. */
+enum exit_status session_refused(const char *what, int16_t code, struct string text);
+
+/* Is waiting a little and asking again worth it? Pauses if it is, unless the time is over. */
+bool session_may_retry(struct session *session, int16_t code);
+
+#endif

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gyre topic: create, list and delete; describe and alter have files of their own. */
+#include <jansson.h>
+#include <stdio.h>
+
+#include "gyre/base/check.h"
+#include "gyre/base/uuid.h"
+#include "gyre/wire/kafka_error.h"
+
+#include "json_print.h"
+#include "session.h"
+#include "table.h"
+#include "topic_options.h"
+#include "wire_messages/api_keys.h"
+#include "wire_messages/create_topics.h"
+#include "wire_messages/delete_topics.h"
+#include "wire_messages/metadata.h"
+
+enum { REQUEST_ARENA_BYTES = 1 << 20 };
+
+/* ---- create ---- */
+
+static void fill_creation(struct create_topics_request *request,
+                          const struct topic_arguments *arguments, struct arena *arena)
+{
+    struct create_topics_request_topics *topic;
+
+    create_topics_request_init(request);
+    CHECK(create_topics_request_topics_array_alloc(&request->topics, arena, 1) == ERROR_NONE);
+    topic = request->topics.items;
+    topic->name = string_from(arguments->names[0]);
+    topic->num_partitions = arguments->partitions;
+    topic->replication_factor = arguments->replication_factor;
+    CHECK(create_topics_request_topics_configs_array_alloc(&topic->configs, arena,
+                                                           arguments->setting_count) == ERROR_NONE);
+    for (int i = 0; i < arguments->setting_count; i++) {
+        topic->configs.items[i].name = arguments->settings[i].key;
+        topic->configs.items[i].value = arguments->settings[i].value;
+    }
+}
+
+static void print_created(const struct topic_arguments *arguments,
+                          const struct create_topics_response_topics *topic)
+{
+    char id[UUID_TEXT_LENGTH + 1];
+
+    uuid_format(topic->topic_id, id);
+    if (arguments->connect.output == OUTPUT_JSON) {
+        json_print(json_pack("{s:s%, s:s, s:i, s:i}", "name", topic->name.bytes,
+                             (size_t)topic->name.length, "topic_id", id, "partitions",
+                             (int)topic->num_partitions, "replication_factor",
+                             (int)topic->replication_factor));
+        return;
+    }
+    (void)printf("created %.*s with %d partitions on %d brokers each\n",
+                 STRING_ARGUMENTS(topic->name), (int)topic->num_partitions,
+                 (int)topic->replication_factor);
+}
+
+static enum exit_status judge_creation(const struct topic_arguments *arguments,
+                                       const struct create_topics_response *response)
+{
+    const struct create_topics_response_topics *topic = response->topics.items;
+
+    if (topic->error_code == KAFKA_ERROR_TOPIC_ALREADY_EXISTS && arguments->if_not_exists) {
+        if (arguments->connect.output == OUTPUT_TABLE) {
+            (void)printf("%s is there already\n", arguments->names[0]);
+        }
+        return STATUS_OK;
+    }
+    if (topic->error_code != KAFKA_ERROR_NONE) {
+        return session_refused(arguments->names[0], topic->error_code, topic->error_message);
+    }
+    print_created(arguments, topic);
+    return STATUS_OK;
+}
+
+/* Refused because of who was asked, not because of what: nothing has happened. */
+static bool is_misdirected(int16_t code)
+{
+    return code == KAFKA_ERROR_NOT_CONTROLLER || code == KAFKA_ERROR_COORDINATOR_NOT_AVAILABLE;
+}
+
+static enum exit_status create_with(struct session *session,
+                                    const struct topic_arguments *arguments)
+{
+    struct create_topics_request request;
+    struct client_call call = {.node_id = CLIENT_ANY_NODE,
+                               .api_key = API_CREATE_TOPICS,
+                               .version_max = CREATE_TOPICS_REQUEST_VERSION_MAX,
+                               .request = &request};
+    const struct create_topics_response *response;
+    struct arena arena;
+    enum exit_status status;
+
+    arena_init(&arena, REQUEST_ARENA_BYTES);
+    fill_creation(&request, arguments, &arena);
+    request.timeout_ms = arguments->connect.timeout_s * 1000;
+    for (;;) {
+        status = session_ask(session, &call);
+        response = call.response;
+        if (status != STATUS_OK || response->topics.count != 1 ||
+            !is_misdirected(response->topics.items[0].error_code) ||
+            !session_may_retry(session, response->topics.items[0].error_code)) {
+            break;
+        }
+        client_call_release(&call);
+    }
+    if (status == STATUS_OK) {
+        status = response->topics.count == 1 ? judge_creation(arguments, response) : STATUS_FAILED;
+    }
+    client_call_release(&call);
+    arena_release(&arena);
+    return status;
+}
+
+static int create(int argc, char **argv)
+{
+    static const struct topic_syntax syntax = {
+        topic_create_options, "NAME",
+        "Create a topic.\vExamples:\n"
+        "  gyre topic create clicks\n"
+        "  gyre topic create clicks --partitions 12 --replication-factor 3 "
+        "--config retention.ms=86400000",
+        1, 1};
+    struct topic_arguments arguments;
+    struct session session;
+    enum exit_status status;
+
+    topic_parse(&syntax, argc, argv, &arguments);
+    status = session_open(&session, arguments.connect.bootstrap, arguments.connect.timeout_s);
+    if (status == STATUS_OK) {
+        status = create_with(&session, &arguments);
+        session_close(&session);
+    }
+    return (int)status;
+}
+
+/* ---- delete ---- */
+
+static enum exit_status judge_deletion(const struct topic_arguments *arguments,
+                                       const struct delete_topics_response *response)
+{
+    enum exit_status status = STATUS_OK;
+
+    for (int32_t i = 0; i < response->responses.count; i++) {
+        const struct delete_topics_response_responses *one = &response->responses.items[i];
+        char name[256];
+
+        (void)snprintf(name, sizeof name, "%.*s", STRING_ARGUMENTS(one->name));
+        if (one->error_code != KAFKA_ERROR_NONE &&
+            !(one->error_code == KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION && arguments->if_exists)) {
+            status = session_refused(name, one->error_code, one->error_message);
+        } else if (one->error_code == KAFKA_ERROR_NONE &&
+                   arguments->connect.output == OUTPUT_TABLE) {
+            (void)printf("deleted %s\n", name);
+        }
+    }
+    return status;
+}
+
+static enum exit_status delete_with(struct session *session,
+                                    const struct topic_arguments *arguments)
+{
+    struct delete_topics_request request;
+    struct string names[TOPIC_NAMES_MAX];
+    struct client_call call = {.node_id = CLIENT_ANY_NODE,
+                               .api_key = API_DELETE_TOPICS,
+                               .version_max = 5, /* by name; later versions may go by id */
+                               .request = &request};
+    enum exit_status status;
+
+    for (int i = 0; i < arguments->name_count; i++) {
+        names[i] = string_from(arguments->names[i]);
+    }
+    delete_topics_request_init(&request);
+    request.topic_names = (struct string_array){names, arguments->name_count};
+    request.timeout_ms = arguments->connect.timeout_s * 1000;
+    status = session_ask(session, &call);
+    if (status == STATUS_OK) {
+        status = judge_deletion(arguments, call.response);
+    }
+    client_call_release(&call);
+    return status;
+}
+
+static int delete (int argc, char **argv)
+{
+    static const struct topic_syntax syntax = {
+        topic_delete_options, "NAME...",
+        "Delete topics with all their records.\vExample:\n  gyre topic delete clicks", 1,
+        TOPIC_NAMES_MAX};
+    struct topic_arguments arguments;
+    struct session session;
+    enum exit_status status;
+
+    topic_parse(&syntax, argc, argv, &arguments);
+    status = session_open(&session, arguments.connect.bootstrap, arguments.connect.timeout_s);
+    if (status == STATUS_OK) {
+        status = delete_with(&session, &arguments);
+        session_close(&session);
+    }
+    return (int)status;
+}
+
+/* ---- list ---- */
+
+static int replicas_of(const struct metadata_response_topics *topic)
+{
+    return topic->partitions.count == 0 ? 0 : topic->partitions.items[0].replica_nodes.count;
+}
+
+static json_t *list_to_json(const struct metadata_response *response, bool has_internal)
+{
+    json_t *list = json_array();
+
+    for (int32_t i = 0; i < response->topics.count; i++) {
+        const struct metadata_response_topics *topic = &response->topics.items[i];
+        char id[UUID_TEXT_LENGTH + 1];
+
+        if (topic->is_internal && !has_internal) {
+            continue;
+        }
+        uuid_format(topic->topic_id, id);
+        (void)json_array_append_new(
+            list, json_pack("{s:s%, s:s, s:i, s:i, s:b}", "name", topic->name.bytes,
+                            (size_t)topic->name.length, "topic_id", id, "partitions",
+                            (int)topic->partitions.count, "replication_factor", replicas_of(topic),
+                            "internal", (int)topic->is_internal));
+    }
+    return list;
+}
+
+static void print_list(const struct metadata_response *response, bool has_internal)
+{
+    static const char *const headings[] = {"TOPIC", "PARTITIONS", "REPLICAS", NULL};
+    struct table table;
+
+    table_init(&table, headings);
+    for (int32_t i = 0; i < response->topics.count; i++) {
+        const struct metadata_response_topics *topic = &response->topics.items[i];
+
+        if (!topic->is_internal || has_internal) {
+            table_add_line(&table);
+            table_set(&table, 0, "%.*s", STRING_ARGUMENTS(topic->name));
+            table_set(&table, 1, "%d", (int)topic->partitions.count);
+            table_set(&table, 2, "%d", replicas_of(topic));
+        }
+    }
+    table_print(&table);
+}
+
+static int list(int argc, char **argv)
+{
+    static const struct topic_syntax syntax = {
+        topic_list_options, "", "List the topics.\vExample:\n  gyre topic list -o json", 0, 0};
+    struct topic_arguments arguments;
+    const struct metadata_response *response;
+    struct client_call call;
+    struct session session;
+    enum exit_status status;
+
+    topic_parse(&syntax, argc, argv, &arguments);
+    status = session_open(&session, arguments.connect.bootstrap, arguments.connect.timeout_s);
+    if (status != STATUS_OK) {
+        return (int)status;
+    }
+    status = session_ask_metadata(&session, &call, NULL, -1, false, &response);
+    if (status == STATUS_OK && arguments.connect.output == OUTPUT_JSON) {
+        json_print(list_to_json(response, arguments.has_internal));
+    } else if (status == STATUS_OK) {
+        print_list(response, arguments.has_internal);
+    }
+    client_call_release(&call);
+    session_close(&session);
+    return (int)status;
+}
+
+int topic_command(int argc, char **argv)
+{
+    static const struct command verbs[] = {
+        {"create", "create a topic", create},
+        {"list", "list the topics", list},
+        {"describe", "partitions, leaders, replicas and settings", topic_describe},
+        {"alter", "add partitions, change settings", topic_alter},
+        {"delete", "delete topics", delete},
+    };
+
+    return command_dispatch("gyre topic", "Look at topics and change them.", verbs,
+                            (int)(sizeof verbs / sizeof verbs[0]), argc, argv);
+}
