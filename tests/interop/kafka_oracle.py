@@ -164,7 +164,8 @@ class Region:
                 "bootstrap": ",".join(f"127.0.0.1:{b['port']}" for b in self.brokers),
                 "brokers": self.brokers}
 
-    def create(self, count):
+    def create(self, count, settings=()):
+        """settings: KEY=VALUE lines that go after our own, and so overrule them."""
         self.directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "log4j2.yaml").write_text(LOG4J)
         ports = free_ports(2 * count)
@@ -178,7 +179,7 @@ class Region:
             properties = home / "server.properties"
             properties.write_text(PROPERTIES.format(
                 node_id=i + 1, port=ports[2 * i], controller_port=ports[2 * i + 1], voters=voters,
-                data=home / "data", replicas=min(3, count)))
+                data=home / "data", replicas=min(3, count)) + "\n".join(settings) + "\n")
             self.brokers.append({"node_id": i + 1, "port": ports[2 * i], "pid": 0,
                                  "rack": f"rack-{i + 1}", "data_dir": str(home / "data")})
             formatters.append(subprocess.Popen(
@@ -264,7 +265,7 @@ def make_class_archive():
             process.wait()
 
 
-def start(directory, count, heap=HEAP):
+def start(directory, count, heap=HEAP, settings=()):
     fetch()
     make_class_archive()
     region = Region(directory)
@@ -272,7 +273,7 @@ def start(directory, count, heap=HEAP):
         region = Region.load(directory)
         down = [broker for broker in region.brokers if not alive(broker["pid"])]
     else:
-        region.create(count)
+        region.create(count, settings)
         down = region.brokers
     for broker in down:
         region.launch(broker, heap)
@@ -290,6 +291,7 @@ def main():
     parser.add_argument("--broker", type=int)
     parser.add_argument("--signal", default="KILL")
     parser.add_argument("--heap", default=HEAP)
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     given = parser.parse_args()
 
     if given.command == "fetch":
@@ -298,7 +300,7 @@ def main():
         return
     if given.command == "start":
         directory = given.dir or tempfile.mkdtemp(prefix="gyre-kafka-")
-        print(json.dumps(start(directory, given.brokers, given.heap).describe()))
+        print(json.dumps(start(directory, given.brokers, given.heap, given.set).describe()))
         return
     if not given.dir:
         parser.error("--dir is needed")

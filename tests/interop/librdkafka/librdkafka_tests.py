@@ -9,7 +9,8 @@
 The sources come whole inside npm packages: 2.12.0 in node-rdkafka, 2.15.1 in
 @confluentinc/kafka-javascript. Without --tests, `run` takes those of passing.txt. A test fails when
 it fails, runs out of time or skips itself, unless oracle.json says that it skips itself on Apache
-Kafka too. The brokers must create topics on first use, with 4 partitions and replication factor 3.
+Kafka too. The brokers must create topics on first use, with 4 partitions and replication factor 3,
+and wait for members of a new group as Kafka does (group.initial.rebalance.delay.ms=3000).
 """
 import argparse
 import json
@@ -159,7 +160,7 @@ def run(given):
                 pathlib.Path(given.json).write_text(json.dumps(results, indent=1) + "\n")
     if failed:
         print(f"output of the failed tests: {logs}")
-    else:
+    elif not given.logs:
         shutil.rmtree(logs, ignore_errors=True)
     print(f"{len(numbers) - failed - skipped} passed, {failed} failed, {skipped} skipped")
     return 1 if failed else 0
