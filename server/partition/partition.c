@@ -258,8 +258,9 @@ static struct partition *partition_new(struct partition_table *table, struct gro
     return partition;
 }
 
-static void partition_free(struct partition *partition)
+void partition_free(struct partition *partition)
 {
+    list_remove(&partition->busy);
     if (partition->remove_data) {
         storage_remove_log(partition->storage, partition->log);
     }
@@ -321,6 +322,8 @@ void partition_close(struct partition *partition, bool remove_data)
     }
     if (partition->open_reads == 0) {
         partition_free(partition);
+    } else {
+        list_append(&table->closing, &partition->busy);
     }
 }
 

@@ -51,7 +51,8 @@ struct partition_table {
     struct task complete;
     struct task wake;
     /* deadlines and upkeep */
-    struct list busy; /* partitions with operations that can time out */
+    struct list busy;    /* partitions with operations that can time out */
+    struct list closing; /* closed partitions for which storage still reads */
     struct timer sweep;
     struct timer upkeep;
     uint64_t retention_due_us;
@@ -61,7 +62,7 @@ struct partition_table {
 struct partition {
     struct map_link by_group;
     struct list changed; /* in table->changed */
-    struct list busy;    /* in table->busy */
+    struct list busy;    /* in table->busy, or in table->closing */
     struct partition_table *table;
     struct group_id group;
     struct storage *storage;           /* borrowed; may outlive the table while we are read */
@@ -107,6 +108,7 @@ struct partition {
 
 /* ---- partition.c ---- */
 void partition_after_read(struct partition *partition); /* one open read less */
+void partition_free(struct partition *partition);
 
 /* ---- partition_table.c ---- */
 void partition_table_complete_append(struct partition_table *table, struct partition_append *append,

@@ -200,6 +200,7 @@ struct partition_table *partition_table_new(const struct partition_services *ser
     list_init(&table->changed);
     list_init(&table->orphans);
     list_init(&table->busy);
+    list_init(&table->closing);
     task_init(&table->complete, run_complete);
     task_init(&table->wake, run_wake);
     timer_init(&table->sweep, run_sweep);
@@ -210,22 +211,44 @@ struct partition_table *partition_table_new(const struct partition_services *ser
     return table;
 }
 
-void partition_table_free(struct partition_table *table)
+static void close_all(struct partition_table *table)
 {
-    if (table == NULL) {
-        return;
-    }
     map_for_each_safe(link, &table->by_group) {
         partition_close(CONTAINER_OF(link, struct partition, by_group), false);
     }
-    run_complete(&table->complete);
-    run_wake(&table->wake);
+}
+
+static void stop(struct partition_table *table)
+{
     task_cancel(&table->complete);
     task_cancel(&table->wake);
     timer_stop(table->services.loop, &table->sweep);
     timer_stop(table->services.loop, &table->upkeep);
     map_release(&table->by_group);
     free(table);
+}
+
+void partition_table_free(struct partition_table *table)
+{
+    if (table == NULL) {
+        return;
+    }
+    close_all(table);
+    run_complete(&table->complete);
+    run_wake(&table->wake);
+    while (!list_is_empty(&table->closing)) {
+        list_remove(table->closing.next); /* freed when storage has answered */
+    }
+    stop(table);
+}
+
+void partition_table_abandon(struct partition_table *table)
+{
+    close_all(table);
+    while (!list_is_empty(&table->closing)) {
+        partition_free(list_first(&table->closing, struct partition, busy));
+    }
+    stop(table);
 }
 
 void partition_table_add_listener(struct partition_table *table,

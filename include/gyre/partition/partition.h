@@ -49,6 +49,8 @@ struct partition_listener {
 
 struct partition_table *partition_table_new(const struct partition_services *services);
 void partition_table_free(struct partition_table *table); /* closes all groups */
+/* The end of a simulated crash: storage owes answers that will never come. Nothing is answered. */
+void partition_table_abandon(struct partition_table *table);
 void partition_table_add_listener(struct partition_table *table,
                                   struct partition_listener *listener);
 
