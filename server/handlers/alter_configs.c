@@ -138,6 +138,7 @@ void alter_configs_handle(struct request *request)
         struct alter_configs_response_responses *out = &self->out.responses.items[i];
         out->resource_type = in->resource_type;
         out->resource_name = in->resource_name;
+        out->error_message = STRING_NULL;
         alter(self, in, out);
     }
     catalog_changes_all_made(&self->changes);

@@ -122,6 +122,7 @@ static bool alter_topic(struct reassignment *self, int32_t at)
         const struct alter_partition_reassignments_request_topics_partitions *partition =
             &in->partitions.items[i];
         out->partitions.items[i].partition_index = partition->partition_index;
+        out->partitions.items[i].error_message = STRING_NULL;
         if (check(self, topic, in, partition, &out->partitions.items[i])) {
             add_target(&topic->partitions[partition->partition_index], partition, &command);
         }
@@ -191,6 +192,7 @@ void alter_partition_reassignments_handle(struct request *request)
         return;
     }
     alter_partition_reassignments_response_init(&self->out);
+    self->out.error_message = STRING_NULL;
     self->out.allow_replication_factor_change = self->in.allow_replication_factor_change;
     if (!access_allows(request, ACCESS_ALTER, ACCESS_CLUSTER, STRING("kafka-cluster"))) {
         self->out.error_code = KAFKA_ERROR_CLUSTER_AUTHORIZATION_FAILED;

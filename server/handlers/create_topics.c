@@ -395,6 +395,7 @@ static bool collect(struct topic_creations *self)
         topic->in = in;
         topic->out = &self->out.topics.items[self->count++];
         topic->out->name = in->name;
+        topic->out->error_message = STRING_NULL;
         map_insert(&names, &topic->by_name, string_hash(in->name));
     }
     map_release(&names);

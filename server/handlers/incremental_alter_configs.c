@@ -312,6 +312,7 @@ void incremental_alter_configs_handle(struct request *request)
     for (int32_t i = 0; i < count; i++) {
         self->out.responses.items[i].resource_type = self->in.resources.items[i].resource_type;
         self->out.responses.items[i].resource_name = self->in.resources.items[i].resource_name;
+        self->out.responses.items[i].error_message = STRING_NULL;
         alter(self, i, marks[i].is_twice);
     }
     catalog_changes_all_made(&self->changes);

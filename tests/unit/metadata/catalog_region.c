@@ -275,8 +275,14 @@ void region_register_all(struct region *region)
     struct region_node *leader = &region->nodes[region_settle(region)];
 
     for (int i = 0; i < REGION_NODES; i++) {
+        struct catalog_register_broker_endpoints endpoint = {
+            .name = STRING("PLAINTEXT"), .host = STRING("host"), .port = 9092 + i};
         struct catalog_register_broker command = {
-            .node_id = i, .directory_id = uuid_of((uint8_t)(100 + i)), .rpc_host = STRING("host")};
+            .node_id = i,
+            .directory_id = uuid_of((uint8_t)(100 + i)),
+            .rpc_host = STRING("host"),
+            .endpoints = {&endpoint, 1},
+        };
         struct buffer *bytes = NULL;
         struct region_answer answer;
         assert_int_equal(catalog_commands_of(register_broker, REGISTER_BROKER, &command, &bytes),
