@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gyred's pool for blocking or long work: a few threads of its own, so that a slow directory
+ * server or a key derivation never waits behind disk reads, nor they behind it.
+ */
+#ifndef GYRE_RUNTIME_WORK_UV_H
+#define GYRE_RUNTIME_WORK_UV_H
+
+#include <uv.h>
+
+#include "gyre/runtime/work.h"
+
+enum { WORK_THREADS_DEFAULT = 2, WORK_THREADS_MAX = 16 };
+
+struct work_pool *work_uv_new(uv_loop_t *uv, int thread_count);
+
+/* All work must be done. The handle closes in the loop's next turns; run it until it is empty. */
+void work_uv_free(struct work_pool *pool);
+
+#endif

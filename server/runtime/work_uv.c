@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gyre/runtime/work_uv.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "gyre/base/check.h"
+
+#include "completion_uv.h"
+
+struct work_uv {
+    struct work_pool pool;
+    struct completion completion;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    struct work *oldest; /* under the mutex, as the next two */
+    struct work *newest;
+    bool is_stopping;
+    pthread_t threads[WORK_THREADS_MAX];
+    int thread_count;
+};
+
+static struct work *take(struct work_uv *self)
+{
+    struct work *work;
+
+    CHECK(pthread_mutex_lock(&self->mutex) == 0);
+    while (self->oldest == NULL && !self->is_stopping) {
+        CHECK(pthread_cond_wait(&self->changed, &self->mutex) == 0);
+    }
+    work = self->oldest;
+    if (work != NULL) {
+        self->oldest = work->next;
+        if (self->oldest == NULL) {
+            self->newest = NULL;
+        }
+    }
+    CHECK(pthread_mutex_unlock(&self->mutex) == 0);
+    return work;
+}
+
+static void *worker_main(void *argument)
+{
+    struct work_uv *self = argument;
+    struct work *work;
+
+    while ((work = take(self)) != NULL) {
+        work->run(work);
+        completion_push(&self->completion, work);
+    }
+    return NULL;
+}
+
+static void submit(struct work_pool *pool, struct work *work)
+{
+    struct work_uv *self = CONTAINER_OF(pool, struct work_uv, pool);
+
+    work->next = NULL;
+    CHECK(pthread_mutex_lock(&self->mutex) == 0);
+    if (self->newest == NULL) {
+        self->oldest = work;
+    } else {
+        self->newest->next = work;
+    }
+    self->newest = work;
+    CHECK(pthread_cond_signal(&self->changed) == 0);
+    CHECK(pthread_mutex_unlock(&self->mutex) == 0);
+}
+
+static void **next_of(void *item)
+{
+    return (void **)(void *)&((struct work *)item)->next;
+}
+
+static void drain(struct completion *completion, void *item)
+{
+    struct work *work = item;
+
+    (void)completion;
+    work->done(work);
+}
+
+static void on_closed(struct completion *completion)
+{
+    free(CONTAINER_OF(completion, struct work_uv, completion));
+}
+
+struct work_pool *work_uv_new(uv_loop_t *uv, int thread_count)
+{
+    static const struct work_pool_operations operations = {.submit = submit};
+    struct work_uv *self = check_alloc_zero(sizeof *self);
+
+    CHECK(thread_count > 0);
+    CHECK(thread_count <= WORK_THREADS_MAX);
+    self->pool.operations = &operations;
+    self->thread_count = thread_count;
+    completion_init(&self->completion, uv);
+    self->completion.next_of = next_of;
+    self->completion.drain = drain;
+    self->completion.closed = on_closed;
+    CHECK(pthread_mutex_init(&self->mutex, NULL) == 0);
+    CHECK(pthread_cond_init(&self->changed, NULL) == 0);
+    for (int i = 0; i < thread_count; i++) {
+        CHECK(pthread_create(&self->threads[i], NULL, worker_main, self) == 0);
+    }
+    return &self->pool;
+}
+
+void work_uv_free(struct work_pool *pool)
+{
+    struct work_uv *self;
+
+    if (pool == NULL) {
+        return;
+    }
+    self = CONTAINER_OF(pool, struct work_uv, pool);
+    CHECK(pthread_mutex_lock(&self->mutex) == 0);
+    self->is_stopping = true;
+    CHECK(pthread_cond_broadcast(&self->changed) == 0);
+    CHECK(pthread_mutex_unlock(&self->mutex) == 0);
+    for (int i = 0; i < self->thread_count; i++) {
+        CHECK(pthread_join(self->threads[i], NULL) == 0);
+    }
+    (void)pthread_cond_destroy(&self->changed);
+    (void)pthread_mutex_destroy(&self->mutex);
+    completion_close(&self->completion);
+}
