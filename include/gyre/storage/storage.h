@@ -31,6 +31,7 @@ struct storage_options {
     size_t cache_bytes_max;     /* tail cache of all logs together */
     int64_t reserved_bytes;     /* free space below which appends are refused */
     uint64_t memory_sync_us;    /* durability=memory: sync at the latest after this */
+    uint64_t boot_id; /* of this run of the operating system; 0: only a clean close is clean */
 };
 
 /* Who this data belongs to, written once by format and checked at every open. */
@@ -64,6 +65,10 @@ enum error storage_format(struct disk *disk, const char *directory,
 MUST_USE
 enum error storage_open(struct loop *loop, struct disk *disk, const struct storage_options *options,
                         char *message, struct storage **out_storage);
+/* What to do when a write or a sync failed: by default the process ends. For the simulator, which
+ * ends one node of many; nothing is written or reported afterwards, and only abandon may follow. */
+void storage_set_fatal(struct storage *storage,
+                       void (*fatal)(void *context, const char *reason), void *context);
 void storage_set_listener(struct storage *storage, const struct storage_listener *listener);
 
 /* Write everything down, then call closed(context). No appends afterwards. */

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Inside the journal: shared by journal.c, journal_ring.c and journal_replay.c only. */
+#ifndef GYRE_STORAGE_JOURNAL_STATE_H
+#define GYRE_STORAGE_JOURNAL_STATE_H
+
+#include "gyre/runtime/disk.h"
+#include "gyre/runtime/loop.h"
+
+#include "journal.h"
+
+enum {
+    FRAME_BYTES_MAX = 1024 * 1024, /* one record larger than this gets a frame of its own */
+    FRAMES_SPARE_MAX = 2,
+    RING_GROWTH_MAX = 8, /* times the file count of the options */
+    JOURNAL_PATH_MAX = 512,
+    ZERO_BYTES = 1024 * 1024,
+};
+
+struct journal_slot {
+    struct journal_party *party; /* NULL: forgotten */
+    uint64_t sequence;
+};
+
+struct journal_frame {
+    struct list link;
+    char *memory; /* owned; aligned to blocks */
+    size_t capacity;
+    size_t length; /* header included, padding not */
+    uint64_t number;
+    uint64_t first_lsn;
+    uint32_t record_count;
+    struct journal_slot *slots; /* owned */
+    size_t slot_count;
+    size_t slot_capacity;
+};
+
+struct journal_file {
+    struct list link; /* in the ring's free or full list, or alone */
+    int number;
+    int fd;
+    uint64_t first_sequence; /* 0: no frame yet */
+    uint64_t last_lsn;
+    int64_t length; /* of its frames */
+};
+
+/* A file that is being made: opened, filled with zeros, synced. */
+struct journal_making {
+    struct disk_request request;
+    struct iovec vector;
+    struct journal *journal;
+    struct journal_file *file; /* NULL: none is being made */
+    int64_t zeroed;
+    enum { MAKING_OPEN, MAKING_ALLOCATE, MAKING_ZERO, MAKING_SYNC, MAKING_NAME } step;
+    struct timer retry;
+    char path[JOURNAL_PATH_MAX];
+};
+
+struct journal_ring {
+    struct list free;
+    struct list full; /* oldest first */
+    struct journal_file *active;
+    int free_count;
+    int full_count;
+    int file_count; /* with the one being made */
+    int next_number;
+    struct journal_making making;
+};
+
+struct journal {
+    struct journal_options options;
+    struct journal_events events;
+    struct journal_ring ring;
+    /* frames */
+    struct list gathering; /* oldest first; none of them submitted */
+    struct journal_frame *in_flight;
+    struct list spare;
+    int spare_count;
+    uint64_t next_frame_number;
+    struct task write_task;
+    struct disk_request request;
+    struct iovec vector;
+    /* numbers */
+    uint64_t next_sequence;
+    uint64_t next_lsn;
+    uint64_t watermark;
+    size_t pending_bytes;
+    bool is_stalled; /* no file is free */
+};
+
+/* journal_ring.c */
+void journal_ring_init(struct journal *journal);
+void journal_ring_release(struct journal *journal);
+void journal_ring_path(const struct journal *journal, int number, char path[JOURNAL_PATH_MAX]);
+struct journal_file *journal_ring_add(struct journal *journal, int number, int fd);
+/* Make the first file, blocking. */
+MUST_USE
+enum error journal_ring_make_first(struct journal *journal);
+/* A file with room for `length` bytes, moving on to the next if need be. NULL: none is free. */
+struct journal_file *journal_ring_place(struct journal *journal, size_t length);
+
+/* journal.c */
+void journal_unstall(struct journal *journal);
+
+/* journal_replay.c */
+bool journal_frame_parse(const struct journal_options *options, const char *bytes, size_t available,
+                         struct frame_header *out_header);
+MUST_USE
+enum error journal_replay_all(struct journal *journal, struct journal_replay *replay);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "log_index.h"
+
+#include "gyre/base/check.h"
+
+static void add_slot(struct segment_index *index, struct index_slot slot)
+{
+    if (index->count == index->capacity) {
+        index->capacity = index->capacity == 0 ? 4 : index->capacity * 2;
+        index->slots = check_realloc(index->slots, index->capacity * sizeof *index->slots);
+    }
+    index->slots[index->count++] = slot;
+}
+
+void log_index_note(struct partition_log *log, struct data_segment *segment, int64_t base_offset,
+                    int64_t max_timestamp_ms)
+{
+    struct segment_index *index = &segment->index;
+    uint32_t from =
+        index->count == 0 ? segment->unindexed : index->slots[index->count - 1].position;
+    bool is_due = index->count == 0 && segment->unindexed > 0;
+
+    if (is_due || segment->size - from >= (uint32_t)log->options.index_interval_bytes) {
+        add_slot(index, (struct index_slot){
+                            .relative_offset = (uint32_t)(base_offset - segment->base_offset),
+                            .position = segment->size,
+                            .max_timestamp_ms = segment->max_timestamp_ms,
+                            .max_relative_offset =
+                                (uint32_t)(segment->max_timestamp_offset - segment->base_offset)});
+    }
+    if (max_timestamp_ms > segment->max_timestamp_ms) {
+        segment->max_timestamp_ms = max_timestamp_ms;
+        segment->max_timestamp_offset = base_offset;
+    }
+}
+
+void log_index_cut(struct data_segment *segment, uint32_t size)
+{
+    struct segment_index *index = &segment->index;
+
+    while (index->count > 0 && index->slots[index->count - 1].position >= size) {
+        index->count--;
+    }
+    if (segment->unindexed > size) {
+        segment->unindexed = size;
+    }
+}
+
+const struct index_slot *log_index_slot(const struct data_segment *segment, int64_t offset)
+{
+    const struct segment_index *index = &segment->index;
+    uint32_t low = 0;
+    uint32_t high = index->count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (segment->base_offset + index->slots[middle].relative_offset <= offset) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low == 0 ? NULL : &index->slots[low - 1];
+}
+
+uint32_t log_index_find(const struct data_segment *segment, int64_t offset)
+{
+    const struct index_slot *slot = log_index_slot(segment, offset);
+
+    return slot == NULL ? 0 : slot->position;
+}
+
+uint32_t log_index_find_time(const struct data_segment *segment, int64_t timestamp_ms)
+{
+    const struct segment_index *index = &segment->index;
+    uint32_t low = 0;
+    uint32_t high = index->count;
+
+    /* `max_timestamp_ms` never falls from slot to slot. */
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (index->slots[middle].max_timestamp_ms < timestamp_ms) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low == 0 ? 0 : index->slots[low - 1].position;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sparse index of one .log: every so many bytes, where a batch begins and what the largest
+ * timestamp before it is. It is in memory for what was appended since the start; for older bytes
+ * it is read from the .index file, or made again by walking batch headers.
+ */
+#ifndef GYRE_STORAGE_LOG_INDEX_H
+#define GYRE_STORAGE_LOG_INDEX_H
+
+#include "storage_state.h"
+
+/* A batch goes to the end of the segment. Called before segment->size moves. */
+void log_index_note(struct partition_log *log, struct data_segment *segment, int64_t base_offset,
+                    int64_t max_timestamp_ms);
+/* Forget slots at or behind `size`. */
+void log_index_cut(struct data_segment *segment, uint32_t size);
+/* Position of a batch at or before the one that contains the offset. */
+uint32_t log_index_find(const struct data_segment *segment, int64_t offset);
+/* Position before which no batch has a timestamp at or above this. */
+uint32_t log_index_find_time(const struct data_segment *segment, int64_t timestamp_ms);
+/* The last slot at or before the batch that contains the offset; NULL: none. */
+const struct index_slot *log_index_slot(const struct data_segment *segment, int64_t offset);
+
+#endif

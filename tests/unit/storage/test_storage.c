@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <string.h>
+
+#include "support/storage_world.h"
+#include "support/test.h"
+
+struct owner {
+    uint64_t durable;
+    int reads_done;
+    char corrupt[256];
+};
+
+static void on_durable(void *context, uint64_t sequence)
+{
+    struct owner *owner = context;
+
+    if (owner != NULL) {
+        assert_true(sequence > owner->durable);
+        owner->durable = sequence;
+    }
+}
+
+static void on_corrupt(void *context, const char *reason)
+{
+    struct owner *owner = context;
+
+    if (owner != NULL) {
+        (void)snprintf(owner->corrupt, sizeof owner->corrupt, "%s", reason);
+    }
+}
+
+static void init(struct storage_world *world)
+{
+    storage_world_init(world, 11);
+    world->listener = (struct storage_listener){.durable = on_durable, .corrupt = on_corrupt};
+}
+
+static uint64_t append_batch(struct partition_log *log, int32_t count, size_t size)
+{
+    uint64_t index = partition_log_last_index(log) + 1;
+    struct log_entry entry = {.index = index,
+                              .term = partition_log_term(log),
+                              .kind = ENTRY_BATCH,
+                              .offset_count = count,
+                              .base_offset = partition_log_end_offset(log),
+                              .digest = index * 3};
+
+    entry.payload =
+        storage_world_batch(entry.base_offset, count, size, index, 1000 + (int64_t)index);
+    return partition_log_append(log, &entry, 1);
+}
+
+static uint64_t append_command(struct partition_log *log, const char *text)
+{
+    struct log_entry entry = {.index = partition_log_last_index(log) + 1,
+                              .term = partition_log_term(log),
+                              .kind = ENTRY_COMMAND,
+                              .base_offset = partition_log_end_offset(log),
+                              .payload = storage_world_bytes(text, strlen(text))};
+
+    return partition_log_append(log, &entry, 1);
+}
+
+static void on_entries(struct entries_read *read)
+{
+    ((struct owner *)read->private_state)->reads_done++;
+}
+
+static void on_batches(struct batches_read *read)
+{
+    ((struct owner *)read->private_state)->reads_done++;
+}
+
+/* Read everything from `from` on and compare with what append_batch() wrote. */
+static void expect_entries(struct storage_world *world, struct partition_log *log, uint64_t from,
+                           uint64_t to, size_t size)
+{
+    static struct entries_read read;
+    struct owner owner = {0};
+
+    while (from <= to) {
+        read = (struct entries_read){
+            .from_index = from, .bytes_max = 100000, .done = on_entries, .private_state = &owner};
+        if (!partition_log_read_entries(log, &read)) {
+            int before = owner.reads_done;
+
+            storage_world_run(world, 100000);
+            assert_int_equal(owner.reads_done, before + 1);
+        }
+        assert_int_equal(read.error, ERROR_NONE);
+        assert_true(read.entry_count > 0);
+        for (int i = 0; i < read.entry_count; i++) {
+            const struct log_entry *entry = &read.entries[i];
+
+            assert_int_equal(entry->index, from);
+            if (entry->kind == ENTRY_BATCH) {
+                struct buffer_slice batch = storage_world_batch(
+                    entry->base_offset, entry->offset_count, size, from, 1000 + (int64_t)from);
+
+                assert_int_equal(entry->digest, from * 3);
+                assert_int_equal(entry->payload.length, batch.length);
+                assert_memory_equal(entry->payload.bytes, batch.bytes, batch.length);
+                buffer_slice_unref(&batch);
+            }
+            from++;
+        }
+        entries_read_release(&read);
+    }
+}
+
+/* Read all batches from the first offset to the last; returns how many bytes came. */
+static size_t read_all_batches(struct storage_world *world, struct partition_log *log)
+{
+    static struct batches_read read;
+    struct owner owner = {0};
+    int64_t offset = partition_log_start_offset(log);
+    size_t total = 0;
+
+    while (offset < partition_log_end_offset(log)) {
+        read = (struct batches_read){.offset = offset,
+                                     .limit_offset = INT64_MAX,
+                                     .bytes_max = 50000,
+                                     .at_least_one = true,
+                                     .done = on_batches,
+                                     .private_state = &owner};
+        if (!partition_log_read_batches(log, &read)) {
+            int before = owner.reads_done;
+
+            storage_world_run(world, 100000);
+            assert_int_equal(owner.reads_done, before + 1);
+        }
+        assert_int_equal(read.error, ERROR_NONE);
+        assert_true(read.slice_count > 0);
+        for (int i = 0; i < read.slice_count; i++) {
+            const struct buffer_slice *slice = &read.slices[i];
+            size_t at = 0;
+
+            while (at < slice->length) {
+                size_t size = (size_t)load_be32(slice->bytes + at + 8) + 12;
+
+                assert_int_equal(load_be64(slice->bytes + at), (uint64_t)offset);
+                offset += (int32_t)load_be32(slice->bytes + at + 23) + 1;
+                at += size;
+            }
+            total += slice->length;
+        }
+        batches_read_release(&read);
+    }
+    return total;
+}
+
+static void what_was_durable_is_there_after_a_crash(void **state)
+{
+    struct storage_world world;
+    struct owner owner = {0};
+    struct partition_log *log;
+    uint64_t sequence;
+
+    (void)state;
+    init(&world);
+    storage_world_open(&world);
+    log = storage_create_log(world.storage, storage_world_group(1));
+    partition_log_set_context(log, &owner);
+    (void)partition_log_set_term_vote(log, 5, 2);
+    (void)append_batch(log, 10, 500);
+    sequence = append_command(log, "hello");
+    assert_int_equal(owner.durable, 0);
+    storage_world_run(&world, 10000);
+    assert_int_equal(owner.durable, sequence);
+    storage_world_crash(&world, true);
+    storage_world_open(&world);
+    log = storage_find_log(world.storage, storage_world_group(1));
+    assert_non_null(log);
+    assert_int_equal(partition_log_term(log), 5);
+    assert_int_equal(partition_log_vote(log), 2);
+    assert_int_equal(partition_log_last_index(log), 2);
+    assert_int_equal(partition_log_end_offset(log), 10);
+    assert_int_equal(partition_log_term_at(log, 2), 5);
+    expect_entries(&world, log, 1, 2, 500);
+    assert_int_equal(read_all_batches(&world, log), 500);
+    storage_world_close(&world);
+    storage_world_open(&world);
+    log = storage_find_log(world.storage, storage_world_group(1));
+    assert_non_null(log);
+    assert_true(storage_was_clean(world.storage));
+    expect_entries(&world, log, 1, 2, 500);
+    assert_int_equal(read_all_batches(&world, log), 500);
+    storage_world_release(&world);
+}
+
+static void batches_move_to_segments_and_the_journal_goes_round(void **state)
+{
+    struct storage_world world;
+    struct owner owner = {0};
+    struct partition_log *log;
+    struct log_options options = {
+        .segment_bytes = 300000, .segment_ms = INT64_MAX, .index_interval_bytes = 4096};
+
+    (void)state;
+    init(&world);
+    storage_world_open(&world);
+    log = storage_create_log(world.storage, storage_world_group(1));
+    partition_log_set_context(log, &owner);
+    partition_log_set_options(log, &options);
+    (void)partition_log_set_term_vote(log, 1, 1);
+    for (int i = 0; i < 3000; i++) {
+        uint64_t sequence = append_batch(log, 3, 1000);
+
+        storage_world_run(&world, 2000);
+        assert_true(owner.durable >= sequence);
+    }
+    expect_entries(&world, log, 1, 3000, 1000);
+    assert_int_equal(read_all_batches(&world, log), 3000 * 1000);
+    assert_true(fake_disk_size(world.fake, "/data/journal/0001.journal") > 0);
+    assert_int_equal(fake_disk_size(world.fake, "/data/journal/0009.journal"), -1);
+    storage_world_crash(&world, true);
+    storage_world_open(&world);
+    log = storage_find_log(world.storage, storage_world_group(1));
+    assert_non_null(log);
+    assert_false(partition_log_is_corrupt(log));
+    assert_int_equal(partition_log_last_index(log), 3000);
+    expect_entries(&world, log, 1, 3000, 1000);
+    assert_int_equal(read_all_batches(&world, log), 3000 * 1000);
+    storage_world_close(&world);
+    storage_world_release(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_was_durable_is_there_after_a_crash),
+        cmocka_unit_test(batches_move_to_segments_and_the_journal_goes_round),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
