@@ -68,6 +68,8 @@ struct broker_process {
     struct partition_table *partitions;
     struct cluster *cluster;
     struct network *network;
+    struct producer_ids *producer_ids;
+    struct fetch_sessions *fetch_sessions;
     struct admin_http *admin; /* NULL: not wanted */
     struct broker broker;
     struct catalog_endpoint endpoints[CATALOG_LISTENERS_MAX];
@@ -253,6 +255,10 @@ static void start_partitions(struct broker_process *process)
 
 static void fill_broker(struct broker_process *process)
 {
+    process->producer_ids = producer_ids_new(process->catalog);
+    process->fetch_sessions =
+        fetch_sessions_new(&process->loop, &process->random,
+                           process->config->max_incremental_fetch_session_cache_slots);
     process->broker = (struct broker){
         .node_id = process->config->node_id,
         .cluster_id = storage_identity(process->storage)->cluster_id,
@@ -422,7 +428,8 @@ static void on_network_closed(void *context)
     catalog_free(process->catalog);
     producer_ids_free(process->broker.producer_ids);
     fetch_sessions_free(process->broker.fetch_sessions);
-    catalog_store_close(process->store);
+    producer_ids_free(process->producer_ids);
+    fetch_sessions_free(process->fetch_sessions);
     consensus_free(process->consensus);
     storage_close(process->storage, on_storage_closed, process);
 }
@@ -541,6 +548,7 @@ int broker_process_run(const struct broker_config *config)
         return EXIT_FAILURE;
     }
     (void)uv_run(&process->uv, UV_RUN_DEFAULT);
+    catalog_store_close(process->store); /* the pool may have been writing until here */
     metrics_free(process->metrics);
     loop_release(&process->loop);
     (void)uv_loop_close(&process->uv);
