@@ -530,7 +530,7 @@ static void start_log(const struct broker_config *config)
         .level = LOG_LEVEL_INFO,
     };
 
-    (void)log_level_parse(config->gyre_log_level, &settings.level); /* checked by config_load() */
+    CHECK(log_level_parse(config->gyre_log_level, &settings.level) == ERROR_NONE); /* by config */
     if (log_start(&settings) != ERROR_NONE) {
         (void)fprintf(stderr, "%s: cannot be written; the log goes here\n", settings.path);
     }

@@ -133,6 +133,8 @@ bool dev_process_start(const struct dev *dev, const struct dev_region *region,
     char program[PATH_MAX];
     char config[DEV_PATH_MAX];
     char log[DEV_PATH_MAX];
+    int alive[2]; /* our side learns from it when the child has become gyred */
+    char nothing;
     pid_t pid;
 
     if (!find_program(program)) {
@@ -141,16 +143,23 @@ bool dev_process_start(const struct dev *dev, const struct dev_region *region,
     }
     dev_path(dev, region, broker, "broker.conf", config);
     dev_path(dev, region, broker, "gyred.log", log);
-    pid = fork();
-    if (pid < 0) {
+    if (pipe2(alive, O_CLOEXEC) != 0) {
         complain("cannot start a process: %s", strerror(errno));
         return false;
     }
+    pid = fork();
     if (pid == 0) {
         become_broker(program, config, log);
     }
-    broker->pid = pid;
-    return true;
+    (void)close(alive[1]);
+    if (pid < 0) {
+        complain("cannot start a process: %s", strerror(errno));
+    } else {
+        (void)!read(alive[0], &nothing, 1); /* returns when the exec has closed the other end */
+        broker->pid = pid;
+    }
+    (void)close(alive[0]);
+    return pid > 0;
 }
 
 /* ---- readiness ---- */
