@@ -12,12 +12,13 @@ struct family {
     const char *name;
     const char *help;
     const char *type;
+    double per_unit; /* METRIC_BY_API */
 };
 
 static const struct family values[] = {
-#define COUNTER(name, text, help) {text, help, "counter"},
-#define GAUGE(name, text, help)   {text, help, "gauge"},
-#define METRIC_BY_API(name, text, help)
+#define COUNTER(name, text, help) {text, help, "counter", 1},
+#define GAUGE(name, text, help)   {text, help, "gauge", 1},
+#define METRIC_BY_API(name, text, help, per_unit)
 #define HISTOGRAM(name, text, help)
 #include "gyre/observe/metrics.def"
 };
@@ -25,7 +26,7 @@ static const struct family values[] = {
 static const struct family by_api[] = {
 #define COUNTER(name, text, help)
 #define GAUGE(name, text, help)
-#define METRIC_BY_API(name, text, help) {text, help, "counter"},
+#define METRIC_BY_API(name, text, help, per_unit) {text, help, "counter", per_unit},
 #define HISTOGRAM(name, text, help)
 #include "gyre/observe/metrics.def"
 };
@@ -33,8 +34,8 @@ static const struct family by_api[] = {
 static const struct family durations[] = {
 #define COUNTER(name, text, help)
 #define GAUGE(name, text, help)
-#define METRIC_BY_API(name, text, help)
-#define HISTOGRAM(name, text, help) {text, help, "histogram"},
+#define METRIC_BY_API(name, text, help, per_unit)
+#define HISTOGRAM(name, text, help) {text, help, "histogram", 1},
 #include "gyre/observe/metrics.def"
 };
 
@@ -135,13 +136,15 @@ static void expose_histogram(const struct metric_histogram *histogram, const str
 static void expose_by_api(const uint64_t *counts, const struct family *family,
                           const char *(*api_name)(int16_t api_key), struct metrics_text *text)
 {
+    char label[64];
+
     metrics_text_family(text, family->name, family->type, family->help);
     for (int key = 0; key < METRIC_API_KEYS; key++) {
         const char *name = api_name((int16_t)key);
 
         if (counts[key] > 0) {
-            put(text, "%s{api=\"%s\"} %llu\n", family->name, name == NULL ? "other" : name,
-                (unsigned long long)counts[key]);
+            (void)snprintf(label, sizeof label, "api=\"%s\"", name == NULL ? "other" : name);
+            metrics_text_sample(text, family->name, label, (double)counts[key] / family->per_unit);
         }
     }
 }

@@ -19,7 +19,7 @@
 enum metric {
 #define COUNTER(name, text, help) METRIC_##name,
 #define GAUGE(name, text, help)   METRIC_##name,
-#define METRIC_BY_API(name, text, help)
+#define METRIC_BY_API(name, text, help, per_unit)
 #define HISTOGRAM(name, text, help)
 #include "gyre/observe/metrics.def"
     METRIC_COUNT,
@@ -29,7 +29,7 @@ enum metric {
 enum api_metric {
 #define COUNTER(name, text, help)
 #define GAUGE(name, text, help)
-#define METRIC_BY_API(name, text, help) API_METRIC_##name,
+#define METRIC_BY_API(name, text, help, per_unit) API_METRIC_##name,
 #define HISTOGRAM(name, text, help)
 #include "gyre/observe/metrics.def"
     API_METRIC_COUNT,
@@ -39,7 +39,7 @@ enum api_metric {
 enum duration_metric {
 #define COUNTER(name, text, help)
 #define GAUGE(name, text, help)
-#define METRIC_BY_API(name, text, help)
+#define METRIC_BY_API(name, text, help, per_unit)
 #define HISTOGRAM(name, text, help) DURATION_METRIC_##name,
 #include "gyre/observe/metrics.def"
     DURATION_METRIC_COUNT,

@@ -31,6 +31,7 @@ static void fill(struct metrics *metrics)
     metric_set(metrics, METRIC_CONNECTIONS, 3);
     metric_add_api(metrics, API_METRIC_REQUESTS, 0, 5);
     metric_add_api(metrics, API_METRIC_REQUESTS, 30000, 2);
+    metric_add_api(metrics, API_METRIC_REQUEST_TIME_US, 0, 1500000);
     metric_observe(metrics, DURATION_METRIC_PRODUCE_TIME, 0);
     metric_observe(metrics, DURATION_METRIC_PRODUCE_TIME, 1000);
     metric_observe(metrics, DURATION_METRIC_PRODUCE_TIME, UINT64_MAX / 2);
@@ -50,6 +51,7 @@ static void everything_counted_is_exposed(void **state)
     assert_non_null(strstr(text.bytes, "\ngyre_connections 3\n"));
     assert_non_null(strstr(text.bytes, "\ngyre_requests_total{api=\"Produce\"} 5\n"));
     assert_non_null(strstr(text.bytes, "\ngyre_requests_total{api=\"other\"} 2\n"));
+    assert_non_null(strstr(text.bytes, "\ngyre_request_time_seconds_total{api=\"Produce\"} 1.5\n"));
     assert_non_null(strstr(text.bytes, "gyre_produce_duration_seconds_bucket{le=\"1e-06\"} 1\n"));
     assert_non_null(strstr(text.bytes, "gyre_produce_duration_seconds_bucket{le=\"+Inf\"} 3\n"));
     assert_non_null(strstr(text.bytes, "{topic=\"a\\\"b\\\\c\\nd\",partition=\"0\"} 12.5\n"));
