@@ -96,7 +96,7 @@ static bool select_parts(struct fetch *fetch, struct selection *selection)
 
     selection->count = 0;
     selection->parts = arena_alloc_array(&fetch->request->arena, (size_t)fetch->plan.count + 1,
-                                         sizeof *selection->parts);
+                                         sizeof(const struct fetch_part *));
     if (selection->parts == NULL) {
         return false;
     }

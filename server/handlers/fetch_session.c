@@ -248,8 +248,11 @@ static struct fetch_want want_of(const struct fetch_request_topics *topic,
 static enum kafka_error plan_asked(const struct fetch_request *in, struct arena *arena,
                                    struct fetch_plan *plan)
 {
+    if (count_asked(in) == 0) {
+        return KAFKA_ERROR_NONE;
+    }
     plan->wants = arena_alloc_array(arena, (size_t)count_asked(in), sizeof *plan->wants);
-    if (plan->wants == NULL && count_asked(in) > 0) {
+    if (plan->wants == NULL) {
         return KAFKA_ERROR_UNKNOWN_SERVER_ERROR;
     }
     for (int32_t i = 0; i < in->topics.count; i++) {

@@ -8,7 +8,7 @@
 
 #include "partition/partition_state.h"
 
-static const int64_t PRODUCER_EXPIRATION_DEFAULT_MS = 24 * 60 * 60 * 1000;
+enum { PRODUCER_EXPIRATION_DEFAULT_MS = 24 * 60 * 60 * 1000 };
 
 static enum error submit(struct partition *partition, const struct partition_command *command,
                          uint64_t *out_index)

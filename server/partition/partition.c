@@ -202,7 +202,7 @@ static void on_failed(void *context, const char *reason)
     fail(context, reason);
 }
 
-static const struct state_machine MACHINE = {
+static const struct state_machine machine = {
     .apply = on_apply,
     .lead = on_lead,
     .follow = on_follow,
@@ -290,7 +290,7 @@ enum error partition_open(struct partition_table *table, struct group_id group,
     partition->log_start_offset = partition_log_start_offset(partition->log);
     partition->high_watermark = partition->log_start_offset;
     error = consensus_open_group(table->services.consensus, partition->log, members, count,
-                                 &MACHINE, partition, &partition->consensus);
+                                 &machine, partition, &partition->consensus);
     if (error != ERROR_NONE) {
         partition_free(partition);
         return error;

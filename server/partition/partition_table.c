@@ -9,10 +9,12 @@
 
 #include "partition/partition_state.h"
 
-static const uint64_t SWEEP_US = 50 * 1000;
-static const uint64_t UPKEEP_US = 30 * 1000 * 1000;
-static const uint64_t RETENTION_CHECK_DEFAULT_US = 5 * 60 * UINT64_C(1000000);
-static const uint64_t EXPIRY_CHECK_US = 10 * 60 * UINT64_C(1000000);
+enum {
+    SWEEP_US = 50 * 1000,
+    UPKEEP_US = 30 * 1000 * 1000,
+    RETENTION_CHECK_DEFAULT_US = 5 * 60 * 1000 * 1000,
+    EXPIRY_CHECK_US = 10 * 60 * 1000 * 1000,
+};
 
 /* ---- finished operations ---- */
 

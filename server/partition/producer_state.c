@@ -9,8 +9,7 @@
 #include "gyre/wire/writer.h"
 
 /* Sequences count 0 .. INT32_MAX and wrap; distances beyond half of that mean "behind". */
-static const uint32_t SEQUENCE_MASK = INT32_MAX;
-static const uint32_t SEQUENCE_HALF = 1U << 30;
+enum { SEQUENCE_MASK = INT32_MAX, SEQUENCE_HALF = 1 << 30 };
 
 void producer_state_init(struct producer_state *state)
 {

@@ -286,7 +286,7 @@ static void pool_submit(struct work_pool *pool, struct work *work)
     list_append(&fake->works, &pooled->link);
 }
 
-static const struct work_pool_operations POOL = {.submit = pool_submit};
+static const struct work_pool_operations pool_operations = {.submit = pool_submit};
 
 static void open_partition(struct fake_group *fake)
 {
@@ -311,7 +311,7 @@ void fake_group_init(struct fake_group *fake)
     fake->clock = (struct clock){.monotonic_us = monotonic_us, .wall_ms = wall_ms};
     fake->now_us = 1000000;
     fake->has_space = true;
-    fake->pool.operations = &POOL;
+    fake->pool.operations = &pool_operations;
     list_init(&fake->works);
     loop_init(&fake->loop, &fake->clock);
     fake->config = (struct topic_config){

@@ -7,7 +7,7 @@
 #include "gyre/base/map.h"
 #include "gyre/runtime/rpc.h"
 
-static const struct group_id GROUP = {.topic = {{1, 2, 3}}, .partition = 0};
+static const struct group_id group_of_test = {.topic = {{1, 2, 3}}, .partition = 0};
 
 static void on_wake(struct loop *loop)
 {
@@ -21,15 +21,15 @@ static void pool_submit(struct work_pool *pool, struct work *work)
     work->done(work);
 }
 
-static const struct work_pool_operations POOL = {.submit = pool_submit};
+static const struct work_pool_operations pool_operations = {.submit = pool_submit};
 
 void partition_cluster_start(struct partition_cluster *cluster, int index)
 {
     const struct consensus_options options = {
-        .tick_us = 500 * 1000,
-        .election_timeout_us = 1500 * 1000,
-        .shard_heartbeat_us = 100 * 1000,
-        .peer_timeout_us = 800 * 1000,
+        .tick_us = UINT64_C(500) * 1000,
+        .election_timeout_us = UINT64_C(1500) * 1000,
+        .shard_heartbeat_us = UINT64_C(100) * 1000,
+        .peer_timeout_us = UINT64_C(800) * 1000,
         .inflight_entries_max = 256,
         .inflight_bytes_max = 4 * 1024 * 1024,
         .snapshot_entries = 50,
@@ -49,7 +49,7 @@ void partition_cluster_start(struct partition_cluster *cluster, int index)
     node->loop.wake = on_wake;
     node->is_woken = true;
     node->is_running = true;
-    node->pool.operations = &POOL;
+    node->pool.operations = &pool_operations;
     node->links = fake_network_join(cluster->network, node->id);
     node->rpc = rpc_new(&node->loop, node->links);
     node->storage = memory_storage_open(&node->loop, node->disk);
@@ -63,7 +63,7 @@ void partition_cluster_start(struct partition_cluster *cluster, int index)
         .node_id = node->id,
     };
     node->table = partition_table_new(&services);
-    error = partition_open(node->table, GROUP, members, PARTITION_NODES, &cluster->config,
+    error = partition_open(node->table, group_of_test, members, PARTITION_NODES, &cluster->config,
                            &node->partition);
     CHECK(error == ERROR_NONE);
 }
