@@ -42,6 +42,7 @@ static struct consensus_peer *leader_peer(const struct consensus_group *group)
 
 static void count(struct consensus_group *group, bool add)
 {
+    struct consensus_peer *leader = leader_peer(group);
     uint64_t mark = mark_of(group);
 
     if (group->is_counted == add) {
@@ -52,8 +53,8 @@ static void count(struct consensus_group *group, bool add)
         for (int i = 0; i < group->feed_count; i++) {
             digest_add(&group->feeds[i].peer->led, mark, add);
         }
-    } else if (leader_peer(group) != NULL) {
-        digest_add(&leader_peer(group)->followed, mark, add);
+    } else if (leader != NULL) {
+        digest_add(&leader->followed, mark, add);
     }
 }
 
