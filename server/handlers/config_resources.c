@@ -30,7 +30,8 @@ static bool parse_node_id(struct string name, int32_t *out_node)
     memcpy(text, name.bytes, (size_t)name.length);
     text[name.length] = '\0';
     long number = strtol(text, &end, 10);
-    if (*end != '\0' || text[0] < '0' || text[0] > '9' || number > INT32_MAX) {
+    bool is_canonical = text[0] >= '0' && text[0] <= '9' && (text[0] != '0' || name.length == 1);
+    if (*end != '\0' || !is_canonical || number > INT32_MAX) {
         return false;
     }
     *out_node = (int32_t)number;

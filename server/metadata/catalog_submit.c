@@ -397,7 +397,10 @@ void catalog_submit_spread(struct catalog *catalog, uint64_t index)
 {
     list_for_each_safe(link, &catalog->spreading) {
         struct submission *submission = submission_of(link);
-        if (submission->is_ours && submission->index <= index) {
+        if (submission->is_ours && submission->index > index) {
+            break; /* ours lie in order */
+        }
+        if (submission->is_ours) {
             finish(catalog, submission, ERROR_NONE);
         }
     }

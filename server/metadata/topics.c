@@ -202,7 +202,10 @@ void topics_compute_all(struct catalog_state *state)
 {
     map_for_each(link, &state->topics_by_id) {
         struct topic_object *topic = CONTAINER_OF(link, struct topic_object, topic.by_id);
+        struct topic_config before = topic->topic.config;
         topics_compute_config(state, topic);
-        tell_changed(state, topic);
+        if (memcmp(&before, &topic->topic.config, sizeof before) != 0) {
+            tell_changed(state, topic);
+        }
     }
 }

@@ -2,6 +2,7 @@
 /* CreateTopics, DeleteTopics, CreatePartitions and Metadata: each topic of a request has its own
  * answer, errors are Kafka's, and what was answered is there. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "admin_region.h"
 #include "support/test.h"
@@ -195,6 +196,34 @@ static void a_request_for_too_many_partitions_is_refused_as_a_whole(void **state
     ask_to_create(admin, 7, topics, 2, false, &out);
     assert_int_equal(out.topics.items[0].error_code, KAFKA_ERROR_POLICY_VIOLATION);
     assert_int_equal(out.topics.items[1].error_code, KAFKA_ERROR_POLICY_VIOLATION);
+    admin_region_free(admin);
+}
+
+static void a_thousand_topics_of_one_request_are_created(void **state)
+{
+    enum { MANY = 1000 };
+    struct admin_region *admin = admin_region_new();
+    struct create_topics_request_topics *topics = check_alloc(MANY * sizeof *topics);
+    char(*names)[16] = check_alloc(MANY * sizeof *names);
+    struct create_topics_response out;
+    struct metadata_request in;
+    struct metadata_response all;
+
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        (void)snprintf(names[i], sizeof names[i], "many-%d", i);
+        topics[i] = wanted(names[i], 10, 3);
+    }
+    ask_to_create(admin, 7, topics, MANY, false, &out);
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(out.topics.items[i].error_code, KAFKA_ERROR_NONE);
+    }
+    metadata_request_init(&in);
+    in.topics.count = -1;
+    admin_region_ask(admin, API_METADATA, 12, &in, metadata_handle, &all);
+    assert_int_equal(all.topics.count, MANY + 2);
+    free(topics);
+    free(names);
     admin_region_free(admin);
 }
 
@@ -474,6 +503,7 @@ int main(void)
         cmocka_unit_test(assignments_are_taken_or_refused),
         cmocka_unit_test(settings_of_new_topics_are_checked_and_kept),
         cmocka_unit_test(a_request_for_too_many_partitions_is_refused_as_a_whole),
+        cmocka_unit_test(a_thousand_topics_of_one_request_are_created),
         cmocka_unit_test(topics_are_deleted_by_name_and_by_id),
         cmocka_unit_test(topics_are_deleted_in_every_version),
         cmocka_unit_test(partitions_are_added_up_to_the_new_count),

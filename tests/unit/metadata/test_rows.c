@@ -92,8 +92,7 @@ static void a_snapshot_announces_only_what_differs(void **test)
     assert_int_equal(catalog_rows_restore(&fixture.state, bytes_of(snapshot), 77), ERROR_NONE);
     assert_filled(&fixture.state);
     assert_true(uuid_equal(topics_find(&fixture.state, STRING("clicks"))->topic.id, uuid_of(1)));
-    assert_memory_equal(fixture.heard, "-clicks +clicks ", 16);
-    assert_null(strstr(fixture.heard, "b1"));
+    assert_string_equal(fixture.heard, "-clicks +clicks ");
     buffer_unref(snapshot);
     catalog_fixture_release(&fixture);
 }
