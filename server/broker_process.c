@@ -10,6 +10,7 @@
  */
 #include "broker_process.h"
 
+#include <jansson.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,6 +33,7 @@
 #include "gyre/runtime/work_uv.h"
 #include "gyre/storage/storage.h"
 
+#include "broker_metrics.h"
 #include "cluster/cluster_services.h"
 #include "format_command.h"
 #include "handlers/broker.h"
@@ -72,6 +74,7 @@ struct broker_process {
     struct fetch_sessions *fetch_sessions;
     struct admin_http *admin; /* NULL: not wanted */
     struct broker broker;
+    struct broker_metrics broker_metrics;
     struct catalog_endpoint endpoints[CATALOG_LISTENERS_MAX];
     uint16_t rpc_port;
     int status;
@@ -325,6 +328,18 @@ static bool is_ready(void *context, const char **out_reason)
     return cluster_is_ready(process->cluster, out_reason);
 }
 
+static void describe(void *context, json_t *body)
+{
+    const struct broker_process *process = context;
+    char text[UUID_TEXT_LENGTH + 1] = "";
+
+    if (!uuid_is_zero(process->broker.cluster_id)) {
+        uuid_format(process->broker.cluster_id, text);
+    }
+    (void)json_object_set_new(body, "node_id", json_integer(process->broker.node_id));
+    (void)json_object_set_new(body, "cluster_id", json_string(text));
+}
+
 static enum error open_admin(struct broker_process *process)
 {
     struct admin_http_options options = {
@@ -332,6 +347,7 @@ static enum error open_admin(struct broker_process *process)
         .loop = &process->loop,
         .metrics = process->metrics,
         .is_ready = is_ready,
+        .describe = describe,
         .context = process,
     };
     char message[MESSAGE_BYTES] = "";
@@ -423,6 +439,7 @@ static void on_network_closed(void *context)
 {
     struct broker_process *process = context;
 
+    broker_metrics_stop(&process->broker_metrics);
     cluster_stop(process->cluster);
     partition_table_free(process->partitions);
     catalog_free(process->catalog);
@@ -516,6 +533,7 @@ static enum error start(struct broker_process *process)
         process->broker.cluster = process->cluster;
     }
     if (error == ERROR_NONE) {
+        broker_metrics_start(&process->broker_metrics, &process->broker);
         watch_signals(process);
     }
     return error;

@@ -30,6 +30,9 @@ static void respond_ready(void *context, const char *path, struct admin_http_ans
     }
     (void)json_object_set_new(body, "ready", json_boolean(is_ready));
     (void)json_object_set_new(body, "reasons", reasons);
+    if (options->describe != NULL) {
+        options->describe(options->context, body);
+    }
     answer->status = is_ready ? 200 : 503;
     answer->content_type = "application/json";
     answer->body = json_dumps(body, JSON_COMPACT);

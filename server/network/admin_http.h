@@ -12,6 +12,7 @@
 #ifndef GYRE_NETWORK_ADMIN_HTTP_H
 #define GYRE_NETWORK_ADMIN_HTTP_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,6 +50,7 @@ struct admin_http_options {
     struct loop *loop;
     struct metrics *metrics;
     bool (*is_ready)(void *context, const char **out_reason); /* NULL: always */
+    void (*describe)(void *context, json_t *body); /* adds to what /readyz says; NULL: nothing */
     void *context;
 };
 
