@@ -30,6 +30,7 @@ struct consensus_reader *consensus_reader_take(struct consensus *consensus,
     reader->consensus = consensus;
     reader->group = group;
     reader->feed = NULL;
+    reader->install = NULL;
     reader->done = NULL;
     reader->read.entry_count = 0;
     reader->read.error = ERROR_NONE;

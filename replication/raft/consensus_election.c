@@ -17,9 +17,7 @@ enum {
 
 bool consensus_group_may_vote(const struct consensus_group *group)
 {
-    return (group->no_vote_below == 0 && !group->needs_refill &&
-            !consensus_install_is_open(group)) ||
-           MUTATION(16);
+    return (group->no_vote_below == 0 && !group->needs_refill) || MUTATION(16);
 }
 
 int32_t consensus_group_leader(const struct consensus_group *group)

@@ -17,7 +17,7 @@ enum {
     STATE_BYTES_MAX = 1024 * 1024 * 1024,
 };
 
-enum install_step { INSTALL_ASK, INSTALL_PULL, INSTALL_FINISH };
+enum install_step { INSTALL_ASK, INSTALL_COMPARE, INSTALL_PULL, INSTALL_FINISH };
 
 struct consensus_install {
     struct consensus_group *group; /* NULL: cancelled while a call is open */
@@ -32,10 +32,19 @@ struct consensus_install {
     struct consensus_configuration configuration;
     size_t state_filled;
     uint64_t leader_last_index;
+    /* COMPARE: ours against the leader's, from what is applied on. */
+    int64_t pull_offset;    /* asked for */
+    int64_t compare_offset; /* where the leader's next piece must begin */
+    bool wants_theirs;
+    uint64_t compare_index;     /* first entry of ours that was not looked at */
+    struct buffer_slice theirs; /* a piece of the leader's batches */
+    size_t theirs_at;
+    struct consensus_reader *reader; /* running */
     uint64_t finish_sequence;
 };
 
 static void advance(struct consensus_install *install);
+static void pull_batches(struct consensus_install *install, int64_t offset);
 
 bool consensus_install_is_open(const struct consensus_group *group)
 {
@@ -54,6 +63,10 @@ static void release(struct consensus_install *install)
 {
     timer_stop(install->consensus->loop, &install->retry);
     drop_snapshot(install);
+    buffer_slice_unref(&install->theirs);
+    if (install->reader != NULL) {
+        install->reader->group = NULL;
+    }
     if (install->is_calling) {
         install->group = NULL; /* the answer frees it */
     } else {
@@ -86,7 +99,7 @@ static void retry_later(struct consensus_install *install)
     }
     if (leader >= 0 && leader != install->source) {
         install->source = leader;
-        install->step = install->step == INSTALL_PULL ? INSTALL_ASK : install->step;
+        install->step = install->step == INSTALL_FINISH ? INSTALL_FINISH : INSTALL_ASK;
         drop_snapshot(install);
     }
     timer_start(install->consensus->loop, &install->retry, RETRY_US);
@@ -172,22 +185,131 @@ static enum error take_state(struct consensus_install *install, struct buffer_sl
     return ERROR_NONE;
 }
 
-/* Put aside what is behind our committed prefix. */
-static void open_install(struct consensus_install *install)
+/* ---- what of ours is kept ---- */
+
+/*
+ * What differs from the leader's committed batches was never committed and may go. All else stays
+ * until the end, so that a crash in between loses nothing that this replica acknowledged.
+ */
+static void open_install(struct consensus_install *install, uint64_t keep_index)
 {
     struct consensus_group *group = install->group;
-    uint64_t commit = raft_commit_index(&group->engine);
-    uint64_t keep = commit < group->engine.last_stored ? commit : group->engine.last_stored;
 
     if (group->needs_refill) {
-        keep = 0;
-    }
-    if (keep < consensus_group_last_index(group) || group->needs_refill) {
         group->no_vote_below = install->leader_last_index;
     }
-    (void)partition_log_install_start(group->log, keep, install->snapshot.start_offset);
+    buffer_slice_unref(&install->theirs);
+    (void)partition_log_install_start(group->log, keep_index, 0);
     install->is_open = true;
     install->step = INSTALL_PULL;
+}
+
+/* Is this batch the leader's? AGAIN: the leader's bytes for it are not here yet. */
+static enum error compare_batch(struct consensus_install *install, const struct log_entry *entry)
+{
+    const char *theirs = install->theirs.bytes + install->theirs_at;
+    int64_t start_offset = install->snapshot.start_offset;
+
+    if (entry->base_offset >= install->snapshot.next_offset) {
+        return ERROR_INVALID;
+    }
+    if (entry->base_offset + entry->offset_count <= start_offset) {
+        /* The leader has deleted this. What follows decides, or all of ours goes. */
+        return ERROR_NONE;
+    }
+    if (install->theirs_at == install->theirs.length) {
+        install->compare_offset =
+            entry->base_offset < start_offset ? start_offset : entry->base_offset;
+        return ERROR_AGAIN;
+    }
+    if (entry->payload.length > install->theirs.length - install->theirs_at ||
+        memcmp(theirs, entry->payload.bytes, entry->payload.length) != 0) {
+        return ERROR_INVALID;
+    }
+    install->theirs_at += entry->payload.length;
+    return ERROR_NONE;
+}
+
+/* False: a difference was found at compare_index. */
+static bool compare_read(struct consensus_install *install, const struct entries_read *read)
+{
+    install->wants_theirs = false;
+    if (read->error != ERROR_NONE) {
+        return false;
+    }
+    for (int i = 0; i < read->entry_count && !install->wants_theirs; i++) {
+        const struct log_entry *entry = &read->entries[i];
+        enum error error = entry->kind == ENTRY_BATCH ? compare_batch(install, entry) : ERROR_NONE;
+
+        if (error == ERROR_INVALID || entry->index >= install->snapshot.index) {
+            return false;
+        }
+        install->wants_theirs = error == ERROR_AGAIN;
+        install->compare_index += error == ERROR_NONE;
+    }
+    return true;
+}
+
+static void after_compare(struct consensus_install *install, bool is_same)
+{
+    if (!is_same) {
+        open_install(install, install->compare_index - 1);
+    }
+    if (install->wants_theirs && is_same) {
+        pull_batches(install, install->compare_offset);
+    } else {
+        advance(install);
+    }
+}
+
+static void compare_read_done(struct consensus_reader *reader)
+{
+    struct consensus_install *install = reader->install;
+    bool is_same;
+
+    install->reader = NULL;
+    is_same = compare_read(install, &reader->read);
+    consensus_reader_return(reader);
+    after_compare(install, is_same);
+}
+
+static void compare(struct consensus_install *install)
+{
+    struct consensus_group *group = install->group;
+    struct consensus_reader *reader;
+    bool is_same;
+
+    if (install->compare_index > consensus_group_last_index(group)) {
+        open_install(install, install->compare_index - 1);
+        advance(install);
+        return;
+    }
+    reader = consensus_reader_take(install->consensus, group);
+    reader->install = install;
+    reader->done = compare_read_done;
+    reader->read.from_index = install->compare_index;
+    reader->read.bytes_max = CONSENSUS_APPEND_BYTES_MAX;
+    if (!partition_log_read_entries(group->log, &reader->read)) {
+        install->reader = reader;
+        return;
+    }
+    is_same = compare_read(install, &reader->read);
+    consensus_reader_return(reader);
+    after_compare(install, is_same);
+}
+
+static void begin_compare(struct consensus_install *install)
+{
+    struct consensus_group *group = install->group;
+
+    if (group->needs_refill) {
+        open_install(install, 0);
+        return;
+    }
+    buffer_slice_unref(&install->theirs);
+    install->theirs_at = 0;
+    install->compare_index = group->applied_index + 1;
+    install->step = INSTALL_COMPARE;
 }
 
 static void on_state(void *context, enum error error, struct buffer_slice answer)
@@ -212,15 +334,16 @@ static void on_state(void *context, enum error error, struct buffer_slice answer
         return;
     }
     if (!group->needs_refill && !install->is_open &&
-        install->snapshot.index <= group->applied_index) {
+        (install->snapshot.index <= group->applied_index ||
+         partition_log_term_at(group->log, install->snapshot.index) == install->snapshot.term)) {
         consensus_install_cancel(group);
         return;
     }
-    if (!install->is_open ||
-        install->snapshot.start_offset > partition_log_end_offset(group->log)) {
-        open_install(install);
+    if (!install->is_open) {
+        begin_compare(install);
+    } else {
+        install->step = INSTALL_PULL;
     }
-    install->step = INSTALL_PULL;
     advance(install);
 }
 
@@ -241,23 +364,50 @@ static void ask_state(struct consensus_install *install)
 
 /* ---- the batches ---- */
 
-/* Whole batches that continue our offsets, each with a CRC that holds. */
-static bool batches_continue(struct buffer_slice batches, int64_t offset, int64_t limit_offset)
+/* Whole batches from the offset that was asked for on, each with a CRC that holds. */
+static bool batches_fit(const struct consensus_install *install, struct buffer_slice batches)
 {
+    int64_t offset = -1;
     size_t at = 0;
 
     while (at < batches.length) {
         struct record_batch_info info;
 
         if (record_batch_parse(batches.bytes + at, batches.length - at, &info) != ERROR_NONE ||
-            info.base_offset != offset || info.last_offset >= limit_offset ||
+            info.last_offset >= install->snapshot.next_offset ||
             !record_batch_crc_holds(batches.bytes + at, info.size)) {
+            return false;
+        }
+        /* Only where the leader's log starts may a batch begin before what was asked for. */
+        if (offset < 0 ? info.base_offset > install->pull_offset ||
+                             info.last_offset < install->pull_offset ||
+                             (info.base_offset < install->pull_offset &&
+                              install->pull_offset != install->snapshot.start_offset)
+                       : info.base_offset != offset) {
             return false;
         }
         offset = info.last_offset + 1;
         at += info.size;
     }
     return batches.length > 0;
+}
+
+static void take_batches(struct consensus_install *install, struct buffer_slice batches)
+{
+    struct partition_log *log = install->group->log;
+    int64_t base_offset = record_batch_base_offset(batches.bytes);
+
+    if (install->step == INSTALL_COMPARE) {
+        buffer_slice_unref(&install->theirs);
+        install->theirs = buffer_slice_ref(batches);
+        install->theirs_at = 0;
+        return;
+    }
+    if (base_offset != partition_log_end_offset(log)) {
+        /* The leader's log begins behind all of ours, in the midst of this batch perhaps. */
+        (void)partition_log_install_start(log, 0, base_offset);
+    }
+    partition_log_install_append(log, buffer_slice_ref(batches));
 }
 
 static void on_batches(void *context, enum error error, struct buffer_slice answer)
@@ -267,11 +417,9 @@ static void on_batches(void *context, enum error error, struct buffer_slice answ
     if (install == NULL) {
         return;
     }
-    if (error == ERROR_NONE &&
-        batches_continue(answer, partition_log_end_offset(install->group->log),
-                         install->snapshot.next_offset)) {
+    if (error == ERROR_NONE && batches_fit(install, answer)) {
         install->failures = 0;
-        partition_log_install_append(install->group->log, buffer_slice_ref(answer));
+        take_batches(install, answer);
         advance(install);
         return;
     }
@@ -283,11 +431,10 @@ static void on_batches(void *context, enum error error, struct buffer_slice answ
     retry_later(install);
 }
 
-static void pull_batches(struct consensus_install *install)
+static void pull_batches(struct consensus_install *install, int64_t offset)
 {
     struct consensus_group *group = install->group;
     struct buffer *body;
-    int64_t offset = partition_log_end_offset(group->log);
     uint32_t bytes_max = PULL_PIECE_BYTES_MAX;
 
     if (storage_pending_bytes(install->consensus->storage) > PENDING_BYTES_MAX ||
@@ -295,6 +442,7 @@ static void pull_batches(struct consensus_install *install)
         timer_start(install->consensus->loop, &install->retry, RETRY_US);
         return;
     }
+    install->pull_offset = offset;
     body = buffer_new(PULL_SEGMENT_ASK_BYTES);
     write_group(body->bytes, group->id);
     memcpy(body->bytes + 20, &offset, 8);
@@ -316,20 +464,32 @@ static void finish(struct consensus_install *install)
     install->snapshot.configuration = (struct buffer_slice){0};
 }
 
+static void pull_missing(struct consensus_install *install)
+{
+    const struct log_snapshot *snapshot = &install->snapshot;
+    struct partition_log *log = install->group->log;
+    int64_t offset = partition_log_end_offset(log);
+
+    if (offset < snapshot->start_offset && snapshot->start_offset == snapshot->next_offset) {
+        (void)partition_log_install_start(log, 0, snapshot->start_offset);
+        offset = partition_log_end_offset(log);
+    }
+    if (offset < snapshot->next_offset) {
+        pull_batches(install, offset < snapshot->start_offset ? snapshot->start_offset : offset);
+    } else {
+        finish(install);
+    }
+}
+
 static void advance(struct consensus_install *install)
 {
-    if (install->is_calling) {
+    if (install->is_calling || install->reader != NULL) {
         return;
     }
     switch (install->step) {
     case INSTALL_ASK: ask_state(install); break;
-    case INSTALL_PULL:
-        if (partition_log_end_offset(install->group->log) < install->snapshot.next_offset) {
-            pull_batches(install);
-        } else {
-            finish(install);
-        }
-        break;
+    case INSTALL_COMPARE: compare(install); break;
+    case INSTALL_PULL: pull_missing(install); break;
     case INSTALL_FINISH: break;
     }
 }

@@ -4,13 +4,13 @@
  * puts it under its log on disk; then the engine starts anew from disk. The engine itself never
  * installs anything.
  *
- *     ASK ──(state complete)──► PULL ──(no batch is missing)──► FINISH ──(durable)──► restart
- *      ▲ └──(failed: later, from whoever leads then)──┐  │
- *      └───────────────────────────────────────────────┘──┘
+ *     ASK ──► COMPARE ──► PULL ──(no batch is missing)──► FINISH ──(durable)──► restart
+ *      ▲         │         │
+ *      └─(failed: later, from whoever leads then)
  *
- * From the first byte that storage takes until the end the replica does not vote: what it had
- * acknowledged behind its committed prefix may be gone. Storage comes back corrupt after a crash
- * in between, so the same holds then.
+ * COMPARE finds what of our log behind the applied prefix differs from the leader's committed
+ * batches; only that is dropped, so a replica that is whole may vote all the time. One whose log
+ * was damaged is refilled from nothing and does not vote until it has what the leader had.
  */
 #ifndef GYRE_CONSENSUS_INSTALL_H
 #define GYRE_CONSENSUS_INSTALL_H

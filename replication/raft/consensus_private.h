@@ -45,7 +45,8 @@ struct consensus_reader {
     struct list link; /* free list */
     struct consensus *consensus;
     struct consensus_group *group;                 /* NULL: closed meanwhile */
-    struct consensus_feed *feed;                   /* NULL: not for a follower, or it is gone */
+    struct consensus_feed *feed;                   /* if it is for a follower */
+    struct consensus_install *install;             /* if it is for an install */
     void (*done)(struct consensus_reader *reader); /* with a group */
     struct entries_read read;
 };

@@ -72,9 +72,13 @@ static enum error entries_for_engine(struct consensus_group *group,
     return ERROR_NONE;
 }
 
-/* Drop from the front what is committed here; it must be the same (rules 5 and 7). */
+/*
+ * Drop from the front what is committed here; it must be the same (rules 5 and 7). Where all of it
+ * is, and so old that we know no terms of it, the engine gets an empty message, and *out_ack is
+ * what we have: the committed prefix is the leader's too.
+ */
 static bool trim_committed(struct consensus_group *group, struct consensus_message *message,
-                           int *out_skip)
+                           int *out_skip, uint64_t *out_ack)
 {
     uint64_t commit = raft_commit_index(&group->engine);
     int skip = 0;
@@ -87,17 +91,17 @@ static bool trim_committed(struct consensus_group *group, struct consensus_messa
         }
         skip++;
     }
-    if (message->previous_index + (uint64_t)skip < commit && message->previous_index < commit &&
-        skip == message->entry_count) {
-        /* All of it is old. What we have at its end stands for it. */
-        uint64_t end = message->previous_index + (uint64_t)skip;
-        uint64_t term = partition_log_term_at(group->log, end);
-
-        message->previous_term = term != 0 ? term : message->previous_term;
-        message->previous_index = end;
-    } else if (skip > 0) {
+    if (skip > 0) {
         message->previous_term = message->entries[skip - 1].term;
         message->previous_index += (uint64_t)skip;
+    }
+    if (skip == message->entry_count && message->previous_index < commit &&
+        message->previous_index > 0 &&
+        partition_log_term_at(group->log, message->previous_index) == 0) {
+        *out_ack = commit < group->engine.last_stored ? commit : group->engine.last_stored;
+        message->previous_index = 0;
+        message->previous_term = 0;
+        message->commit = 0;
     }
     *out_skip = skip;
     return true;
@@ -128,7 +132,7 @@ void consensus_receive_maybe_vote_again(struct consensus_group *group, uint64_t 
 }
 
 static void deliver_append(struct consensus_group *group, struct consensus_peer *peer,
-                           const struct consensus_message *message, int skip)
+                           const struct consensus_message *message, int skip, uint64_t ack)
 {
     struct consensus_message rest = *message;
     struct raft_message engine = {.type = RAFT_APPEND_ENTRIES};
@@ -137,6 +141,7 @@ static void deliver_append(struct consensus_group *group, struct consensus_peer 
         .count = message->entry_count - skip,
         .first_index = message->previous_index + 1,
         .request_term = message->term,
+        .ack_index = ack,
         .is_quiet = (message->flags & MESSAGE_FLAG_QUIET) != 0,
     };
 
@@ -200,6 +205,7 @@ static void receive_append(struct consensus_group *group, struct consensus_peer 
                            struct consensus_message *message)
 {
     uint64_t term = raft_current_term(&group->engine);
+    uint64_t ack = 0;
     int skip = 0;
 
     if (group->waiting != NULL) {
@@ -220,12 +226,12 @@ static void receive_append(struct consensus_group *group, struct consensus_peer 
     } else if (!has_space_for(group, message)) {
         /* No acknowledgement: the leader repeats it until there is room. */
         release_entries(message, &(struct consensus_step){0});
-    } else if (message->term >= term && !trim_committed(group, message, &skip)) {
+    } else if (message->term >= term && !trim_committed(group, message, &skip, &ack)) {
         release_entries(message, &(struct consensus_step){0});
         consensus_group_fail(group, "the leader contradicts what is committed here");
         return;
     }
-    deliver_append(group, peer, message, skip);
+    deliver_append(group, peer, message, skip, ack);
     note_leader(group, peer, message);
 }
 

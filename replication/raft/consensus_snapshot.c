@@ -260,7 +260,7 @@ static void serve_state(void *context, struct rpc_request request, struct buffer
     memcpy(&offset, body.bytes + 28, 8);
     memcpy(&index, body.bytes + 36, 8);
     group = group_of_request(context, body.bytes);
-    if (group == NULL || !group->leads || raft_current_term(&group->engine) < term) {
+    if (group == NULL || !group->is_elected || raft_current_term(&group->engine) < term) {
         refuse(request, ERROR_NOT_LEADER);
         return;
     }

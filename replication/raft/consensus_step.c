@@ -173,6 +173,9 @@ static void post_ack(const struct raft_append_entries_result *result,
     message->last_index = result->last_log_index;
     message->features = result->features;
     message->capacity = result->capacity;
+    if (step->ack_index != 0 && result->rejected == 0) {
+        message->last_index = step->ack_index;
+    }
     /* Fault N19: a request of an older term is answered with a number that was never set. */
     if (step->request_term != 0 && step->request_term < result->term && !MUTATION(19)) {
         message->last_index = 0;

@@ -14,6 +14,7 @@ struct consensus_step {
     int count;
     uint64_t first_index;  /* index of entries[0] */
     uint64_t request_term; /* of the message that is answered; 0: none */
+    uint64_t ack_index;    /* what the ACK says is here; 0: the engine's word */
     bool is_quiet;         /* no ACK is sent */
     int taken_from;        /* out: storage took the references of these */
     int taken_count;

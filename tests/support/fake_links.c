@@ -45,6 +45,7 @@ struct fake_network {
     struct direction directions[FAKE_NODES_MAX][FAKE_NODES_MAX];
     uint64_t connections[FAKE_NODES_MAX][FAKE_NODES_MAX]; /* symmetric; 0: none */
     uint64_t connection_count;
+    uint64_t paused_until_us[FAKE_NODES_MAX];
     struct list events;
     uint64_t hash;
 };
@@ -263,6 +264,7 @@ struct links *fake_network_join(struct fake_network *network, int32_t node)
     links->links = (struct links){.operations = &operations, .self = node};
     links->network = network;
     network->nodes[node] = links;
+    network->paused_until_us[node] = 0;
     for (int32_t other = 0; other < FAKE_NODES_MAX; other++) {
         connect_pair(network, node, other);
     }
@@ -281,7 +283,27 @@ void fake_network_leave(struct fake_network *network, int32_t node)
     }
 }
 
+void fake_network_pause(struct fake_network *network, int32_t node, uint64_t until_us)
+{
+    network->paused_until_us[node] = until_us;
+}
+
 /* ---- delivery ---- */
+
+/* Put off what is meant for a stopped node; order is kept, because all of it is put off. */
+static bool is_put_off(struct fake_network *network, struct event *event)
+{
+    uint64_t until_us = network->paused_until_us[event->to];
+    struct event later = *event;
+
+    if (until_us <= now_us(network)) {
+        return false;
+    }
+    later.due_us = until_us;
+    insert(network, later);
+    free(event);
+    return true;
+}
 
 uint64_t fake_network_next_us(const struct fake_network *network)
 {
@@ -366,6 +388,9 @@ void fake_network_run(struct fake_network *network)
         struct event *event = list_first(&network->events, struct event, link);
 
         list_remove(&event->link);
+        if (is_put_off(network, event)) {
+            continue;
+        }
         mix_into(network, event);
         if (event->type == EVENT_FRAME) {
             deliver_frame(network, event);

@@ -33,6 +33,9 @@ void fake_network_heal_all(struct fake_network *network);
 /* The connection breaks and is made again. */
 void fake_network_reset(struct fake_network *network, int32_t a, int32_t b);
 
+/* The node takes nothing in before this time, as while it is stopped; 0: at once again. */
+void fake_network_pause(struct fake_network *network, int32_t node, uint64_t until_us);
+
 /* When the next thing happens; UINT64_MAX: nothing will. */
 uint64_t fake_network_next_us(const struct fake_network *network);
 /* Deliver all that is due. Receivers are called from here. */

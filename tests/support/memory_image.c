@@ -164,6 +164,7 @@ static void install(struct memory_image *image, uint64_t keep_index, int64_t sta
 {
     image->is_installing = true;
     image->is_corrupt = false;
+    image->is_reset = keep_index == 0;
     if (keep_index < image->first_index) {
         /* What lies before the entries is in the snapshot. */
         int64_t keep = keep_index != 0 && keep_index == image->snapshot.index
@@ -175,12 +176,25 @@ static void install(struct memory_image *image, uint64_t keep_index, int64_t sta
     } else {
         truncate(image, keep_index + 1);
     }
-    if (start_offset > image->end_offset || image->end_offset == 0) {
+    if (start_offset > image->end_offset || keep_index == 0) {
         drop_entries_from(image, 0);
         drop_batches_from(image, 0);
         image->end_offset = start_offset;
         image->start_offset = start_offset;
+        image->is_reset = true;
     }
+    image->kept_offset = image->end_offset;
+}
+
+/* An install that did not end leaves what it kept; where it kept nothing, the log must not vote. */
+void memory_image_recover(struct memory_image *image)
+{
+    if (image->is_installing) {
+        drop_batches_from(image, image->kept_offset);
+        image->is_corrupt = image->is_corrupt || image->is_reset;
+        image->is_installing = false;
+    }
+    image->start_offset = image->snapshot.start_offset;
 }
 
 static void append_batches(struct memory_image *image, struct buffer_slice batches)
@@ -214,6 +228,10 @@ void memory_image_apply(struct memory_image *image, const struct memory_change *
     case CHANGE_TRUNCATE: truncate(image, change->index); break;
     case CHANGE_SNAPSHOT: set_snapshot(image, &change->snapshot); break;
     case CHANGE_FORGET: forget(image, change->index); break;
+    case CHANGE_START:
+        image->start_offset =
+            change->offset > image->start_offset ? change->offset : image->start_offset;
+        break;
     case CHANGE_INSTALL: install(image, change->index, change->offset); break;
     case CHANGE_BATCHES: append_batches(image, change->batches); break;
     case CHANGE_INSTALLED:

@@ -17,6 +17,8 @@ struct memory_image {
     int64_t start_offset, end_offset;
     struct log_snapshot snapshot; /* owns */
     bool is_corrupt, is_installing;
+    bool is_reset;       /* installing, and nothing was kept */
+    int64_t kept_offset; /* installing: where what was kept ends */
 };
 
 enum memory_change_type {
@@ -25,6 +27,7 @@ enum memory_change_type {
     CHANGE_TRUNCATE,
     CHANGE_SNAPSHOT,
     CHANGE_FORGET,
+    CHANGE_START,
     CHANGE_INSTALL,
     CHANGE_BATCHES,
     CHANGE_INSTALLED,
@@ -56,6 +59,8 @@ struct memory_disk {
 void memory_image_init(struct memory_image *image);
 void memory_image_release(struct memory_image *image);
 void memory_image_copy(struct memory_image *to, const struct memory_image *from);
+/* As after a crash. */
+void memory_image_recover(struct memory_image *image);
 void memory_image_apply(struct memory_image *image, const struct memory_change *change);
 /* Apply and free. */
 void memory_image_apply_first(struct memory_image *image, struct list *changes);

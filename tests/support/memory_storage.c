@@ -110,9 +110,7 @@ struct storage *memory_storage_open(struct loop *loop, struct memory_disk *disk)
     list_for_each(link, &disk->files) {
         struct memory_file *file = list_entry(link, struct memory_file, link);
 
-        /* An install that did not end leaves a log that must not vote. */
-        file->image.is_corrupt = file->image.is_corrupt || file->image.is_installing;
-        file->image.is_installing = false;
+        memory_image_recover(&file->image);
         (void)open_log(storage, file);
     }
     return storage;
@@ -165,6 +163,22 @@ struct partition_log *storage_create_log(struct storage *storage, struct group_i
     memory_image_init(&file->image);
     list_append(&storage->disk->files, &file->link);
     return open_log(storage, file);
+}
+
+void storage_remove_log(struct storage *storage, struct partition_log *log)
+{
+    list_for_each_safe(link, &storage->reads) {
+        struct late_read *read = list_entry(link, struct late_read, link);
+
+        CHECK(read->log != log);
+    }
+    memory_change_free_all(&log->changes);
+    memory_image_release(&log->image);
+    memory_image_release(&log->file->image);
+    list_remove(&log->file->link);
+    list_remove(&log->link);
+    free(log->file);
+    free(log);
 }
 
 bool storage_has_space(const struct storage *storage, size_t bytes)
@@ -232,6 +246,36 @@ int64_t partition_log_start_offset(const struct partition_log *log)
 int64_t partition_log_end_offset(const struct partition_log *log)
 {
     return log->image.end_offset;
+}
+
+int64_t partition_log_size_bytes(const struct partition_log *log)
+{
+    int64_t bytes = 0;
+
+    for (int i = 0; i < log->image.batch_count; i++) {
+        bytes += (int64_t)log->image.batches[i].length;
+    }
+    return bytes;
+}
+
+void partition_log_set_options(struct partition_log *log, const struct log_options *options)
+{
+    (void)log;
+    (void)options;
+}
+
+void partition_log_set_start_offset(struct partition_log *log, int64_t offset)
+{
+    (void)change(log, (struct memory_change){.type = CHANGE_START, .offset = offset});
+}
+
+int64_t partition_log_retention_offset(const struct partition_log *log, int64_t now_ms,
+                                       int64_t retention_ms, int64_t retention_bytes)
+{
+    (void)now_ms;
+    (void)retention_ms;
+    (void)retention_bytes;
+    return log->image.start_offset;
 }
 
 bool partition_log_is_corrupt(const struct partition_log *log)

@@ -48,7 +48,8 @@ struct consensus_options {
 
 /* Filled by the owner of a group. `context` is the owner's. */
 struct state_machine {
-    /* A committed entry (on followers: also durable here). Payload is borrowed for the call. */
+    /* A committed BATCH or COMMAND (on followers: also durable here). Payload is borrowed for the
+     * call. Barriers and changes are not shown. */
     void (*apply)(void *context, const struct log_entry *entry);
     /* We lead, and the barrier of our own term has been applied: reads and writes may begin. */
     void (*lead)(void *context, uint64_t term);
@@ -60,7 +61,7 @@ struct state_machine {
     struct buffer *(*take_snapshot)(void *context);
     /* First committed offset that must be kept, to be named in the snapshot. */
     int64_t (*start_offset)(void *context);
-    /* Replace the state. CORRUPT stops the group. */
+    /* Replace the state, also by an older one. CORRUPT stops the group. */
     enum error (*restore)(void *context, const struct log_snapshot *snapshot);
     /* A follower's stored index moved (leaders only). May be NULL. */
     void (*progressed)(void *context);

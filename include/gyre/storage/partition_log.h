@@ -158,11 +158,13 @@ void partition_log_unpin(struct partition_log *log, struct log_pin *pin);
 
 /* ---- install: replace what is behind our committed prefix by a leader's snapshot ---- */
 /*
- * 1. install_start: drops entries behind `keep_index` (0: all); where `start_offset` lies beyond
- *    what is kept, everything goes. Returns a sequence like any change.
+ * 1. install_start (again, if it turns out otherwise): drops entries behind `keep_index` (0: all);
+ * where `start_offset` lies beyond what is kept, everything goes. Returns a sequence like any
+ * change.
  * 2. install_append: whole batches in order, from partition_log_end_offset() on; Takes the slice.
  * 3. install_finish: when it is durable the log begins behind snapshot->index.
- * A crash before the end leaves the kept prefix.
+ * A crash before the end leaves the kept prefix; where nothing was kept (keep_index 0, or all of
+ * it before start_offset), the log comes back corrupt: it may have acknowledged what is gone.
  */
 uint64_t partition_log_install_start(struct partition_log *log, uint64_t keep_index,
                                      int64_t start_offset);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The disk of one simulated node and the storage on it. Two forms: `simulate` has the product's
+ * storage on a disk that tears and loses (sim_disk_real.c); `simulate_raft` has storage in memory
+ * (sim_disk_memory.c), which is faster and tests what lies above it.
+ */
+#ifndef GYRE_TESTS_SIMULATION_SIM_DISK_H
+#define GYRE_TESTS_SIMULATION_SIM_DISK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gyre/storage/group_id.h"
+
+struct loop;
+struct random;
+struct sim_disk;
+struct storage;
+
+struct sim_disk *sim_disk_new(struct random *random, int32_t node);
+void sim_disk_free(struct sim_disk *disk);
+
+/* Open the storage that is there; recovery runs inside. */
+struct storage *sim_disk_open(struct sim_disk *disk, struct loop *loop);
+/* The node dies: by power (what was not synced is lost in part) or by kill -9. Frees the storage.
+ */
+void sim_disk_crash(struct sim_disk *disk, struct storage *storage, bool loses_power);
+
+void sim_disk_set_full(struct sim_disk *disk, bool is_full);
+/* Flip a bit of what this group has stored, while the node is down. False: there was nothing. */
+bool sim_disk_damage(struct sim_disk *disk, struct group_id group);
+/* Recoveries so far that had to cut a torn tail. */
+uint64_t sim_disk_torn_recoveries(const struct sim_disk *disk);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "gyre/base/check.h"
+
+#include "simulation/sim_disk.h"
+#include "support/memory_storage.h"
+
+struct sim_disk {
+    struct memory_disk *disk;
+    uint64_t torn_recoveries;
+};
+
+struct sim_disk *sim_disk_new(struct random *random, int32_t node)
+{
+    struct sim_disk *self = check_alloc_zero(sizeof *self);
+
+    (void)node;
+    self->disk = memory_disk_new(random);
+    return self;
+}
+
+void sim_disk_free(struct sim_disk *self)
+{
+    memory_disk_free(self->disk);
+    free(self);
+}
+
+struct storage *sim_disk_open(struct sim_disk *self, struct loop *loop)
+{
+    return memory_storage_open(loop, self->disk);
+}
+
+void sim_disk_crash(struct sim_disk *self, struct storage *storage, bool loses_power)
+{
+    /* In memory both are the same: a part of what was not durable is gone. */
+    (void)loses_power;
+    self->torn_recoveries++;
+    memory_storage_crash(storage);
+}
+
+void sim_disk_set_full(struct sim_disk *self, bool is_full)
+{
+    memory_disk_set_full(self->disk, is_full);
+}
+
+bool sim_disk_damage(struct sim_disk *self, struct group_id group)
+{
+    memory_disk_damage(self->disk, group);
+    return true;
+}
+
+uint64_t sim_disk_torn_recoveries(const struct sim_disk *self)
+{
+    return self->torn_recoveries;
+}

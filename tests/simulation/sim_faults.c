@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What goes wrong, and the operators who change members while it does. */
+#include <stdlib.h>
+
+#include "gyre/wire/kafka_error.h"
+
+#include "simulation/sim_history.h"
+
+enum {
+    SECOND_US = 1000 * 1000,
+    VOTERS_MIN = 3,
+    VOTERS_MAX = 5,
+    DELETE_BEHIND = 200, /* records that DeleteRecords leaves */
+};
+
+struct deletion {
+    struct partition_truncate truncate;
+    struct sim *sim;
+    int group;
+    int64_t offset;
+    bool is_open;
+};
+
+struct sim_faults {
+    struct sim *sim;
+    uint64_t next_us;
+    uint64_t heal_network_us;
+    bool is_changing; /* a membership change or transfer runs */
+    uint64_t change_deadline_us;
+    int32_t leaving; /* being removed; -1: none */
+    struct deletion deletion;
+};
+
+static uint64_t after(struct sim *sim, uint64_t least_ms, uint64_t most_ms)
+{
+    return sim->clock.now_us +
+           (least_ms + random_below(&sim->random, most_ms - least_ms + 1)) * 1000;
+}
+
+static struct sim_node *any_node(struct sim *sim)
+{
+    return &sim->nodes[random_below(&sim->random, SIM_NODES)];
+}
+
+/* ---- machines ---- */
+
+static void crash_one(struct sim_faults *faults)
+{
+    struct sim_node *node = any_node(faults->sim);
+
+    if (node->is_running) {
+        node->restart_at_us = after(faults->sim, 100, 6000);
+        sim_node_crash(node, random_chance(&faults->sim->random, 700000));
+        faults->sim->totals.crashes++;
+    }
+}
+
+static void crash_leader(struct sim_faults *faults)
+{
+    struct sim_node *node = sim_find_leader(faults->sim, 0, false);
+
+    if (node != NULL) {
+        node->restart_at_us = after(faults->sim, 10, 4000);
+        sim_node_crash(node, random_chance(&faults->sim->random, 700000));
+        faults->sim->totals.crashes++;
+    }
+}
+
+static void crash_all(struct sim_faults *faults)
+{
+    for (int i = 0; i < SIM_NODES; i++) {
+        struct sim_node *node = &faults->sim->nodes[i];
+
+        if (node->is_running) {
+            node->restart_at_us = after(faults->sim, 50, 1500);
+            sim_node_crash(node, true);
+            faults->sim->totals.crashes++;
+        }
+    }
+}
+
+static void pause_one(struct sim_faults *faults)
+{
+    struct sim_node *node = any_node(faults->sim);
+
+    if (sim_node_works(node)) {
+        node->paused_until_us = after(faults->sim, 100, 4000);
+        fake_network_pause(faults->sim->network, node->id, node->paused_until_us);
+        faults->sim->totals.pauses++;
+    }
+}
+
+static void fill_one(struct sim_faults *faults)
+{
+    struct sim_node *node = any_node(faults->sim);
+
+    node->full_until_us = after(faults->sim, 500, 6000);
+    sim_disk_set_full(node->disk, true);
+    faults->sim->totals.fulls++;
+}
+
+/* One replica's disk at a time: the majority keeps its own. */
+static void damage_one(struct sim_faults *faults)
+{
+    struct sim *sim = faults->sim;
+    struct sim_node *node = any_node(sim);
+
+    for (int i = 0; i < SIM_NODES; i++) {
+        if (sim->nodes[i].was_damaged || !sim_node_works(&sim->nodes[i])) {
+            return;
+        }
+    }
+    if (!sim_node_is_voter(node, 0) || faults->is_changing) {
+        return;
+    }
+    node->restart_at_us = after(sim, 50, 500);
+    sim_node_crash(node, false);
+    sim->totals.crashes++;
+    if (sim_disk_damage(node->disk, sim_groups[0])) {
+        node->was_damaged = true;
+        sim->totals.damages++;
+        sim_trace(sim, "node %d is damaged", node->id);
+    }
+}
+
+static void jump_clock(struct sim_faults *faults)
+{
+    struct sim *sim = faults->sim;
+
+    sim->clock.wall_offset_ms += (int64_t)random_below(&sim->random, 7200000) - 3600000;
+}
+
+/* ---- the network ---- */
+
+static void cut_one_way(struct sim_faults *faults)
+{
+    struct sim *sim = faults->sim;
+    int32_t from = any_node(sim)->id;
+    int32_t to = (from + 1 + (int32_t)random_below(&sim->random, SIM_NODES - 1)) % SIM_NODES;
+
+    fake_network_cut(sim->network, from, to);
+    faults->heal_network_us = after(sim, 500, 7000);
+    sim->totals.cuts++;
+}
+
+static void isolate(struct sim_faults *faults, int32_t node, bool both_ways)
+{
+    struct sim *sim = faults->sim;
+
+    for (int32_t i = 0; i < SIM_NODES; i++) {
+        if (i != node) {
+            fake_network_cut(sim->network, node, i);
+            if (both_ways) {
+                fake_network_cut(sim->network, i, node);
+            }
+        }
+    }
+    faults->heal_network_us = after(sim, 500, 7000);
+    sim->totals.cuts++;
+}
+
+static void isolate_leader(struct sim_faults *faults)
+{
+    struct sim_node *node = sim_find_leader(faults->sim, 0, false);
+
+    if (node != NULL) {
+        isolate(faults, node->id, random_chance(&faults->sim->random, 600000));
+    }
+}
+
+static void split(struct sim_faults *faults)
+{
+    struct sim *sim = faults->sim;
+    uint64_t side = random_below(&sim->random, 1u << SIM_NODES);
+
+    for (int32_t a = 0; a < SIM_NODES; a++) {
+        for (int32_t b = 0; b < SIM_NODES; b++) {
+            if (((side >> a) & 1) != ((side >> b) & 1)) {
+                fake_network_cut(sim->network, a, b);
+            }
+        }
+    }
+    faults->heal_network_us = after(sim, 500, 6000);
+    sim->totals.cuts++;
+}
+
+static void reset_link(struct sim_faults *faults)
+{
+    int32_t a = any_node(faults->sim)->id;
+
+    fake_network_reset(faults->sim->network, a, (a + 1) % SIM_NODES);
+}
+
+static void slow_network(struct sim_faults *faults)
+{
+    bool is_slow = random_chance(&faults->sim->random, 300000);
+
+    fake_network_set_delay(faults->sim->network, 100, is_slow ? 60 * 1000 : 2000);
+}
+
+/* ---- operators ---- */
+
+static void change_done(void *context, enum error error)
+{
+    struct sim_faults *faults = context;
+    struct sim *sim = faults->sim;
+
+    faults->is_changing = false;
+    sim_trace(sim, "change ends: %s", error_name(error));
+    if (error == ERROR_NONE) {
+        sim->totals.changes++;
+        if (faults->leaving >= 0 && sim->nodes[faults->leaving].is_running) {
+            sim_node_forget(&sim->nodes[faults->leaving], 0);
+            sim->nodes[faults->leaving].was_damaged = false;
+        }
+    }
+    faults->leaving = -1;
+}
+
+static void change_members(struct sim_faults *faults)
+{
+    struct sim *sim = faults->sim;
+    struct sim_node *leader = sim_find_leader(sim, 0, false);
+    struct member_progress members[CONSENSUS_MEMBERS_MAX];
+    struct consensus_group *group;
+    int count;
+
+    if (leader == NULL || faults->is_changing) {
+        return;
+    }
+    group = partition_consensus(leader->partitions[0]);
+    count = consensus_members(group, members);
+    faults->is_changing = true;
+    faults->leaving = -1;
+    faults->change_deadline_us = after(sim, 30000, 30000);
+    if (count > VOTERS_MIN && (count >= VOTERS_MAX || random_chance(&sim->random, 500000))) {
+        int32_t node = members[random_below(&sim->random, (uint64_t)count)].node;
+
+        sim_trace(sim, "node %d is removed by %d", node, leader->id);
+        faults->leaving = node == leader->id ? -1 : node;
+        consensus_remove_member(group, node, change_done, faults);
+        return;
+    }
+    for (int32_t node = 0; node < SIM_NODES; node++) {
+        bool is_member = false;
+
+        for (int i = 0; i < count; i++) {
+            is_member = is_member || (members[i].node == node && members[i].role == MEMBER_VOTER);
+        }
+        if (!is_member) {
+            sim_trace(sim, "node %d is added by %d", node, leader->id);
+            consensus_set_member(group, node, MEMBER_VOTER, change_done, faults);
+            return;
+        }
+    }
+    faults->is_changing = false;
+}
+
+static void transfer_done(void *context, enum error error)
+{
+    struct sim_faults *faults = context;
+
+    faults->is_changing = false;
+    sim_trace(faults->sim, "transfer ends: %s", error_name(error));
+    faults->sim->totals.transfers += error == ERROR_NONE;
+}
+
+static void transfer(struct sim_faults *faults)
+{
+    struct sim_node *leader = sim_find_leader(faults->sim, 0, false);
+
+    if (leader != NULL && !faults->is_changing) {
+        faults->is_changing = true;
+        faults->leaving = -1;
+        faults->change_deadline_us = after(faults->sim, 30000, 30000);
+        consensus_transfer(partition_consensus(leader->partitions[0]), any_node(faults->sim)->id,
+                           transfer_done, faults);
+    }
+}
+
+static void on_deleted(struct partition_truncate *truncate)
+{
+    CONTAINER_OF(truncate, struct deletion, truncate)->is_open = false;
+}
+
+/* DeleteRecords. What it asked for may happen later even where it failed. */
+static void delete_records(struct sim_faults *faults)
+{
+    struct sim *sim = faults->sim;
+    struct deletion *deletion = &faults->deletion;
+    struct sim_node *leader = sim_find_leader(sim, 0, false);
+    struct partition_status status;
+
+    if (leader == NULL || deletion->is_open) {
+        return;
+    }
+    partition_status(leader->partitions[0], &status);
+    if (status.high_watermark - DELETE_BEHIND <= status.log_start_offset) {
+        return;
+    }
+    *deletion = (struct deletion){.sim = sim, .is_open = true};
+    deletion->truncate.offset = status.high_watermark - DELETE_BEHIND;
+    deletion->truncate.timeout_us = 3 * SECOND_US;
+    deletion->truncate.done = on_deleted;
+    sim_history_log_start(sim->history, 0, deletion->truncate.offset);
+    partition_delete_records(leader->partitions[0], &deletion->truncate);
+}
+
+/* ---- the plan ---- */
+
+struct fault {
+    unsigned weight;
+    void (*run)(struct sim_faults *faults);
+};
+
+static const struct fault plan[] = {
+    {14, crash_one},      {10, crash_leader}, {2, crash_all},      {8, pause_one},
+    {4, fill_one},        {3, damage_one},    {3, jump_clock},     {8, cut_one_way},
+    {8, isolate_leader},  {6, split},         {5, reset_link},     {4, slow_network},
+    {14, change_members}, {8, transfer},      {3, delete_records},
+};
+
+static void run_one_fault(struct sim_faults *faults)
+{
+    unsigned total = 0;
+    unsigned pick;
+
+    for (size_t i = 0; i < sizeof plan / sizeof plan[0]; i++) {
+        total += plan[i].weight;
+    }
+    pick = (unsigned)random_below(&faults->sim->random, total);
+    for (size_t i = 0; i < sizeof plan / sizeof plan[0]; i++) {
+        if (pick < plan[i].weight) {
+            plan[i].run(faults);
+            faults->sim->totals.faults++;
+            return;
+        }
+        pick -= plan[i].weight;
+    }
+}
+
+static void recover_node(struct sim *sim, struct sim_node *node)
+{
+    uint64_t now_us = sim->clock.now_us;
+
+    if (!node->is_running && now_us >= node->restart_at_us) {
+        sim_node_start(node);
+    }
+    if (node->paused_until_us != 0 && now_us >= node->paused_until_us) {
+        node->paused_until_us = 0;
+        node->is_woken = true;
+    }
+    if (node->full_until_us != 0 && now_us >= node->full_until_us) {
+        node->full_until_us = 0;
+        sim_disk_set_full(node->disk, false);
+    }
+    if (node->was_damaged && sim_node_works(node) && sim_node_is_voter(node, 0) &&
+        sim_node_is_caught_up(node, 0)) {
+        node->was_damaged = false;
+    }
+}
+
+static void run_recoveries(struct sim_faults *faults)
+{
+    struct sim *sim = faults->sim;
+
+    for (int i = 0; i < SIM_NODES; i++) {
+        recover_node(sim, &sim->nodes[i]);
+    }
+    if (faults->heal_network_us != 0 && sim->clock.now_us >= faults->heal_network_us) {
+        faults->heal_network_us = 0;
+        fake_network_heal_all(sim->network);
+    }
+    if (faults->is_changing && sim->clock.now_us >= faults->change_deadline_us) {
+        /* Who ran it has died. */
+        faults->is_changing = false;
+        faults->leaving = -1;
+    }
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return b != 0 && b < a ? b : a;
+}
+
+uint64_t sim_faults_next_us(const struct sim_faults *faults)
+{
+    uint64_t next_us = earlier(faults->next_us, faults->heal_network_us);
+
+    if (faults->is_changing) {
+        next_us = earlier(next_us, faults->change_deadline_us);
+    }
+    for (int i = 0; i < SIM_NODES; i++) {
+        const struct sim_node *node = &faults->sim->nodes[i];
+
+        next_us = earlier(next_us, node->is_running ? 0 : node->restart_at_us);
+        next_us = earlier(next_us, node->paused_until_us);
+        next_us = earlier(next_us, node->full_until_us);
+    }
+    return next_us;
+}
+
+void sim_faults_run(struct sim_faults *faults)
+{
+    run_recoveries(faults);
+    if (faults->sim->clock.now_us >= faults->next_us) {
+        faults->next_us = faults->sim->is_healing ? UINT64_MAX : after(faults->sim, 300, 4000);
+        if (!faults->sim->is_healing) {
+            run_one_fault(faults);
+        }
+    }
+}
+
+void sim_faults_heal(struct sim_faults *faults)
+{
+    struct sim *sim = faults->sim;
+
+    faults->next_us = UINT64_MAX;
+    faults->heal_network_us = 0;
+    fake_network_heal_all(sim->network);
+    fake_network_set_delay(sim->network, 100, 2000);
+    for (int i = 0; i < SIM_NODES; i++) {
+        struct sim_node *node = &sim->nodes[i];
+
+        node->restart_at_us = sim->clock.now_us;
+        node->full_until_us = node->full_until_us != 0 ? sim->clock.now_us : 0;
+    }
+    run_recoveries(faults);
+}
+
+struct sim_faults *sim_faults_new(struct sim *sim)
+{
+    struct sim_faults *faults = check_alloc_zero(sizeof *faults);
+
+    faults->sim = sim;
+    faults->leaving = -1;
+    faults->next_us = after(sim, 2000, 4000);
+    return faults;
+}
+
+void sim_faults_free(struct sim_faults *faults)
+{
+    free(faults);
+}

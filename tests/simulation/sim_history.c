@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "simulation/sim_history.h"
+
+#include <stdlib.h>
+
+enum { UNKNOWN = 0, SEEN = 1, FINAL = 2 };
+enum { EPOCHS_MAX = 65536 };
+
+struct place {
+    uint64_t value;
+    uint8_t state;
+    bool must_stay; /* acknowledged or read */
+};
+
+struct group_history {
+    struct place *places; /* owned, by offset */
+    int64_t count, capacity;
+    int64_t start;
+    int32_t leaders[EPOCHS_MAX]; /* node + 1, by epoch */
+    int32_t newest_epoch;
+    uint64_t *unplaced; /* owned: values acknowledged without an offset */
+    int unplaced_count, unplaced_capacity;
+};
+
+struct sim_history {
+    struct sim *sim;
+    struct group_history groups[SIM_GROUPS];
+    /* The next number of each producer that the final log must show: it is in order (P4). */
+    uint64_t next_number[SIM_PRODUCERS];
+    uint64_t acked;
+    uint64_t hash;
+};
+
+struct sim_history *sim_history_new(struct sim *sim)
+{
+    struct sim_history *history = check_alloc_zero(sizeof *history);
+
+    history->sim = sim;
+    return history;
+}
+
+void sim_history_free(struct sim_history *history)
+{
+    for (int i = 0; i < SIM_GROUPS; i++) {
+        free(history->groups[i].places);
+        free(history->groups[i].unplaced);
+    }
+    free(history);
+}
+
+static void mix(struct sim_history *history, uint64_t value)
+{
+    history->hash = (history->hash ^ value) * 0x9E3779B97F4A7C15u;
+    history->hash ^= history->hash >> 29;
+}
+
+static struct place *place_at(struct group_history *group, int64_t offset)
+{
+    if (offset >= group->capacity) {
+        int64_t capacity = offset * 2 + 1024;
+
+        group->places = check_realloc(group->places, (size_t)capacity * sizeof *group->places);
+        for (int64_t i = group->capacity; i < capacity; i++) {
+            group->places[i] = (struct place){0};
+        }
+        group->capacity = capacity;
+    }
+    if (offset >= group->count) {
+        group->count = offset + 1;
+    }
+    return &group->places[offset];
+}
+
+static struct place *see(struct sim_history *history, int index, int64_t offset, uint64_t value,
+                         const char *how)
+{
+    struct place *place = place_at(&history->groups[index], offset);
+
+    if (place->state != UNKNOWN && place->value != value) {
+        sim_fail(history->sim, "P2: group %d offset %lld was %llx and is %s as %llx", index,
+                 (long long)offset, (unsigned long long)place->value, how,
+                 (unsigned long long)value);
+    }
+    place->value = value;
+    place->state = place->state == UNKNOWN ? SEEN : place->state;
+    mix(history, value + (uint64_t)offset * 3);
+    return place;
+}
+
+void sim_history_acked(struct sim_history *history, int index, int64_t offset, uint64_t value)
+{
+    struct group_history *group = &history->groups[index];
+
+    history->acked++;
+    if (offset >= 0) {
+        see(history, index, offset, value, "acknowledged")->must_stay = true;
+        return;
+    }
+    if (group->unplaced_count == group->unplaced_capacity) {
+        group->unplaced_capacity = group->unplaced_capacity * 2 + 64;
+        group->unplaced = check_realloc(group->unplaced,
+                                        (size_t)group->unplaced_capacity * sizeof *group->unplaced);
+    }
+    group->unplaced[group->unplaced_count++] = value;
+}
+
+void sim_history_read(struct sim_history *history, int index, int64_t offset, uint64_t value)
+{
+    see(history, index, offset, value, "read")->must_stay = true;
+    history->sim->totals.read++;
+}
+
+void sim_history_led(struct sim_history *history, int index, int32_t epoch, int32_t node)
+{
+    struct group_history *group = &history->groups[index];
+
+    mix(history, ((uint64_t)(uint32_t)epoch << 8) + (uint64_t)(uint32_t)node);
+    if (epoch < 0 || epoch >= EPOCHS_MAX) {
+        sim_fail(history->sim, "P3: epoch %d is out of all reason", epoch);
+        return;
+    }
+    if (group->leaders[epoch] != 0 && group->leaders[epoch] != node + 1) {
+        sim_fail(history->sim, "P3: nodes %d and %d both lead group %d in epoch %d",
+                 group->leaders[epoch] - 1, node, index, epoch);
+    }
+    group->leaders[epoch] = node + 1;
+    group->newest_epoch = epoch > group->newest_epoch ? epoch : group->newest_epoch;
+}
+
+int32_t sim_history_newest_epoch(const struct sim_history *history, int group)
+{
+    return history->groups[group].newest_epoch;
+}
+
+void sim_history_log_start(struct sim_history *history, int index, int64_t offset)
+{
+    if (offset > history->groups[index].start) {
+        history->groups[index].start = offset;
+    }
+}
+
+void sim_history_final(struct sim_history *history, int index, int64_t offset, uint64_t value)
+{
+    struct place *place = see(history, index, offset, value, "in the final log");
+    int producer = (int)(value >> 48);
+    uint64_t number = value & 0xFFFFFFFFFFFFu;
+
+    if (place->state == FINAL) {
+        return;
+    }
+    place->state = FINAL;
+    if (producer >= SIM_PRODUCERS) {
+        sim_fail(history->sim, "group %d offset %lld holds what nobody sent", index,
+                 (long long)offset);
+        return;
+    }
+    if (number < history->next_number[producer]) {
+        sim_fail(history->sim, "P4: producer %d's record %llu is stored twice or out of order",
+                 producer, (unsigned long long)number);
+    }
+    history->next_number[producer] = number + 1;
+}
+
+void sim_history_end(struct sim_history *history, int index, int64_t start, int64_t end)
+{
+    struct group_history *group = &history->groups[index];
+
+    if (start > group->start) {
+        sim_fail(history->sim, "P1: group %d begins at %lld, nobody deleted beyond %lld", index,
+                 (long long)start, (long long)group->start);
+    }
+    for (int64_t offset = start; offset < group->count; offset++) {
+        const struct place *place = &group->places[offset];
+
+        if (place->must_stay && place->state != FINAL) {
+            sim_fail(history->sim,
+                     "P1/P3: group %d offset %lld was acknowledged or read and is gone (end %lld)",
+                     index, (long long)offset, (long long)end);
+            return;
+        }
+    }
+}
+
+uint64_t sim_history_acked_count(const struct sim_history *history)
+{
+    return history->acked;
+}
+
+uint64_t sim_history_hash(const struct sim_history *history)
+{
+    return history->hash;
+}

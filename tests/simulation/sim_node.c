@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "gyre/config/topic_config.h"
+#include "gyre/runtime/rpc.h"
+#include "gyre/storage/storage.h"
+
+#include "simulation/sim_history.h"
+
+const struct group_id sim_groups[SIM_GROUPS] = {
+    {.topic = {{0x51, 2, 3}}, .partition = 0},
+    {.topic = {{0x51, 2, 3}}, .partition = 1},
+};
+
+/* ---- a pool of one thread: the loop's ---- */
+
+static void pool_run(struct task *task)
+{
+    struct sim_pool *pool = CONTAINER_OF(task, struct sim_pool, task);
+
+    while (pool->first != NULL) {
+        struct work *work = pool->first;
+
+        pool->first = work->next;
+        work->run(work);
+        work->done(work);
+    }
+    pool->last = NULL;
+}
+
+static void pool_submit(struct work_pool *base, struct work *work)
+{
+    struct sim_pool *pool = CONTAINER_OF(base, struct sim_pool, pool);
+
+    work->next = NULL;
+    if (pool->first == NULL) {
+        pool->first = work;
+    } else {
+        pool->last->next = work;
+    }
+    pool->last = work;
+    loop_defer(pool->loop, &pool->task);
+}
+
+static const struct work_pool_operations pool_operations = {.submit = pool_submit};
+
+/* ---- what a replica says of itself ---- */
+
+static int group_index(const struct partition *partition)
+{
+    return partition_group(partition).partition;
+}
+
+static void on_lead(void *context, struct partition *partition, int32_t epoch)
+{
+    struct sim_node *node = context;
+
+    sim_trace(node->sim, "node %d leads group %d in epoch %d", node->id, group_index(partition),
+              epoch);
+    sim_history_led(node->sim->history, group_index(partition), epoch, node->id);
+}
+
+static void on_follow(void *context, struct partition *partition)
+{
+    struct sim_node *node = context;
+
+    sim_trace(node->sim, "node %d leads group %d no longer", node->id, group_index(partition));
+}
+
+/* ---- life ---- */
+
+static const struct topic_config topic = {
+    .cleanup_delete = true,
+    .compression = TOPIC_COMPRESSION_PRODUCER,
+    .max_message_bytes = 1024 * 1024,
+    .min_insync_replicas = 1,
+    .segment_bytes = 64 * 1024,
+    .index_interval_bytes = 4096,
+    .segment_ms = INT64_MAX / 4,
+    .retention_ms = -1,
+    .retention_bytes = -1,
+    .timestamp_before_max_ms = INT64_MAX,
+    .timestamp_after_max_ms = INT64_MAX,
+};
+
+static void open_group(struct sim_node *node, int index)
+{
+    struct consensus_member members[SIM_FOUNDERS];
+    enum error error;
+    int count = 0;
+
+    if (index == 0 && node->id < SIM_FOUNDERS) {
+        for (; count < SIM_FOUNDERS; count++) {
+            members[count] = (struct consensus_member){.node = count, .role = MEMBER_VOTER};
+        }
+    } else if (index == 1) {
+        members[count++] = (struct consensus_member){.node = SIM_SINGLE_NODE, .role = MEMBER_VOTER};
+    }
+    if (node->has_left[index]) {
+        count = 0;
+    }
+    error = partition_open(node->table, sim_groups[index], members, count, &topic,
+                           &node->partitions[index]);
+    CHECK(error == ERROR_NONE);
+}
+
+static void on_wake(struct loop *loop)
+{
+    CONTAINER_OF(loop, struct sim_node, loop)->is_woken = true;
+}
+
+void sim_node_init(struct sim *sim, int32_t id)
+{
+    struct sim_node *node = &sim->nodes[id];
+
+    node->sim = sim;
+    node->id = id;
+    node->disk = sim_disk_new(&sim->random, id);
+    node->listener =
+        (struct partition_listener){.lead = on_lead, .follow = on_follow, .context = node};
+}
+
+void sim_node_release(struct sim_node *node)
+{
+    sim_disk_free(node->disk);
+}
+
+void sim_node_start(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+    struct partition_services services = {.node_id = node->id};
+
+    sim_trace(sim, "node %d starts", node->id);
+    random_seed(&node->random, random_u64(&sim->random));
+    loop_init(&node->loop, &sim->clock.clock);
+    node->loop.wake = on_wake;
+    node->is_woken = true;
+    node->is_running = true;
+    node->is_dying = false;
+    for (int i = 0; i < SIM_GROUPS; i++) {
+        node->must_reopen[i] = false;
+    }
+    node->life++;
+    node->pool = (struct sim_pool){.pool = {.operations = &pool_operations}, .loop = &node->loop};
+    task_init(&node->pool.task, pool_run);
+    node->links = fake_network_join(sim->network, node->id);
+    node->rpc = rpc_new(&node->loop, node->links);
+    node->storage = sim_disk_open(node->disk, &node->loop);
+    node->consensus = consensus_new(&node->loop, node->storage, node->links, node->rpc,
+                                    &node->random, &sim->options);
+    services.loop = &node->loop;
+    services.storage = node->storage;
+    services.consensus = node->consensus;
+    services.pool = &node->pool.pool;
+    node->table = partition_table_new(&services);
+    list_init(&node->listener.link);
+    partition_table_add_listener(node->table, &node->listener);
+    open_group(node, 0);
+    if (node->id == SIM_SINGLE_NODE) {
+        open_group(node, 1);
+    }
+}
+
+static void add_up(struct sim_node *node)
+{
+    struct sim_totals *totals = &node->sim->totals;
+    struct consensus_stats stats;
+
+    consensus_stats(node->consensus, &stats);
+    totals->elections += stats.elections;
+    totals->truncations += stats.truncations;
+    totals->installs += stats.snapshots_installed;
+    totals->snapshots += stats.snapshots_taken;
+}
+
+void sim_node_crash(struct sim_node *node, bool loses_power)
+{
+    sim_trace(node->sim, "node %d dies%s", node->id, loses_power ? " by power" : "");
+    add_up(node);
+    node->is_dying = true;
+    sim_clients_node_died(node->sim->clients, node);
+    partition_table_free(node->table);
+    consensus_free(node->consensus);
+    rpc_free(node->rpc);
+    sim_disk_crash(node->disk, node->storage, loses_power);
+    fake_network_leave(node->sim->network, node->id);
+    loop_release(&node->loop);
+    node->is_running = false;
+    node->paused_until_us = 0;
+    for (int i = 0; i < SIM_GROUPS; i++) {
+        node->partitions[i] = NULL;
+    }
+}
+
+void sim_node_forget(struct sim_node *node, int group)
+{
+    sim_trace(node->sim, "node %d drops its replica", node->id);
+    partition_close(node->partitions[group], true);
+    node->partitions[group] = NULL;
+    node->has_left[group] = true;
+    node->must_reopen[group] = true;
+    sim_node_reopen(node);
+}
+
+void sim_node_reopen(struct sim_node *node)
+{
+    for (int i = 0; i < SIM_GROUPS; i++) {
+        if (node->must_reopen[i] && storage_find_log(node->storage, sim_groups[i]) == NULL) {
+            node->must_reopen[i] = false;
+            open_group(node, i);
+        }
+    }
+}
+
+bool sim_node_works(const struct sim_node *node)
+{
+    return node->is_running && node->paused_until_us == 0;
+}
+
+static bool claims_to_lead(const struct sim_node *node, int group, int32_t *out_epoch)
+{
+    struct partition_status status;
+
+    if (!sim_node_works(node) || node->partitions[group] == NULL) {
+        return false;
+    }
+    partition_status(node->partitions[group], &status);
+    *out_epoch = status.leader_epoch;
+    return status.leads;
+}
+
+struct sim_node *sim_find_leader(struct sim *sim, int group, bool may_be_stale)
+{
+    struct sim_node *found = NULL;
+    int32_t newest = -1;
+
+    for (int i = 0; i < SIM_NODES; i++) {
+        struct sim_node *node = &sim->nodes[i];
+        int32_t epoch = -1;
+
+        if (claims_to_lead(node, group, &epoch) &&
+            (epoch > newest || (may_be_stale && random_chance(&sim->random, 500000)))) {
+            found = node;
+            newest = epoch;
+        }
+    }
+    return found;
+}
+
+/* ---- questions ---- */
+
+bool sim_node_has_member(const struct sim_node *node, int group, int32_t other)
+{
+    struct member_progress members[CONSENSUS_MEMBERS_MAX];
+    int count = node->partitions[group] == NULL
+                    ? 0
+                    : consensus_members(partition_consensus(node->partitions[group]), members);
+
+    for (int i = 0; i < count; i++) {
+        if (members[i].node == other && members[i].role == MEMBER_VOTER) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool sim_node_is_voter(const struct sim_node *node, int group)
+{
+    return node->is_running && sim_node_has_member(node, group, node->id);
+}
+
+bool sim_node_is_caught_up(const struct sim_node *node, int group)
+{
+    struct sim_node *leader = sim_find_leader(node->sim, group, false);
+    struct partition_status ours;
+    struct partition_status theirs;
+
+    if (leader == NULL || !sim_node_works(node) || node->partitions[group] == NULL) {
+        return false;
+    }
+    partition_status(node->partitions[group], &ours);
+    partition_status(leader->partitions[group], &theirs);
+    return ours.high_watermark == theirs.high_watermark && ours.end_offset == theirs.end_offset &&
+           theirs.end_offset == theirs.high_watermark &&
+           consensus_applied_index(partition_consensus(node->partitions[group])) ==
+               consensus_commit_index(partition_consensus(leader->partitions[group]));
+}
+
+void sim_node_describe_all(const struct sim *sim)
+{
+    for (int i = 0; i < SIM_NODES; i++) {
+        const struct sim_node *node = &sim->nodes[i];
+
+        for (int group = 0; group < SIM_GROUPS; group++) {
+            struct partition_status status;
+            const struct consensus_group *consensus;
+
+            if (!node->is_running || node->partitions[group] == NULL) {
+                continue;
+            }
+            partition_status(node->partitions[group], &status);
+            consensus = partition_consensus(node->partitions[group]);
+            sim_trace(sim,
+                      "node %d group %d: leads %d leader %d term %llu commit %llu applied "
+                      "%llu hw %lld end %lld voter %d",
+                      i, group, status.leads, status.leader,
+                      (unsigned long long)consensus_term(consensus),
+                      (unsigned long long)consensus_commit_index(consensus),
+                      (unsigned long long)consensus_applied_index(consensus),
+                      (long long)status.high_watermark, (long long)status.end_offset,
+                      sim_node_is_voter(node, group));
+        }
+    }
+}

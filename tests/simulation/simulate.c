@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * simulate --seeds FROM..TO [--jobs N] | --seed N [--verbose]
+ *
+ * Each seed runs in a process of its own, so that a CHECK that fails is a failed seed. The last
+ * line is "N passed, N failed"; the exit code is 1 if any failed.
+ */
+#include <argp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "simulation/sim.h"
+
+struct arguments {
+    unsigned long long from, to;
+    bool is_verbose;
+    bool has_minima;
+    bool stops_at_failure;
+};
+
+struct result {
+    bool has_passed;
+    uint64_t hash;
+    struct sim_totals totals;
+    char failure[256];
+};
+
+static const struct argp_option options[] = {
+    {"seeds", 's', "FROM..TO", 0, "Seeds to run", 0},
+    {"seed", 'n', "N", 0, "One seed, in this process", 0},
+    {"verbose", 'v', NULL, 0, "Tell what happens", 0},
+    {"minima", 'm', NULL, 0, "Fail if the faults together reached too little", 0},
+    {"stop", 'x', NULL, 0, "Stop at the first seed that fails", 0},
+    {0},
+};
+
+static error_t parse(int key, char *value, struct argp_state *state)
+{
+    struct arguments *arguments = state->input;
+    char *end = value;
+
+    switch (key) {
+    case 's':
+        arguments->from = strtoull(value, &end, 10);
+        if (strncmp(end, "..", 2) != 0) {
+            argp_error(state, "seeds are given as FROM..TO");
+        }
+        arguments->to = strtoull(end + 2, NULL, 10);
+        return 0;
+    case 'n':
+        arguments->from = strtoull(value, NULL, 10);
+        arguments->to = arguments->from;
+        return 0;
+    case 'v': arguments->is_verbose = true; return 0;
+    case 'm': arguments->has_minima = true; return 0;
+    case 'x': arguments->stops_at_failure = true; return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void run_here(uint64_t seed, bool is_verbose, struct result *result)
+{
+    memset(result, 0, sizeof *result);
+    result->has_passed = sim_run(seed, is_verbose, &result->totals, &result->hash, result->failure);
+}
+
+static void run_apart(uint64_t seed, struct result *result)
+{
+    int ends[2];
+    int status = 0;
+    ssize_t bytes;
+    pid_t child;
+
+    CHECK(pipe(ends) == 0);
+    (void)fflush(NULL);
+    child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        run_here(seed, false, result);
+        bytes = write(ends[1], result, sizeof *result);
+        _exit(bytes == (ssize_t)sizeof *result ? 0 : 1);
+    }
+    (void)close(ends[1]);
+    memset(result, 0, sizeof *result);
+    bytes = read(ends[0], result, sizeof *result);
+    (void)close(ends[0]);
+    CHECK(waitpid(child, &status, 0) == child);
+    if (bytes != (ssize_t)sizeof *result) {
+        memset(result, 0, sizeof *result);
+        (void)snprintf(result->failure, sizeof result->failure, "the process ended by signal %d",
+                       WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+    }
+}
+
+static void add(struct sim_totals *sum, const struct sim_totals *totals)
+{
+    uint64_t *into = (uint64_t *)(void *)sum;
+    const uint64_t *from = (const uint64_t *)(const void *)totals;
+
+    _Static_assert(sizeof *sum % sizeof(uint64_t) == 0, "totals are counters only");
+    for (size_t i = 0; i < sizeof *sum / sizeof(uint64_t); i++) {
+        into[i] += from[i];
+    }
+}
+
+static void print_totals(const struct sim_totals *sum)
+{
+    (void)printf("acked %llu, read %llu, faults %llu: crashes %llu, cuts %llu, pauses %llu, full "
+                 "disks %llu, damages %llu\n",
+                 (unsigned long long)sum->acked, (unsigned long long)sum->read,
+                 (unsigned long long)sum->faults, (unsigned long long)sum->crashes,
+                 (unsigned long long)sum->cuts, (unsigned long long)sum->pauses,
+                 (unsigned long long)sum->fulls, (unsigned long long)sum->damages);
+    (void)printf("elections %llu, truncations %llu, snapshots %llu, installs %llu, torn "
+                 "recoveries %llu, membership changes %llu, transfers %llu\n",
+                 (unsigned long long)sum->elections, (unsigned long long)sum->truncations,
+                 (unsigned long long)sum->snapshots, (unsigned long long)sum->installs,
+                 (unsigned long long)sum->torn_recoveries, (unsigned long long)sum->changes,
+                 (unsigned long long)sum->transfers);
+}
+
+/* What a run of so many seeds must at least have met, or it proves little. */
+static bool reaches_minima(const struct sim_totals *sum, unsigned long long seeds)
+{
+    bool reaches = sum->acked >= 1000 * seeds && sum->faults >= 5 * seeds &&
+                   sum->elections >= 5 * seeds && sum->truncations >= seeds / 2 &&
+                   sum->installs >= seeds / 5 && sum->torn_recoveries >= seeds / 2 &&
+                   sum->changes >= seeds;
+
+    if (!reaches) {
+        (void)printf("the faults reached too little\n");
+    }
+    return reaches;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct argp argp = {options, parse, NULL, "Simulate regions from seeds.",
+                                     NULL,    NULL,  NULL};
+    struct arguments arguments = {.from = 1, .to = 10};
+    struct sim_totals sum = {0};
+    unsigned long long passed = 0;
+    unsigned long long failed = 0;
+
+    (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    if (arguments.is_verbose) {
+        (void)setvbuf(stdout, NULL, _IONBF, 0);
+    }
+    for (unsigned long long seed = arguments.from; seed <= arguments.to; seed++) {
+        struct result result;
+
+        if (arguments.from == arguments.to) {
+            run_here(seed, arguments.is_verbose, &result);
+        } else {
+            run_apart(seed, &result);
+        }
+        add(&sum, &result.totals);
+        passed += result.has_passed;
+        failed += !result.has_passed;
+        if (!result.has_passed || (seed - arguments.from) % 50 == 0 ||
+            arguments.from == arguments.to) {
+            (void)printf("seed %llu hash %016llx %s %s\n", seed, (unsigned long long)result.hash,
+                         result.has_passed ? "passed" : "FAILED", result.failure);
+            (void)fflush(stdout);
+        }
+        if (!result.has_passed && arguments.stops_at_failure) {
+            break;
+        }
+    }
+    print_totals(&sum);
+    if (arguments.has_minima && failed == 0 &&
+        !reaches_minima(&sum, arguments.to - arguments.from + 1)) {
+        failed++;
+    }
+    (void)printf("%llu passed, %llu failed\n", passed, failed);
+    return failed == 0 ? 0 : 1;
+}
