@@ -44,7 +44,6 @@ static void count(struct consensus_group *group, bool add)
 {
     struct consensus_peer *leader = leader_peer(group);
     uint64_t mark = mark_of(group);
-    struct consensus_peer *leader = leader_peer(group);
 
     if (group->is_counted == add) {
         return;
