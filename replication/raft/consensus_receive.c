@@ -338,7 +338,7 @@ static void receive_timeout(struct consensus_group *group, struct consensus_peer
 {
     struct raft_message engine = {.type = RAFT_TIMEOUT_NOW};
 
-    if (!consensus_group_may_vote(group)) {
+    if (!consensus_group_may_vote(group) || group->install != NULL) {
         return;
     }
     engine.timeout_now = (struct raft_timeout_now){

@@ -428,46 +428,6 @@ void partition_log_unpin(struct partition_log *log, struct log_pin *pin)
     (void)pin;
 }
 
-/* ---- what partitions ask for besides ---- */
-
-void storage_remove_log(struct storage *storage, struct partition_log *log)
-{
-    (void)log;
-    CHECK(storage == NULL); /* logs in memory stay */
-}
-
-void partition_log_set_options(struct partition_log *log, const struct log_options *options)
-{
-    (void)log;
-    (void)options;
-}
-
-int64_t partition_log_size_bytes(const struct partition_log *log)
-{
-    int64_t bytes = 0;
-
-    for (int i = 0; i < log->image.entry_count; i++) {
-        bytes += (int64_t)log->image.entries[i].payload.length;
-    }
-    return bytes;
-}
-
-/* Nothing is removed: readers are kept off by who knows the start. */
-void partition_log_set_start_offset(struct partition_log *log, int64_t offset)
-{
-    (void)log;
-    (void)offset;
-}
-
-int64_t partition_log_retention_offset(const struct partition_log *log, int64_t now_ms,
-                                       int64_t retention_ms, int64_t retention_bytes)
-{
-    (void)now_ms;
-    (void)retention_ms;
-    (void)retention_bytes;
-    return log->image.start_offset;
-}
-
 bool partition_log_find_time(struct partition_log *log, struct time_search *search)
 {
     (void)log;
