@@ -35,6 +35,7 @@
 
 #include "broker_metrics.h"
 #include "cluster/cluster_services.h"
+#include "coordinator/group_coordinator.h"
 #include "format_command.h"
 #include "handlers/broker.h"
 #include "handlers/dispatch.h"
@@ -68,6 +69,7 @@ struct broker_process {
     struct catalog_store *store;
     struct catalog *catalog;
     struct partition_table *partitions;
+    struct group_coordinator *groups;
     struct cluster *cluster;
     struct network *network;
     struct producer_ids *producer_ids;
@@ -254,6 +256,19 @@ static void start_partitions(struct broker_process *process)
     process->partitions = partition_table_new(&services);
 }
 
+static void start_groups(struct broker_process *process)
+{
+    struct group_coordinator_services services = {
+        .loop = &process->loop,
+        .random = &process->random,
+        .catalog = process->catalog,
+        .partitions = process->partitions,
+        .config = process->config,
+    };
+
+    process->groups = group_coordinator_new(&services);
+}
+
 /* ---- clients ---- */
 
 static void fill_broker(struct broker_process *process)
@@ -276,6 +291,7 @@ static void fill_broker(struct broker_process *process)
         .consensus = process->consensus,
         .catalog = process->catalog,
         .partitions = process->partitions,
+        .groups = process->groups,
         .producer_ids = producer_ids_new(process->catalog),
         .fetch_sessions =
             fetch_sessions_new(&process->loop, &process->random,
@@ -442,6 +458,7 @@ static void on_network_closed(void *context)
     broker_metrics_stop(&process->broker_metrics);
     cluster_stop(process->cluster);
     partition_table_free(process->partitions);
+    group_coordinator_free(process->groups);
     catalog_free(process->catalog);
     producer_ids_free(process->broker.producer_ids);
     fetch_sessions_free(process->broker.fetch_sessions);
@@ -462,6 +479,7 @@ static void on_drained(void *context)
 {
     struct broker_process *process = context;
 
+    group_coordinator_stop(process->groups); /* parked requests would keep connections open */
     if (process->admin == NULL) {
         on_admin_closed(process);
         return;
@@ -523,6 +541,7 @@ static enum error start(struct broker_process *process)
         return error;
     }
     start_partitions(process);
+    start_groups(process);
     fill_broker(process);
     error = open_listeners(process);
     if (error == ERROR_NONE) {

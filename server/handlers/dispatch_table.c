@@ -9,6 +9,7 @@
 #include "handlers/delete_records.h"
 #include "handlers/dispatch.h"
 #include "handlers/fetch.h"
+#include "handlers/group_handlers.h"
 #include "handlers/init_producer_id.h"
 #include "handlers/list_offsets.h"
 #include "handlers/offset_for_leader_epoch.h"
@@ -20,6 +21,15 @@ static const struct handler broker_handlers[] = {
     {API_FETCH, fetch_handle, 0},
     {API_LIST_OFFSETS, list_offsets_handle, 0},
     {API_METADATA, metadata_handle, 0},
+    {API_OFFSET_COMMIT, offset_commit_handle, 0},
+    {API_OFFSET_FETCH, offset_fetch_handle, 0},
+    {API_FIND_COORDINATOR, find_coordinator_handle, 0},
+    {API_JOIN_GROUP, join_group_handle, 0},
+    {API_HEARTBEAT, heartbeat_handle, 0},
+    {API_LEAVE_GROUP, leave_group_handle, 0},
+    {API_SYNC_GROUP, sync_group_handle, 0},
+    {API_DESCRIBE_GROUPS, describe_groups_handle, 0},
+    {API_LIST_GROUPS, list_groups_handle, 0},
     {API_API_VERSIONS, api_versions_handle, HANDLER_BEFORE_AUTHENTICATION},
     {API_CREATE_TOPICS, create_topics_handle, 0},
     {API_DELETE_TOPICS, delete_topics_handle, 0},
@@ -31,9 +41,11 @@ static const struct handler broker_handlers[] = {
     {API_DESCRIBE_LOG_DIRS, describe_log_dirs_handle, 0},
     {API_CREATE_PARTITIONS, create_partitions_handle, 0},
     {API_ELECT_LEADERS, elect_leaders_handle, 0},
+    {API_DELETE_GROUPS, delete_groups_handle, 0},
     {API_INCREMENTAL_ALTER_CONFIGS, incremental_alter_configs_handle, 0},
     {API_ALTER_PARTITION_REASSIGNMENTS, alter_partition_reassignments_handle, 0},
     {API_LIST_PARTITION_REASSIGNMENTS, list_partition_reassignments_handle, 0},
+    {API_OFFSET_DELETE, offset_delete_handle, 0},
     {API_DESCRIBE_QUORUM, describe_quorum_handle, 0},
     {API_DESCRIBE_CLUSTER, describe_cluster_handle, 0},
     {API_LIST_CONFIG_RESOURCES, list_config_resources_handle, 0},

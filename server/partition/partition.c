@@ -114,6 +114,18 @@ static void on_lead(void *context, uint64_t term)
     partition_table_mark_changed(partition);
 }
 
+static void announce_follow(struct partition *partition)
+{
+    list_for_each_safe(link, &partition->table->listeners) {
+        const struct partition_listener *listener =
+            list_entry(link, struct partition_listener, link);
+
+        if (listener->follow != NULL) {
+            listener->follow(listener->context, partition);
+        }
+    }
+}
+
 static void on_follow(void *context)
 {
     struct partition *partition = context;
@@ -124,14 +136,7 @@ static void on_follow(void *context)
     }
     append_fail_all(partition, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER);
     log_start_fail_all(partition, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER);
-    list_for_each_safe(link, &partition->table->listeners) {
-        const struct partition_listener *listener =
-            list_entry(link, struct partition_listener, link);
-
-        if (listener->follow != NULL) {
-            listener->follow(listener->context, partition);
-        }
-    }
+    announce_follow(partition);
     partition_table_mark_changed(partition);
 }
 
@@ -303,6 +308,7 @@ enum error partition_open(struct partition_table *table, struct group_id group,
 void partition_close(struct partition *partition, bool remove_data)
 {
     struct partition_table *table = partition->table;
+    bool led = partition->leads;
 
     CHECK(!partition->is_closed);
     consensus_close_group(partition->consensus);
@@ -312,6 +318,9 @@ void partition_close(struct partition *partition, bool remove_data)
     partition->remove_data = remove_data;
     append_fail_all(partition, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER);
     log_start_fail_all(partition, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER);
+    if (led) {
+        announce_follow(partition);
+    }
     task_cancel(&partition->submit);
     map_remove(&table->by_group, &partition->by_group);
     list_remove(&partition->changed);

@@ -40,6 +40,7 @@ struct partition_listener {
     struct list link;
     /* This replica leads now and takes reads and writes, under this epoch. */
     void (*lead)(void *context, struct partition *partition, int32_t leader_epoch);
+    /* It leads no more, perhaps because it is being closed. */
     void (*follow)(void *context, struct partition *partition);
     void (*leader_changed)(void *context, struct partition *partition, int32_t leader,
                            int32_t leader_epoch);

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * FindCoordinator tells which broker leads the partition of __consumer_offsets that keeps a group.
+ * The topic is made when somebody asks for the first time.
+ *
+ *     handle ──(the topic is there)──► reply
+ *        └──(it is not)──► topics_ensure_internal() ──► reply
+ *
+ * There are no coordinators of transactions and share groups: to ask for one is INVALID_REQUEST,
+ * which clients take as final. An error that says "not now" would have them ask for ever.
+ */
+#include "wire_messages/find_coordinator.h"
+
+#include "gyre/base/check.h"
+#include "gyre/metadata/catalog.h"
+
+#include "cluster/cluster.h"
+#include "coordinator/group_coordinator.h"
+#include "handlers/access.h"
+#include "handlers/broker.h"
+#include "handlers/group_handlers.h"
+#include "handlers/hosted_partition.h"
+#include "handlers/request.h"
+#include "handlers/topics.h"
+
+enum { KEY_TYPE_GROUP = 0, FIND_COORDINATOR_BATCHED = 4 };
+
+struct find_coordinator {
+    struct request *request; /* we live in its arena */
+    struct find_coordinator_request in;
+    struct find_coordinator_response out;
+};
+
+static const struct catalog_topic *offsets_topic(const struct request *request)
+{
+    return catalog_find_topic(request->broker->catalog, STRING(GROUP_COORDINATOR_TOPIC));
+}
+
+static enum kafka_error find_node(const struct request *request, struct string key,
+                                  int32_t *out_node_id, struct broker_endpoint *out_endpoint)
+{
+    const struct broker *broker = request->broker;
+    const struct catalog_topic *topic = offsets_topic(request);
+    struct group_id group;
+    struct cluster_leader leader;
+
+    if (topic == NULL) {
+        return KAFKA_ERROR_COORDINATOR_NOT_AVAILABLE;
+    }
+    group = (struct group_id){.topic = topic->id,
+                              .partition = group_coordinator_partition(broker->groups, key)};
+    leader = cluster_leader(broker->cluster, group);
+    if (leader.node_id < 0 || !cluster_broker_is_live(broker->cluster, leader.node_id) ||
+        !hosted_partition_endpoint(request, leader.node_id, out_endpoint)) {
+        return KAFKA_ERROR_COORDINATOR_NOT_AVAILABLE;
+    }
+    *out_node_id = leader.node_id;
+    return KAFKA_ERROR_NONE;
+}
+
+static void find(const struct find_coordinator *self, struct string key,
+                 struct find_coordinator_response_coordinators *out)
+{
+    struct broker_endpoint endpoint;
+    enum kafka_error error = KAFKA_ERROR_NONE;
+
+    find_coordinator_response_coordinators_init(out);
+    out->key = key;
+    out->node_id = -1;
+    out->port = -1;
+    if (self->in.key_type != KEY_TYPE_GROUP) {
+        error = KAFKA_ERROR_INVALID_REQUEST;
+        out->error_message = STRING("This broker coordinates consumer groups only.");
+    } else if (!access_allows(self->request, ACCESS_DESCRIBE, ACCESS_GROUP, key)) {
+        error = KAFKA_ERROR_GROUP_AUTHORIZATION_FAILED;
+    } else {
+        error = find_node(self->request, key, &out->node_id, &endpoint);
+    }
+    out->error_code = (int16_t)error;
+    if (error == KAFKA_ERROR_NONE) {
+        out->host = endpoint.host;
+        out->port = endpoint.port;
+    }
+}
+
+/* One coordinator, in the fields of the answer itself. */
+static void reply_single(struct find_coordinator *self)
+{
+    struct find_coordinator_response_coordinators found;
+
+    find(self, self->in.key, &found);
+    self->out.error_code = found.error_code;
+    self->out.error_message = found.error_message.length > 0
+                                  ? found.error_message
+                                  : string_from(kafka_error_text(found.error_code));
+    if (found.error_code == KAFKA_ERROR_NONE) {
+        self->out.error_message = STRING("NONE");
+    }
+    self->out.node_id = found.node_id;
+    self->out.host = found.host;
+    self->out.port = found.port;
+    request_reply(self->request, &find_coordinator_response_layout, &self->out);
+}
+
+static void reply(struct find_coordinator *self)
+{
+    if (self->request->api_version < FIND_COORDINATOR_BATCHED) {
+        reply_single(self);
+        return;
+    }
+    if (find_coordinator_response_coordinators_array_alloc(
+            &self->out.coordinators, &self->request->arena, self->in.coordinator_keys.count) !=
+        ERROR_NONE) {
+        request_close(self->request);
+        return;
+    }
+    for (int32_t i = 0; i < self->in.coordinator_keys.count; i++) {
+        find(self, self->in.coordinator_keys.items[i], &self->out.coordinators.items[i]);
+    }
+    request_reply(self->request, &find_coordinator_response_layout, &self->out);
+}
+
+static void on_topic(void *context, enum kafka_error error)
+{
+    (void)error; /* without the topic there is no coordinator, which is what the answer says */
+    reply(context);
+}
+
+void find_coordinator_handle(struct request *request)
+{
+    struct find_coordinator *self = request_alloc(request, sizeof *self);
+
+    if (self == NULL || !request_decode(request, &find_coordinator_request_layout, &self->in)) {
+        return;
+    }
+    self->request = request;
+    find_coordinator_response_init(&self->out);
+    if (self->in.key_type != KEY_TYPE_GROUP || offsets_topic(request) != NULL) {
+        reply(self);
+        return;
+    }
+    topics_ensure_internal(request->broker, STRING(GROUP_COORDINATOR_TOPIC), on_topic, self);
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JoinGroup: the answer comes when the group's next generation begins. */
+#include "wire_messages/join_group.h"
+
+#include "gyre/base/check.h"
+
+#include "coordinator/group_coordinator.h"
+#include "handlers/access.h"
+#include "handlers/broker.h"
+#include "handlers/group_handlers.h"
+#include "handlers/request.h"
+
+struct join_group {
+    struct request *request; /* we live in its arena */
+    struct join_group_request in;
+    struct join_group_response out;
+    struct group_join join;
+};
+
+static void on_joined(struct group_call *call)
+{
+    struct join_group *self = CONTAINER_OF(call, struct join_group, join.call);
+
+    request_reply(self->request, &join_group_response_layout, &self->out);
+}
+
+void join_group_handle(struct request *request)
+{
+    struct join_group *self = request_alloc(request, sizeof *self);
+
+    if (self == NULL || !request_decode(request, &join_group_request_layout, &self->in)) {
+        return;
+    }
+    self->request = request;
+    join_group_response_init(&self->out);
+    if (!access_allows(request, ACCESS_READ, ACCESS_GROUP, self->in.group_id)) {
+        self->out.error_code = KAFKA_ERROR_GROUP_AUTHORIZATION_FAILED;
+        request_reply(request, &join_group_response_layout, &self->out);
+        return;
+    }
+    self->join = (struct group_join){
+        .call = {.arena = &request->arena, .done = on_joined},
+        .in = &self->in,
+        .out = &self->out,
+        .version = request->api_version,
+        .client_id = request->client_id,
+        .client_host = string_from(request->connection->peer_host),
+    };
+    group_coordinator_join(request->broker->groups, &self->join);
+}
