@@ -25,6 +25,7 @@ struct quorum_view {
     struct describe_quorum_response out;
     struct member_progress members[CONSENSUS_MEMBERS_MAX];
     int member_count;
+    uint64_t commit_index;
     bool is_exhausted;
 };
 
@@ -58,10 +59,12 @@ static struct describe_quorum_response_replica_state state_of(const struct quoru
     bool is_self = member->node == broker->node_id;
     int64_t seen_ms = is_self ? clock_wall_ms(broker->loop->clock)
                               : wall_ms_of(self->request, member->last_seen_us);
+    /* The leader does not follow itself; it has at least what is committed. */
+    uint64_t end = is_self && member->match_index < self->commit_index ? self->commit_index
+                                                                       : member->match_index;
     struct describe_quorum_response_replica_state state = {
         .replica_id = member->node,
-        .log_end_offset =
-            (int64_t)(is_self ? catalog_applied_index(broker->catalog) : member->match_index),
+        .log_end_offset = (int64_t)end,
         .last_fetch_timestamp = seen_ms,
         .last_caught_up_timestamp = seen_ms,
     };
@@ -101,7 +104,7 @@ static void fill_partition(struct quorum_view *self, struct string topic,
     }
     out->leader_id = broker->node_id;
     out->leader_epoch = (int32_t)consensus_term(group);
-    out->high_watermark = (int64_t)consensus_commit_index(group);
+    out->high_watermark = (int64_t)self->commit_index;
     fill_states(self, MEMBER_VOTER, &out->current_voters);
     fill_states(self, MEMBER_STANDBY, &out->observers);
 }
@@ -161,6 +164,7 @@ static void describe(struct quorum_view *self)
     struct request *request = self->request;
 
     describe_quorum_response_init(&self->out);
+    self->commit_index = consensus_commit_index(catalog_group(request->broker->catalog));
     self->member_count = consensus_members(catalog_group(request->broker->catalog), self->members);
     if (describe_quorum_response_topics_array_alloc(&self->out.topics, &request->arena,
                                                     self->in.topics.count) != ERROR_NONE) {

@@ -134,6 +134,6 @@ struct string topic_view_cluster_id(struct request *request)
 {
     char text[UUID_TEXT_LENGTH + 1];
 
-    uuid_format(catalog_cluster_id(request->broker->catalog), text);
+    uuid_format(request->broker->cluster_id, text);
     return string_from(arena_copy_text(&request->arena, text, UUID_TEXT_LENGTH));
 }

@@ -3,9 +3,11 @@
 
 #include <stdlib.h>
 
+#include "gyre/config/config.h"
 #include "gyre/observe/log.h"
 #include "gyre/storage/storage.h"
 
+#include "metadata/catalog_commands.h"
 #include "metadata/catalog_internal.h"
 #include "metadata/catalog_rows.h"
 
@@ -65,11 +67,41 @@ static void machine_apply(void *context, const struct log_entry *entry)
     catalog_flush_note(catalog);
 }
 
+static void on_region_formed(void *context, const struct catalog_outcome *outcome)
+{
+    (void)context;
+    if (outcome->error != ERROR_NONE || outcome->kafka_error != KAFKA_ERROR_NONE) {
+        log_warning(LOG_METADATA, "the region's name is not in the catalog yet",
+                    field_error(outcome->error));
+    }
+}
+
+/* The first leader writes down which region this is; producer ids carry its index. */
+static void form_region(struct catalog *catalog)
+{
+    const struct broker_config *config = catalog->services.config;
+    struct catalog_form_region command;
+    struct buffer *bytes = NULL;
+
+    catalog_form_region_init(&command);
+    if (config == NULL || !uuid_is_zero(catalog->state.cluster_id)) {
+        return;
+    }
+    command.cluster_id = storage_identity(catalog->services.storage)->cluster_id;
+    command.region = config->gyre_region;
+    command.region_index = config->gyre_region_index;
+    if (!uuid_is_zero(command.cluster_id) &&
+        catalog_commands_of(form_region, FORM_REGION, &command, &bytes) == ERROR_NONE) {
+        catalog_submit(catalog, bytes, on_region_formed, NULL);
+    }
+}
+
 static void machine_lead(void *context, uint64_t term)
 {
     struct catalog *catalog = context;
 
     catalog->leads = true;
+    form_region(catalog);
     catalog_submit_leader_changed(catalog);
     log_info(LOG_METADATA, "this broker leads the catalog", field_u64("term", term));
 }
