@@ -149,6 +149,23 @@ enum error storage_meta_read(struct storage *storage, char *message)
     return ERROR_NONE;
 }
 
+/* A directory is there after a power cut only if its parent was synced. */
+static enum error sync_parent(struct disk *disk, const char *directory)
+{
+    char path[STORAGE_PATH_MAX];
+    char *slash;
+
+    (void)snprintf(path, sizeof path, "%.400s", directory);
+    slash = strrchr(path, '/');
+    if (slash == NULL) {
+        (void)snprintf(path, sizeof path, ".");
+    } else {
+        slash[slash == path] = '\0';
+    }
+    return execute(disk, (struct disk_request){.operation = DISK_SYNC_DIRECTORY, .path = path},
+                   NULL);
+}
+
 enum error storage_format(struct disk *disk, const char *directory,
                           const struct storage_identity *identity)
 {
@@ -170,6 +187,9 @@ enum error storage_format(struct disk *disk, const char *directory,
     seal(&meta);
     error = execute(
         disk, (struct disk_request){.operation = DISK_MAKE_DIRECTORY, .path = directory}, NULL);
+    if (error == ERROR_NONE) {
+        error = sync_parent(disk, directory);
+    }
     if (error != ERROR_NONE && error != ERROR_EXISTS) {
         return error;
     }

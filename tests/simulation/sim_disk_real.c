@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gyre/base/random.h"
+#include "gyre/base/uuid.h"
+#include "gyre/storage/storage.h"
+
+#include "simulation/sim_disk.h"
+#include "support/fake_disk.h"
+
+enum { JOURNAL_FILE_BYTES = 256 * 1024, CACHE_BYTES = 256 * 1024, FULL_SLACK_BYTES = 8 * 1024 };
+
+struct sim_disk {
+    struct fake_disk *fake;
+    struct random *random;
+    int32_t node;
+    bool is_formatted;
+    uint64_t torn_recoveries;
+    /* damage: files of the group, and which one to take */
+    char prefix[96];
+    uint64_t candidates, chosen;
+    char path[256];
+};
+
+static const struct storage_options options = {
+    .directory = "/data",
+    .journal_file_bytes = JOURNAL_FILE_BYTES,
+    .journal_file_count = 3,
+    .cache_bytes_max = CACHE_BYTES,
+    .memory_sync_us = 100000,
+};
+
+struct sim_disk *sim_disk_new(struct random *random, int32_t node)
+{
+    struct sim_disk *self = check_alloc_zero(sizeof *self);
+
+    self->random = random;
+    self->node = node;
+    self->fake = fake_disk_new(NULL, random_u64(random));
+    return self;
+}
+
+void sim_disk_free(struct sim_disk *self)
+{
+    fake_disk_free(self->fake);
+    free(self);
+}
+
+static void on_fatal(void *context, const char *reason)
+{
+    const struct sim_disk *self = context;
+
+    (void)fprintf(stderr, "node %d: storage gives up: %s\n", self->node, reason);
+    check_failed(__FILE__, __LINE__, "no write and no sync fails here but for lack of space");
+}
+
+struct storage *sim_disk_open(struct sim_disk *self, struct loop *loop)
+{
+    struct disk *disk = fake_disk_as_disk(self->fake);
+    struct storage *storage = NULL;
+    char message[256] = "";
+
+    fake_disk_set_loop(self->fake, loop);
+    if (!self->is_formatted) {
+        struct storage_identity identity = {.node_id = self->node,
+                                            .directory_id = uuid_random(self->random)};
+
+        CHECK(storage_format(disk, options.directory, &identity) == ERROR_NONE);
+        self->is_formatted = true;
+    }
+    if (storage_open(loop, disk, &options, message, &storage) != ERROR_NONE) {
+        (void)fprintf(stderr, "node %d: %s\n", self->node, message);
+    }
+    CHECK(storage != NULL);
+    storage_set_fatal(storage, on_fatal, self);
+    return storage;
+}
+
+void sim_disk_crash(struct sim_disk *self, struct storage *storage, bool loses_power)
+{
+    if (loses_power) {
+        self->torn_recoveries++;
+        fake_disk_crash(self->fake, random_chance(self->random, 700000));
+    } else {
+        fake_disk_kill(self->fake);
+    }
+    storage_abandon(storage);
+}
+
+void sim_disk_set_full(struct sim_disk *self, bool is_full)
+{
+    fake_disk_set_capacity(self->fake, is_full ? fake_disk_used(self->fake) + FULL_SLACK_BYTES
+                                               : INT64_MAX);
+}
+
+static void choose(void *context, const char *path)
+{
+    struct sim_disk *self = context;
+    const char *suffix = strrchr(path, '.');
+
+    if (suffix == NULL || strcmp(suffix, ".log") != 0 || fake_disk_size(self->fake, path) < 1) {
+        return;
+    }
+    if (self->candidates++ == self->chosen) {
+        (void)snprintf(self->path, sizeof self->path, "%s", path);
+    }
+}
+
+bool sim_disk_damage(struct sim_disk *self, struct group_id group)
+{
+    char topic[UUID_TEXT_LENGTH + 1];
+
+    uuid_format(group.topic, topic);
+    (void)snprintf(self->prefix, sizeof self->prefix, "/data/%s-%d/", topic, group.partition);
+    for (int pass = 0; pass < 2; pass++) {
+        self->chosen = pass == 0 ? UINT64_MAX : random_below(self->random, self->candidates);
+        self->candidates = 0;
+        fake_disk_for_each_file(self->fake, self->prefix, choose, self);
+        if (self->candidates == 0) {
+            return false;
+        }
+    }
+    return fake_disk_flip(
+        self->fake, self->path,
+        (int64_t)random_below(self->random, (uint64_t)fake_disk_size(self->fake, self->path)),
+        (unsigned)random_below(self->random, 8));
+}
+
+uint64_t sim_disk_torn_recoveries(const struct sim_disk *self)
+{
+    return self->torn_recoveries;
+}
