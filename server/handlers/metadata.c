@@ -3,12 +3,17 @@
  * Metadata (3) tells clients which brokers there are and who leads what. A topic that was named and
  * does not exist is created where client and broker allow it, and the answer waits for that.
  *
- *     CREATE ──(every missing topic was created or refused)──► REPLY
+ *     CREATE ──(every missing topic was created or refused)──► WAIT ──(leaders known)──► REPLY
+ *
+ * A client that asks because a leader died asks within milliseconds, and an answer without a leader
+ * sends it into a back-off of up to a second. So a topic that was named waits a moment for the
+ * election that is under way; a partition without a majority is not waited for.
  */
 #include "wire_messages/metadata.h"
 
 #include "gyre/base/map.h"
 #include "gyre/config/config.h"
+#include "gyre/runtime/loop.h"
 
 #include "cluster/cluster.h"
 #include "handlers/admin_handlers.h"
@@ -20,10 +25,14 @@
 #include "metadata/topic_name.h"
 
 enum {
-    VERSION_ALL_IS_NULL = 1, /* before, an empty list of topics means all of them */
-    VERSION_TOPIC_IDS = 12,  /* topics may be named by id */
-    CREATIONS_MAX = 100,     /* topics that one request may bring into being */
+    VERSION_ALL_IS_NULL = 1,       /* before, an empty list of topics means all of them */
+    VERSION_TOPIC_IDS = 12,        /* topics may be named by id */
+    CREATIONS_MAX = 100,           /* topics that one request may bring into being */
+    WAITED_PARTITIONS_MAX = 10000, /* a request that names more is not worth looking at twice */
 };
+
+static const uint64_t LEADER_WAIT_US = 500 * 1000;
+static const uint64_t LOOK_AGAIN_US = 10 * 1000;
 
 /* One topic that the request names, once. */
 struct asked_topic {
@@ -42,6 +51,7 @@ struct metadata_lookup {
     int32_t asked_count;
     bool is_all;
     int open; /* creations to come, and one until all are asked for */
+    struct timer look_again;
 };
 
 /* ---- filling the answer ---- */
@@ -196,6 +206,76 @@ static void reply(struct metadata_lookup *self)
     request_reply(request, &metadata_response_layout, &self->out);
 }
 
+/* ---- waiting for leaders ---- */
+
+static bool has_live_majority(const struct broker *broker,
+                              const struct catalog_partition *partition)
+{
+    int live = 0;
+
+    for (int i = 0; i < partition->replica_count; i++) {
+        live += cluster_broker_is_live(broker->cluster, partition->replicas[i]);
+    }
+    return live > partition->replica_count / 2;
+}
+
+static bool is_electing(const struct broker *broker, const struct catalog_topic *topic)
+{
+    for (int32_t i = 0; i < topic->partition_count; i++) {
+        struct group_id group = {topic->id, i};
+
+        if (cluster_leader(broker->cluster, group).node_id < 0 &&
+            has_live_majority(broker, &topic->partitions[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool must_wait(const struct metadata_lookup *self)
+{
+    const struct request *request = self->request;
+    const struct broker *broker = request->broker;
+    int64_t partitions = 0;
+
+    if (self->is_all || request->is_orphaned ||
+        loop_now_us(broker->loop) >= request->arrived_us + LEADER_WAIT_US) {
+        return false;
+    }
+    for (int32_t i = 0; i < self->asked_count; i++) {
+        const struct asked_topic *asked = &self->asked[i];
+        const struct catalog_topic *topic =
+            asked->name.bytes == NULL ? catalog_find_topic_by_id(broker->catalog, asked->id)
+                                      : catalog_find_topic(broker->catalog, asked->name);
+
+        if (asked->error != KAFKA_ERROR_NONE || topic == NULL) {
+            continue;
+        }
+        partitions += topic->partition_count;
+        if (partitions > WAITED_PARTITIONS_MAX) {
+            return false;
+        }
+        if (is_electing(broker, topic)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void reply_when_led(struct metadata_lookup *self)
+{
+    if (must_wait(self)) {
+        timer_start(self->request->broker->loop, &self->look_again, LOOK_AGAIN_US);
+        return;
+    }
+    reply(self);
+}
+
+static void on_look_again(struct timer *timer)
+{
+    reply_when_led(CONTAINER_OF(timer, struct metadata_lookup, look_again));
+}
+
 /* ---- what is asked for ---- */
 
 static void creation_ended(struct metadata_lookup *self)
@@ -203,7 +283,7 @@ static void creation_ended(struct metadata_lookup *self)
     CHECK(self->open > 0);
     self->open--;
     if (self->open == 0) {
-        reply(self);
+        reply_when_led(self);
     }
 }
 
@@ -302,6 +382,7 @@ void metadata_handle(struct request *request)
         return;
     }
     self->request = request;
+    timer_init(&self->look_again, on_look_again);
     if (!request_decode(request, &metadata_request_layout, &self->in)) {
         return;
     }
