@@ -35,12 +35,14 @@ SILENCE_MAX_S = 240
 
 
 def flatten(value, path=""):
-    """{path: leaf}: the fields that are compared. Lists are leaves."""
+    """{path: leaf}: the fields that are compared. Lists are leaves, less Gyre's own settings."""
     if isinstance(value, dict) and value:
         leaves = {}
         for key, inner in value.items():
             leaves.update(flatten(inner, f"{path}/{key}" if path else str(key)))
         return leaves
+    if isinstance(value, list):
+        value = [item for item in value if not str(item).startswith("gyre.")]
     return {path: value}
 
 
@@ -49,6 +51,16 @@ def differences(expected, got):
     expected, got = flatten(expected), flatten(got)
     return [(path, expected.get(path), got.get(path)) for path in sorted({*expected, *got})
             if expected.get(path) != got.get(path)]
+
+
+def tell(difference):
+    """One difference in words; of two lists, what only one of them has."""
+    kafka, here = difference["kafka"], difference["here"]
+    if isinstance(kafka, list) and isinstance(here, list) and len(kafka) + len(here) > 12:
+        lacks = [item for item in kafka if item not in here]
+        more = [item for item in here if item not in kafka]
+        return f"{difference['field']}: here it lacks {lacks} and has more {more}"
+    return f"{difference['field']}: Kafka says {kafka}, here {here}"
 
 
 class Allowed:
@@ -160,8 +172,7 @@ class Run:
             (excused if reason else found).append({"field": path, "kafka": want, "here": got,
                                                    "reason": reason})
         if found:
-            why = "; ".join(f"{d['field']}: Kafka says {d['kafka']}, here {d['here']}"
-                            for d in found)
+            why = "; ".join(tell(difference) for difference in found)
             self.note(client, conversation, "failed", version=version, why=why, differences=found)
         else:
             self.note(client, conversation, "passed", version=version, excused=excused)

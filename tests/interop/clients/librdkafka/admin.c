@@ -124,7 +124,7 @@ json_t *talk_topics(const char *prefix)
     await_config(prefix, "retention.ms", "604800000");
     json_object_set_new(seen, "set_bad", json_integer(alter(prefix, "segment.ms", "soon")));
     json_object_set_new(seen, "delete", json_integer(delete_topic(prefix)));
-    for (int64_t begun = talk_now_ms(); talk_partitions(prefix, NULL) >= 0;) {
+    for (int64_t begun = talk_now_ms(); talk_is_listed(prefix);) {
         talk_pause(begun, "the end of the topic");
     }
     json_object_set_new(seen, "delete_again", json_integer(delete_topic(talk_name(prefix, "-z"))));

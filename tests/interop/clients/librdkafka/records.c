@@ -11,19 +11,15 @@ json_t *talk_metadata(const char *prefix)
 {
     const struct rd_kafka_metadata *metadata;
     struct deliveries deliveries = {.count = 0};
-    bool is_listed = false;
     char *cluster;
 
     talk_produce_numbers(prefix, 0, 0, 1, NULL, &deliveries);
     talk_check(rd_kafka_metadata(talk_admin(), 1, NULL, &metadata, 30000), "metadata");
-    for (int i = 0; i < metadata->topic_cnt; i++) {
-        is_listed = is_listed || strcmp(metadata->topics[i].topic, prefix) == 0;
-    }
     cluster = rd_kafka_clusterid(talk_admin(), 30000);
-    json_t *seen =
-        json_pack("{s:i, s:b, s:i, s:b, s:b}", "brokers", metadata->broker_cnt, "listed", is_listed,
-                  "partitions", talk_partitions(prefix, NULL), "cluster_id_is_set", cluster != NULL,
-                  "controller_is_set", rd_kafka_controllerid(talk_admin(), 30000) >= 0);
+    json_t *seen = json_pack("{s:i, s:b, s:i, s:b, s:b}", "brokers", metadata->broker_cnt, "listed",
+                             talk_is_listed(prefix), "partitions", talk_partitions(prefix, NULL),
+                             "cluster_id_is_set", cluster != NULL, "controller_is_set",
+                             rd_kafka_controllerid(talk_admin(), 30000) >= 0);
     json_object_set_new(seen, "offset", json_integer(deliveries.offsets[0]));
     rd_kafka_mem_free(talk_admin(), cluster);
     rd_kafka_metadata_destroy(metadata);

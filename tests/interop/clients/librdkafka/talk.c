@@ -350,6 +350,19 @@ int talk_partitions(const char *topic, int32_t *out_leader)
     return led;
 }
 
+bool talk_is_listed(const char *topic)
+{
+    const struct rd_kafka_metadata *metadata;
+    bool is_listed = false;
+
+    talk_check(rd_kafka_metadata(talk_admin(), 1, NULL, &metadata, 30000), "metadata");
+    for (int i = 0; i < metadata->topic_cnt; i++) {
+        is_listed = is_listed || strcmp(metadata->topics[i].topic, topic) == 0;
+    }
+    rd_kafka_metadata_destroy(metadata);
+    return is_listed;
+}
+
 void talk_create(const char *topic, int partitions, const char *name, const char *value)
 {
     rd_kafka_NewTopic_t *wish = rd_kafka_NewTopic_new(topic, partitions, 3, NULL, 0);

@@ -74,6 +74,9 @@ bool talk_are_numbers(const char *topic, int32_t partition, int count, int first
 void talk_create(const char *topic, int partitions, const char *name, const char *value);
 /* Partitions of the topic that have a leader, -1 if it is not there; the leader of partition 0. */
 int talk_partitions(const char *topic, int32_t *out_leader);
+/* Whether the list of all topics has it. Unlike talk_partitions, never makes the broker create it.
+ */
+bool talk_is_listed(const char *topic);
 
 /* The client for administrative calls, alive as long as the process. */
 rd_kafka_t *talk_admin(void);
