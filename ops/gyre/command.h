@@ -38,7 +38,9 @@ __attribute__((format(printf, 1, 2))) void complain(const char *format, ...);
 
 /* ---- the groups ---- */
 int cluster_command(int argc, char **argv);
+int consume_command(int argc, char **argv);
 int dev_command(int argc, char **argv);
+int produce_command(int argc, char **argv);
 int topic_command(int argc, char **argv);
 
 #endif

@@ -4,8 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define BOOTSTRAP_DEFAULT "127.0.0.1:19092" /* where `gyre dev up` listens unless told otherwise   \
-                                             */
+#define BOOTSTRAP_DEFAULT                                                                          \
+    "127.0.0.1:19092" /* where `gyre dev up` listens unless told otherwise                         \
+                       */
 
 enum { KEY_BOOTSTRAP = 'b', KEY_OUTPUT = 'o', KEY_TIMEOUT = 0x700, TIMEOUT_DEFAULT_S = 60 };
 

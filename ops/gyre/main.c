@@ -9,6 +9,8 @@
 static const struct command groups[] = {
     {"topic", "create, list, describe, alter and delete topics", topic_command},
     {"cluster", "its brokers and its health", cluster_command},
+    {"produce", "write lines of stdin to a topic", produce_command},
+    {"consume", "print the records of a topic", consume_command},
     {"dev", "run a region on this machine for development and tests", dev_command},
 };
 

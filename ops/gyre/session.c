@@ -37,13 +37,19 @@ enum exit_status session_open(struct session *session, const char *bootstrap, in
     CHECK(uv_loop_init(&session->uv) == 0);
     loop_init(&session->loop, clock_system());
     loop_uv_start(&session->driver, &session->uv, &session->loop);
-    session->deadline_us = session_now_us(session) + (uint64_t)timeout_s * US_PER_S;
+    session_set_timeout(session, timeout_s);
     if (client_new(&session->uv, &session->loop, &options, &session->client) != ERROR_NONE) {
         complain("'%s' is not a list of HOST:PORT", bootstrap);
         session_close(session);
         return STATUS_USAGE;
     }
     return STATUS_OK;
+}
+
+void session_set_timeout(struct session *session, int timeout_s)
+{
+    session->deadline_us =
+        timeout_s == 0 ? UINT64_MAX : session_now_us(session) + (uint64_t)timeout_s * US_PER_S;
 }
 
 static void on_closed(void *context)
@@ -137,7 +143,7 @@ static void on_done(struct client_call *call, enum error error)
     session_wake(waiting->session);
 }
 
-static enum error ask_once(struct session *session, struct client_call *call)
+enum error session_try(struct session *session, struct client_call *call)
 {
     struct waiting waiting = {.session = session};
     uint64_t now_us = session_now_us(session);
@@ -154,20 +160,17 @@ static enum error ask_once(struct session *session, struct client_call *call)
     return waiting.error;
 }
 
-enum exit_status session_ask(struct session *session, struct client_call *call)
+bool session_is_passing(enum error error)
+{
+    return error == ERROR_CLOSED || error == ERROR_TIMEOUT || error == ERROR_NOT_FOUND;
+}
+
+enum exit_status session_failed(const struct session *session, const struct client_call *call,
+                                enum error error)
 {
     const char *name = api_find(call->api_key)->name;
-    enum error error = ask_once(session, call);
 
-    while ((error == ERROR_CLOSED || error == ERROR_TIMEOUT || error == ERROR_NOT_FOUND) &&
-           session_pause(session, RETRY_PAUSE_MS)) {
-        client_call_release(call);
-        error = ask_once(session, call);
-    }
-    if (error == ERROR_NONE) {
-        return STATUS_OK;
-    }
-    if (error == ERROR_CLOSED || error == ERROR_TIMEOUT || error == ERROR_NOT_FOUND) {
+    if (session_is_passing(error)) {
         complain("no broker of %s answered in time (%s)", session->bootstrap, name);
         return STATUS_TIMEOUT;
     }
@@ -177,6 +180,17 @@ enum exit_status session_ask(struct session *session, struct client_call *call)
         complain("the answer to %s cannot be used: %s", name, error_text(error));
     }
     return STATUS_FAILED;
+}
+
+enum exit_status session_ask(struct session *session, struct client_call *call)
+{
+    enum error error = session_try(session, call);
+
+    while (session_is_passing(error) && session_pause(session, RETRY_PAUSE_MS)) {
+        client_call_release(call);
+        error = session_try(session, call);
+    }
+    return error == ERROR_NONE ? STATUS_OK : session_failed(session, call, error);
 }
 
 /* ---- metadata ---- */

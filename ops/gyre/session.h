@@ -50,6 +50,19 @@ bool session_pause(struct session *session, uint32_t duration_ms);
  */
 enum exit_status session_ask(struct session *session, struct client_call *call);
 
+/* Ask once and wait; what went wrong is the caller's to judge. As session_ask() otherwise. */
+enum error session_try(struct session *session, struct client_call *call);
+
+/* CLOSED, TIMEOUT and NOT_FOUND: asking again may help. */
+bool session_is_passing(enum error error);
+
+/* The sentence for an error of a call, and its exit status. */
+enum exit_status session_failed(const struct session *session, const struct client_call *call,
+                                enum error error);
+
+/* The command's time counts anew from here; 0: it has no end. */
+void session_set_timeout(struct session *session, int timeout_s);
+
 /*
  * Metadata of these topics; `count` -1: of all. The topics are created where the broker allows it
  * if `may_create`. The answer lies in `call`.
