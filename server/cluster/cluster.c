@@ -47,7 +47,6 @@ static void on_loaded(void *context)
     struct cluster *cluster = context;
 
     cluster->is_loaded = true;
-    replicas_remove_leftovers(cluster);
 }
 
 static void on_lead(void *context, struct partition *partition, int32_t leader_epoch)

@@ -66,7 +66,9 @@ struct cluster {
     /* registration.c */
     bool is_registered;
     bool is_registering;
-    bool is_loaded; /* the catalog has told all that it held at the start */
+    bool has_removed_leftovers;
+    uint64_t entered_index; /* catalog index of our entry */
+    bool is_loaded;         /* the catalog has told all that it held at the start */
     struct timer registration_timer;
 
     /* catalog_members.c */

@@ -83,6 +83,7 @@ static void take_answer(struct cluster *cluster, const struct cluster_join_respo
 {
     if (in->is_entered) {
         cluster->is_registered = true;
+        cluster->entered_index = (uint64_t)in->catalog_index;
         log_info(LOG_CLUSTER, "registered", field_i64("by", in->node_id));
         return;
     }
@@ -134,12 +135,25 @@ static int32_t whom_to_ask(struct cluster *cluster)
     return -1;
 }
 
+/* What the store knew at the start may be old or nothing at all. Only a catalog that has reached
+ * our own entry, which was committed after this start, proves that a topic it does not name is
+ * gone. */
+static void remove_leftovers_once(struct cluster *cluster)
+{
+    if (cluster->is_registered && !cluster->has_removed_leftovers &&
+        catalog_applied_index(cluster->services.catalog) >= cluster->entered_index) {
+        cluster->has_removed_leftovers = true;
+        replicas_remove_leftovers(cluster);
+    }
+}
+
 static void on_timer(struct timer *timer)
 {
     struct cluster *cluster = CONTAINER_OF(timer, struct cluster, registration_timer);
     int32_t node = whom_to_ask(cluster);
 
     timer_start(cluster->services.loop, timer, ASK_AGAIN_US);
+    remove_leftovers_once(cluster);
     if (!cluster->is_registered && !cluster->is_registering && node >= 0) {
         cluster->is_registering = true;
         rpc_call(cluster->services.rpc, node, RPC_JOIN, registration_encode_join(cluster, true),
@@ -154,7 +168,8 @@ struct entry {
     struct rpc_request request;
 };
 
-static void answer_join(struct cluster *cluster, struct rpc_request request, bool is_entered,
+/* `entered_index` is 0 unless the broker was entered. */
+static void answer_join(struct cluster *cluster, struct rpc_request request, uint64_t entered_index,
                         enum kafka_error error, struct string message)
 {
     const struct storage_identity *identity = storage_identity(cluster->services.storage);
@@ -176,7 +191,8 @@ static void answer_join(struct cluster *cluster, struct rpc_request request, boo
     out.leader_id = leader;
     out.leader_host = broker == NULL ? STRING("") : broker->rpc_host;
     out.leader_port = broker == NULL ? 0 : broker->rpc_port;
-    out.is_entered = is_entered;
+    out.is_entered = entered_index > 0;
+    out.catalog_index = (int64_t)entered_index;
     out.founders.items = founders;
     out.founders.count = cluster->founder_count;
     for (int i = 0; i < cluster->founder_count; i++) {
@@ -195,7 +211,9 @@ static void on_entered(void *context, const struct catalog_outcome *outcome)
     if (outcome->error != ERROR_NONE) {
         rpc_answer(entry->request, outcome->error, (struct buffer_slice){0});
     } else {
-        answer_join(entry->cluster, entry->request, outcome->kafka_error == KAFKA_ERROR_NONE,
+        bool is_entered = outcome->kafka_error == KAFKA_ERROR_NONE;
+
+        answer_join(entry->cluster, entry->request, is_entered ? outcome->index : 0,
                     outcome->kafka_error, outcome->message);
     }
     free(entry);
@@ -250,7 +268,7 @@ static void serve_join(void *context, struct rpc_request request, struct buffer_
     } else if (in.wants_entry && catalog_leads(cluster->services.catalog)) {
         enter(cluster, request, &in);
     } else {
-        answer_join(cluster, request, false, KAFKA_ERROR_NONE, STRING_NULL);
+        answer_join(cluster, request, 0, KAFKA_ERROR_NONE, STRING_NULL);
     }
     arena_release(&arena);
 }
