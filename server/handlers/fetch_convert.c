@@ -9,35 +9,21 @@
 
 enum { FIRST_VERSION_OF_MAGIC_1 = 2, EXPANDED_BYTES_MAX = 64 * 1024 * 1024 };
 
-static bool has_zstd(const struct buffer_slice *slice)
-{
-    size_t at = 0;
-
-    while (slice->length - at >= RECORD_BATCH_HEADER_BYTES) {
-        const char *batch = slice->bytes + at;
-        size_t size = record_batch_size(batch);
-
-        if ((record_batch_attributes(batch) & RECORD_BATCH_COMPRESSION) == COMPRESSION_ZSTD) {
-            return true;
-        }
-        if (size > slice->length - at) {
-            return false;
-        }
-        at += size;
-    }
-    return false;
-}
-
+/*
+ * As Kafka does, the topic's setting decides, not what its batches hold: a topic that keeps what
+ * producers send gives zstd to readers that may or may not know it.
+ */
 void fetch_convert_check(struct fetch_part *part)
 {
-    for (int i = 0; i < part->slice_count; i++) {
-        if (has_zstd(&part->slices[i])) {
-            part->fetch->bytes -= part->bytes;
-            fetch_part_release(part);
-            part->error = KAFKA_ERROR_UNSUPPORTED_COMPRESSION_TYPE;
-            return;
-        }
+    struct partition *partition = fetch_part_partition(part);
+
+    if (part->slice_count == 0 || partition == NULL ||
+        partition_config(partition)->compression != TOPIC_COMPRESSION_ZSTD) {
+        return;
     }
+    part->fetch->bytes -= part->bytes;
+    fetch_part_release(part);
+    part->error = KAFKA_ERROR_UNSUPPORTED_COMPRESSION_TYPE;
 }
 
 static struct buffer *join(const struct fetch_part *part)

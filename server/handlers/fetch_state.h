@@ -81,7 +81,8 @@ void fetch_part_take(struct fetch_part *part, struct partition_read *read);
 void fetch_part_release(struct fetch_part *part);
 
 /* ---- fetch_convert.c ---- */
-/* Refuse zstd to clients that do not know it. */
+/* Refuse a topic that is compressed with zstd to clients that do not know it (before version 10).
+ */
 void fetch_convert_check(struct fetch_part *part);
 /* Thread: pool. Batches of all parts to message sets of magic 0 or 1. */
 void fetch_convert_run(struct work *work);

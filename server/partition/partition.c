@@ -351,6 +351,11 @@ void partition_set_config(struct partition *partition, const struct topic_config
     set_log_options(partition);
 }
 
+const struct topic_config *partition_config(const struct partition *partition)
+{
+    return &partition->config;
+}
+
 struct group_id partition_group(const struct partition *partition)
 {
     return partition->group;

@@ -63,6 +63,8 @@ enum error partition_open(struct partition_table *table, struct group_id group,
 /* Close it; with `remove_data` its files go too. Open operations end with an error. */
 void partition_close(struct partition *partition, bool remove_data);
 void partition_set_config(struct partition *partition, const struct topic_config *config);
+/* Borrowed until the next partition_set_config(). */
+const struct topic_config *partition_config(const struct partition *partition);
 
 struct partition *partition_find(const struct partition_table *table, struct group_id group);
 void partition_for_each(struct partition_table *table,

@@ -88,6 +88,28 @@ static void every_version_gets_what_is_there(void **state)
     fake_broker_release(&fake);
 }
 
+static void only_a_topic_set_to_zstd_needs_version_10(void **state)
+{
+    struct fake_broker fake;
+    struct asked asked;
+
+    (void)state;
+    fake_broker_init(&fake);
+    fake_broker_store(&fake, batch_of(3, 20));
+    want(&fake, &asked, 0);
+    ask(&fake, &asked, 9);
+    expect(&fake, &asked, KAFKA_ERROR_NONE, true);
+    fake.group.config.compression = TOPIC_COMPRESSION_ZSTD;
+    partition_set_config(fake.group.partition, &fake.group.config);
+    want(&fake, &asked, 0);
+    ask(&fake, &asked, 9);
+    expect(&fake, &asked, KAFKA_ERROR_UNSUPPORTED_COMPRESSION_TYPE, false);
+    want(&fake, &asked, 0);
+    ask(&fake, &asked, 10);
+    expect(&fake, &asked, KAFKA_ERROR_NONE, true);
+    fake_broker_release(&fake);
+}
+
 static void an_empty_fetch_waits_and_an_append_wakes_it(void **state)
 {
     struct fake_broker fake;
@@ -310,6 +332,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_version_gets_what_is_there),
+        cmocka_unit_test(only_a_topic_set_to_zstd_needs_version_10),
         cmocka_unit_test(an_empty_fetch_waits_and_an_append_wakes_it),
         cmocka_unit_test(min_bytes_are_gathered),
         cmocka_unit_test(errors_and_elections_are_answered_at_once),
