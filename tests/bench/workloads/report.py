@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Result files, and the table made of the newest of each workload."""
+import json
+import pathlib
+
+RESULTS = pathlib.Path(__file__).resolve().parents[1] / "results"
+UNPAIRED = ("foreign_cores", "load_average")
+INTRODUCTION = """\
+# Gyre against Apache Kafka 4.3.1
+
+Written by `tests/bench/run`; do not edit. Each row is the median of the named number of pairs, run
+Kafka, Gyre, Kafka, Gyre on the same machine with empty directories; the ratio is Gyre / Kafka, with
+the least and the most of the pairs. D0: Gyre syncs before it acknowledges, Kafka with its defaults
+does not. D1: both sync each append. D2: neither does. "Other load" is how many cores other
+processes kept busy meanwhile: above 0.3 latencies, times and throughput are no verdict, and only
+CPU per byte, memory and counts can be trusted. Floors are those this project set itself.
+
+| workload | pairing | figure | Kafka | Gyre | ratio (least-most) | floor | pairs | other load | date |
+|---|---|---|---|---|---|---|---|---|---|
+"""
+
+
+def number(value):
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def rows(result):
+    low, high = result["foreign_cores"]
+    for name, row in result["figures"].items():
+        if "ratio" in row:
+            ratio = f"{number(row['ratio'])} ({number(row['least'])}-{number(row['most'])})"
+        else:
+            ratio = ""
+        floor = f"{row['floor']} {'met' if row['met'] else 'MISSED'}" if "floor" in row else ""
+        yield (f"| {result['workload']}: {result['what']} | {result['durability']} | {name} "
+               f"| {number(row['kafka'])} | {number(row['gyre'])} | {ratio} | {floor} "
+               f"| {result['pairs']} x {result['seconds']:g} s | {low}-{high} "
+               f"| {result['date'][:10]} |")
+
+
+def write(result):
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{result['date'][:10]}-{result['workload']}.json"
+    path.write_text(json.dumps(result, indent=1) + "\n")
+    newest = {}
+    for file in sorted(RESULTS.glob("*.json")):
+        one = json.loads(file.read_text())
+        newest[one["workload"]] = one
+    order = sorted(newest, key=lambda name: (int(name[1:].split("-")[0]), name))
+    table = [row for name in order for row in rows(newest[name])]
+    machines = sorted({one["machine"] for one in newest.values()})
+    (RESULTS / "README.md").write_text(INTRODUCTION + "\n".join(table) + "\n\nMachine: "
+                                       + "; ".join(machines) + ".\n")

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a broker costs beside the load: idle, start, failover."""
+import json
+import pathlib
+import signal
+import subprocess
+import time
+
+from workloads.brokers import blast, kafka_oracle, wait_answers
+
+HERE = pathlib.Path(__file__).resolve().parent
+START_TIMEOUT_S = 240
+
+
+def create(brokers, topic, partitions, replicas, *arguments):
+    """Creates the topic and writes to every partition once."""
+    return blast(brokers, "produce", "-t", topic, "--create", partitions, "--replication",
+                 replicas, "--records", 1, "--batches", min(partitions, 100), "--duration", 60,
+                 *(arguments or ("--total-bytes", partitions * 1100)), errors_fail=False)
+
+
+def w17(brokers, given):
+    create(brokers, "idle", given.partitions, min(3, brokers.count))
+    time.sleep(given.settle)
+    cpu, woken, begin = brokers.fine_cpu_s(), brokers.wakeups(), time.monotonic()
+    time.sleep(given.idle_seconds)
+    elapsed = time.monotonic() - begin
+    return {"cpu_percent": 100 * (brokers.fine_cpu_s() - cpu) / elapsed,
+            "wakeups_per_s": (brokers.wakeups() - woken) / elapsed, "rss_mb": brokers.rss_mb()}
+
+
+def first_produce(brokers, begin, topic):
+    """Seconds since begin until one record is acknowledged by every partition's leader."""
+    while True:
+        try:
+            blast(brokers, "produce", "-t", topic, "--create", 1, "--replication", 1, "--records",
+                  1, "--depth", 1, "--duration", 60, "--total-bytes", 1)
+            return time.monotonic() - begin
+        except RuntimeError as problem:
+            if time.monotonic() - begin > START_TIMEOUT_S:
+                raise problem
+            time.sleep(0.005)
+
+
+def restarted(brokers):
+    begin = time.monotonic()
+    brokers.launch(0)
+    return first_produce(brokers, begin, "probe")
+
+
+def w19(brokers, given):
+    """Begins again from nothing: the first start made caches warm for both."""
+    begin = time.monotonic()
+    brokers.launch(0)
+    figures = {"start_empty_s": first_produce(brokers, begin, "probe")}
+    create(brokers, "filled", given.partitions, 1, "--total-bytes", int(given.gigabytes * 1e9))
+    brokers.kill(0)
+    figures["start_after_kill_s"] = restarted(brokers)
+    brokers.kill(0, signal.SIGTERM)
+    figures["start_filled_s"] = restarted(brokers)
+    return figures
+
+
+def w20(brokers, given):
+    """kill -9 of the second of three brokers while an idempotent producer runs."""
+    python = kafka_oracle.cache_dir() / "clients/confluent-kafka-python/venv/bin/python"
+    if not python.exists():
+        raise RuntimeError("no confluent-kafka-python; tests/interop/run.py prepares it")
+    client = subprocess.Popen(
+        [str(python), str(HERE / "failover_client.py"), brokers.bootstrap, "failover", "12",
+         "500", "20"], stdout=subprocess.PIPE, text=True)
+    try:
+        if client.stdout.readline().strip() != "running":
+            raise RuntimeError(f"{brokers.product}: the failover client did not get to work")
+        brokers.kill(1)
+        answer = json.loads(client.stdout.readline())
+        client.wait(30)
+    finally:
+        client.kill()
+        client.wait()
+        brokers.launch(1)
+        wait_answers(brokers)
+    return {name: answer[name] for name in
+            ("gap_ms", "acknowledged", "refused", "unanswered", "lost", "duplicated")}
