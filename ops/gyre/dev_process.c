@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,6 +123,8 @@ static _Noreturn void become_broker(const char *program, const char *config, con
 
     if (setsid() >= 0 && output >= 0 && input >= 0 && dup2(input, STDIN_FILENO) >= 0 &&
         dup2(output, STDOUT_FILENO) >= 0 && dup2(output, STDERR_FILENO) >= 0) {
+        /* A broker outlives us: it must not hold our caller's pipes and locks. */
+        (void)close_range(STDERR_FILENO + 1, UINT_MAX, CLOSE_RANGE_CLOEXEC);
         (void)execl(program, program, config, (char *)NULL);
     }
     _exit(STATUS_FAILED);
