@@ -8,9 +8,11 @@
 
 static const struct command groups[] = {
     {"topic", "create, list, describe, alter and delete topics", topic_command},
+    {"group", "list, describe and delete consumer groups", group_command},
     {"cluster", "its brokers and its health", cluster_command},
     {"produce", "write lines of stdin to a topic", produce_command},
     {"consume", "print the records of a topic", consume_command},
+    {"bench", "how fast the cluster takes and gives records", bench_command},
     {"dev", "run a region on this machine for development and tests", dev_command},
 };
 

@@ -39,5 +39,10 @@ void table_set(struct table *table, int column, const char *format, ...)
 void table_print(struct table *table)
 {
     (void)scols_print_table(table->table);
+    table_release(table);
+}
+
+void table_release(struct table *table)
+{
     scols_unref_table(table->table);
 }

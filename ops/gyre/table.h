@@ -20,5 +20,6 @@ __attribute__((format(printf, 3, 4))) void table_set(struct table *table, int co
 
 /* Print and release. */
 void table_print(struct table *table);
+void table_release(struct table *table);
 
 #endif

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gyre group: list and delete; describe has a file of its own. */
+#include "group.h"
+
+#include <argp.h>
+#include <jansson.h>
+#include <stdio.h>
+
+#include "gyre/wire/kafka_error.h"
+
+#include "json_print.h"
+#include "session.h"
+#include "table.h"
+#include "wire_messages/api_keys.h"
+#include "wire_messages/delete_groups.h"
+#include "wire_messages/find_coordinator.h"
+#include "wire_messages/list_groups.h"
+#include "wire_messages/metadata.h"
+
+enum { FIND_COORDINATOR_VERSION_MAX = 3 /* one key a question */ };
+
+/* ---- arguments ---- */
+
+struct input {
+    struct group_arguments *arguments;
+    bool needs_name;
+};
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+    const struct input *input = state->input;
+
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &input->arguments->connect; return 0;
+    case ARGP_KEY_ARG:
+        if (!input->needs_name || input->arguments->group != NULL) {
+            argp_error(state, "what is '%s'?", argument);
+        }
+        input->arguments->group = argument;
+        return 0;
+    case ARGP_KEY_END:
+        if (input->needs_name && input->arguments->group == NULL) {
+            argp_error(state, "which group?");
+        }
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+void group_parse(const char *documentation, bool needs_name, int argc, char **argv,
+                 struct group_arguments *arguments)
+{
+    const struct argp_child children[] = {{&connect_options, 0, NULL, 0}, {0}};
+    const struct argp parser = {
+        NULL, parse_option, needs_name ? "GROUP" : "", documentation, children, NULL, NULL};
+    struct input input = {arguments, needs_name};
+
+    *arguments = (struct group_arguments){.group = NULL};
+    connect_arguments_init(&arguments->connect);
+    (void)argp_parse(&parser, argc, argv, 0, NULL, &input);
+}
+
+/* ---- coordinators ---- */
+
+static enum exit_status learn_nodes(struct session *session)
+{
+    const struct metadata_response *metadata;
+    struct client_call call;
+    enum exit_status status = session_ask_metadata(session, &call, NULL, 0, false, &metadata);
+
+    client_call_release(&call);
+    return status;
+}
+
+enum exit_status group_find_coordinator(struct session *session, const char *group,
+                                        int32_t *out_node_id)
+{
+    struct find_coordinator_request request;
+    struct client_call call = {.node_id = CLIENT_ANY_NODE,
+                               .api_key = API_FIND_COORDINATOR,
+                               .version_max = FIND_COORDINATOR_VERSION_MAX,
+                               .request = &request};
+    const struct find_coordinator_response *response;
+    enum exit_status status = learn_nodes(session);
+    int16_t code = KAFKA_ERROR_NONE;
+
+    find_coordinator_request_init(&request);
+    request.key = string_from(group);
+    while (status == STATUS_OK) {
+        status = session_ask(session, &call);
+        response = call.response;
+        code = status == STATUS_OK ? response->error_code : KAFKA_ERROR_NONE;
+        *out_node_id = status == STATUS_OK ? response->node_id : -1;
+        client_call_release(&call);
+        if (!session_may_retry(session, code)) {
+            break;
+        }
+    }
+    if (status == STATUS_OK && code != KAFKA_ERROR_NONE) {
+        status = session_refused(group, code, STRING_NULL);
+    }
+    return status;
+}
+
+/* ---- list ---- */
+
+struct listing {
+    json_t *json; /* owned */
+    struct table table;
+};
+
+static void add_group(struct listing *listing, int32_t coordinator,
+                      const struct list_groups_response_groups *group)
+{
+    (void)json_array_append_new(
+        listing->json,
+        json_pack("{s:o, s:o, s:o, s:o, s:i}", "group", json_from_string(group->group_id), "state",
+                  json_from_string(group->group_state), "protocol_type",
+                  json_from_string(group->protocol_type), "type",
+                  json_from_string(group->group_type), "coordinator", (int)coordinator));
+    table_add_line(&listing->table);
+    table_set(&listing->table, 0, "%.*s", STRING_ARGUMENTS(group->group_id));
+    table_set(&listing->table, 1, "%.*s", STRING_ARGUMENTS(group->group_state));
+    table_set(&listing->table, 2, "%.*s", STRING_ARGUMENTS(group->protocol_type));
+    table_set(&listing->table, 3, "%d", (int)coordinator);
+}
+
+static enum exit_status list_node(struct session *session, int32_t node_id, struct listing *listing)
+{
+    struct list_groups_request request;
+    struct client_call call = {.node_id = node_id,
+                               .api_key = API_LIST_GROUPS,
+                               .version_max = LIST_GROUPS_REQUEST_VERSION_MAX,
+                               .request = &request};
+    const struct list_groups_response *response;
+    enum exit_status status;
+    int16_t code;
+
+    list_groups_request_init(&request);
+    do {
+        client_call_release(&call);
+        status = session_ask(session, &call);
+        response = call.response;
+        code = status == STATUS_OK ? response->error_code : KAFKA_ERROR_NONE;
+    } while (session_may_retry(session, code));
+    if (status == STATUS_OK && code != KAFKA_ERROR_NONE) {
+        status = session_refused("groups", code, STRING_NULL);
+    }
+    for (int32_t i = 0; status == STATUS_OK && i < response->groups.count; i++) {
+        add_group(listing, node_id, &response->groups.items[i]);
+    }
+    client_call_release(&call);
+    return status;
+}
+
+static int list(int argc, char **argv)
+{
+    static const char *const headings[] = {"GROUP", "STATE", "PROTOCOL", "COORDINATOR", NULL};
+    struct group_arguments arguments;
+    struct listing listing;
+    struct session session;
+    enum exit_status status;
+
+    group_parse("List the groups of all brokers.\vExample:\n  gyre group list -o json", false, argc,
+                argv, &arguments);
+    status = session_open(&session, arguments.connect.bootstrap, arguments.connect.timeout_s);
+    if (status != STATUS_OK) {
+        return (int)status;
+    }
+    listing.json = json_array();
+    table_init(&listing.table, headings);
+    status = learn_nodes(&session);
+    for (int i = 0; status == STATUS_OK && i < client_node_count(session.client); i++) {
+        status = list_node(&session, client_node_at(session.client, i)->id, &listing);
+    }
+    if (arguments.connect.output == OUTPUT_TABLE && status == STATUS_OK) {
+        table_print(&listing.table);
+    } else {
+        table_release(&listing.table);
+        if (status == STATUS_OK) {
+            json_print(json_incref(listing.json));
+        }
+    }
+    json_decref(listing.json);
+    session_close(&session);
+    return (int)status;
+}
+
+/* ---- delete ---- */
+
+static enum exit_status delete_with(struct session *session, const char *group)
+{
+    struct string name = string_from(group);
+    struct delete_groups_request request = {.groups_names = {&name, 1}};
+    struct client_call call = {.api_key = API_DELETE_GROUPS,
+                               .version_max = DELETE_GROUPS_REQUEST_VERSION_MAX,
+                               .request = &request};
+    const struct delete_groups_response *response;
+    enum exit_status status;
+    int16_t code = KAFKA_ERROR_NONE;
+
+    do {
+        status = group_find_coordinator(session, group, &call.node_id);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        status = session_ask(session, &call);
+        response = call.response;
+        if (status == STATUS_OK) {
+            code = response->results.count == 1 ? response->results.items[0].error_code
+                                                : KAFKA_ERROR_UNKNOWN_SERVER_ERROR;
+        }
+        client_call_release(&call);
+    } while (status == STATUS_OK && session_may_retry(session, code));
+    if (status == STATUS_OK && code != KAFKA_ERROR_NONE) {
+        status = session_refused(group, code, STRING_NULL);
+    }
+    return status;
+}
+
+static int delete (int argc, char **argv)
+{
+    struct group_arguments arguments;
+    struct session session;
+    enum exit_status status;
+
+    group_parse("Delete a group without members, with its offsets.\vExample:\n"
+                "  gyre group delete reports",
+                true, argc, argv, &arguments);
+    status = session_open(&session, arguments.connect.bootstrap, arguments.connect.timeout_s);
+    if (status != STATUS_OK) {
+        return (int)status;
+    }
+    status = delete_with(&session, arguments.group);
+    if (status == STATUS_OK && arguments.connect.output == OUTPUT_TABLE) {
+        (void)printf("deleted %s\n", arguments.group);
+    }
+    session_close(&session);
+    return (int)status;
+}
+
+int group_command(int argc, char **argv)
+{
+    static const struct command verbs[] = {
+        {"list", "list the groups", list},
+        {"describe", "members, positions and lag", group_describe},
+        {"delete", "delete a group that nobody is in", delete},
+    };
+
+    return command_dispatch("gyre group", "Look at consumer groups.", verbs,
+                            (int)(sizeof verbs / sizeof verbs[0]), argc, argv);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the verbs of `gyre group` share. */
+#ifndef GYRE_OPS_GROUP_H
+#define GYRE_OPS_GROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "connect_options.h"
+
+struct session;
+
+struct group_arguments {
+    struct connect_arguments connect;
+    const char *group;
+};
+
+void group_parse(const char *documentation, bool needs_name, int argc, char **argv,
+                 struct group_arguments *arguments);
+
+/* Waits for one to be there. All brokers are known afterwards. */
+enum exit_status group_find_coordinator(struct session *session, const char *group,
+                                        int32_t *out_node_id);
+
+int group_describe(int argc, char **argv);
+
+#endif
