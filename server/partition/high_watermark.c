@@ -20,14 +20,20 @@ static void note_bytes(struct partition *partition, const struct log_entry *entr
 void high_watermark_apply(struct partition *partition, const struct log_entry *entry)
 {
     int32_t epoch = partition->epoch_base + (int32_t)entry->term;
+    int64_t end = entry->base_offset + entry->offset_count;
     struct record_batch_info info;
 
     if (entry->kind != ENTRY_BATCH) {
         return;
     }
     leader_epochs_assign(&partition->epochs, epoch, entry->base_offset);
-    CHECK(entry->base_offset >= partition->high_watermark);
-    partition->high_watermark = entry->base_offset + entry->offset_count;
+    /* After a restart entries are applied anew, also those with deleted records: what was deleted
+     * was committed, so the high watermark began at the log's start. */
+    CHECK(entry->base_offset >= partition->high_watermark ||
+          entry->base_offset < partition->log_start_offset);
+    if (end > partition->high_watermark) {
+        partition->high_watermark = end;
+    }
     note_bytes(partition, entry);
     if (record_batch_parse(entry->payload.bytes, entry->payload.length, &info) == ERROR_NONE &&
         info.producer_id != RECORD_BATCH_NO_PRODUCER && !info.is_control) {

@@ -469,6 +469,16 @@ void fake_group_restart_from_snapshot(struct fake_group *fake)
     fake_group_turn(fake);
 }
 
+void fake_group_restart_from_log(struct fake_group *fake)
+{
+    struct partition_log *log = fake->group->log;
+
+    partition_close(fake->partition, false);
+    current->group = &(struct consensus_group){.log = log}; /* what storage_find_log() finds */
+    open_partition(fake);
+    fake_group_commit(fake);
+}
+
 void fake_group_finish_read(struct fake_group *fake)
 {
     struct partition_log *log = fake->group->log;

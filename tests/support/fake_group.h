@@ -64,6 +64,8 @@ void fake_group_commit_one(struct fake_group *fake);
 void fake_group_match(struct fake_group *fake, int32_t node, uint64_t index);
 /* Throw the replica away and open it again from a snapshot of its state and the log behind it. */
 void fake_group_restart_from_snapshot(struct fake_group *fake);
+/* Throw the replica away, open it again and apply the whole log anew. */
+void fake_group_restart_from_log(struct fake_group *fake);
 void fake_group_finish_read(struct fake_group *fake);
 void fake_group_turn(struct fake_group *fake);
 void fake_group_pass(struct fake_group *fake, uint64_t us); /* let time go by */

@@ -121,11 +121,38 @@ static void a_snapshot_carries_everything_that_was_applied(void **state)
     fake_group_release(&fake);
 }
 
+static void a_restart_applies_deleted_records_without_going_back(void **state)
+{
+    struct fake_group fake;
+    struct asked asked;
+    struct deleted deleted;
+
+    (void)state;
+    fake_group_init(&fake);
+    fake_group_lead(&fake, 1);
+    append(&fake, &asked, 5, 1);
+    fake_group_commit(&fake);
+    append(&fake, &asked, 4, 1); /* one batch, of which half is deleted */
+    fake_group_commit(&fake);
+    delete_to(&fake, &deleted, 7);
+    assert_int_equal(deleted.truncate.low_watermark, 7);
+    fake_group_restart_from_log(&fake);
+    assert_int_equal(status_of(&fake).log_start_offset, 7);
+    assert_int_equal(status_of(&fake).high_watermark, 9);
+    fake_group_lead(&fake, 2);
+    delete_to(&fake, &deleted, -1);
+    fake_group_restart_from_log(&fake);
+    assert_int_equal(status_of(&fake).log_start_offset, 9);
+    assert_int_equal(status_of(&fake).high_watermark, 9);
+    fake_group_release(&fake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(deleted_records_are_gone_when_the_command_is_committed),
         cmocka_unit_test(retention_moves_the_start_at_the_leader_only),
+        cmocka_unit_test(a_restart_applies_deleted_records_without_going_back),
         cmocka_unit_test(a_snapshot_carries_everything_that_was_applied),
     };
     return cmocka_run_group_tests_name("log_start", tests, NULL, NULL);
