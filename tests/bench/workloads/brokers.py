@@ -98,6 +98,9 @@ class Brokers:
     def rss_mb(self):
         return sum(status_field(pid, "VmRSS") for pid in self.pids) / 1024
 
+    def memory_kib(self):
+        return [status_field(pid, "VmRSS") for pid in self.pids]
+
     def wakeups(self):
         return sum(wakeups(pid) for pid in self.pids)
 

@@ -13,9 +13,18 @@ START_TIMEOUT_S = 240
 
 
 def create(brokers, topic, partitions, replicas, *arguments):
-    """Creates the topic and writes to every partition once."""
-    return blast(brokers, "produce", "-t", topic, "--create", partitions, "--replication",
-                 replicas, "--records", 1, "--batches", min(partitions, 100), "--duration", 60,
+    """Creates the topic, waits until a broker leads every partition, and writes to each."""
+    begin = time.monotonic()
+    while True:
+        try:
+            blast(brokers, "produce", "-t", topic, "--create", partitions, "--replication",
+                  replicas, "--records", 1, "--duration", 60, "--total-bytes", 1)
+            break
+        except RuntimeError as problem:
+            if time.monotonic() - begin > START_TIMEOUT_S:
+                raise problem
+    return blast(brokers, "produce", "-t", topic, "--records", 1, "--batches",
+                 min(partitions, 100), "--duration", 60,
                  *(arguments or ("--total-bytes", partitions * 1100)), errors_fail=False)
 
 
