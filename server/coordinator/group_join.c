@@ -169,7 +169,7 @@ static void settle_replacement(struct group_member *member, struct group_join *j
     case GROUP_EMPTY:
     case GROUP_DEAD: break;
     }
-    CHECK(!"a group with members is neither empty nor dead");
+    CHECK_UNREACHABLE("a group with members is neither empty nor dead");
 }
 
 static void replace_static(struct group_member *member, struct group_join *join,

@@ -223,7 +223,7 @@ static void blocking_submit(struct disk *disk, enum disk_lane lane, struct disk_
     (void)disk;
     (void)lane;
     (void)request;
-    CHECK(!"the blocking disk has no lanes");
+    CHECK_UNREACHABLE("the blocking disk has no lanes");
 }
 
 static void blocking_execute(struct disk *disk, struct disk_request *request)

@@ -28,6 +28,9 @@
         }                                                                                          \
     } while (0)
 
+/* A place that nothing may reach; the text says why. */
+#define CHECK_UNREACHABLE(text) check_failed(__FILE__, __LINE__, text)
+
 _Noreturn void check_failed(const char *file, int line, const char *condition);
 
 /* Called once with the text of a failed CHECK before the process aborts. Thread: any. */
