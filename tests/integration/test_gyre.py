@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `gyre` against a region: what it prints, and the exit statuses scripts rely on."""
+import json
+
+import pytest
+from region import BIN, CommandFailed, eventually, free_port, run
+
+
+def status_of(*words, **options):
+    try:
+        run(BIN / "gyre", *words, **options)
+    except CommandFailed as failure:
+        return failure.status
+    return 0
+
+
+def test_a_topic_lives_from_create_to_delete(region, topic):
+    made = region.on("topic", "create", topic, "--partitions", 4, "--replication-factor", 3,
+                     "--config", "retention.ms=86400000", "-o", "json")
+    assert (made["partitions"], made["replication_factor"]) == (4, 3)
+    assert topic in [one["name"] for one in region.on("topic", "list", "-o", "json")]
+    region.on("topic", "alter", topic, "--partitions", 6, "--config", "retention.bytes=1000000",
+              "--delete-config", "retention.ms")
+    described, = region.on("topic", "describe", topic, "-o", "json")
+    assert [part["partition"] for part in described["partitions"]] == list(range(6))
+    assert described["configs"] == {"retention.bytes": "1000000"}
+    assert described["topic_id"] == made["topic_id"]
+    region.on("topic", "delete", topic)
+    assert topic not in [one["name"] for one in region.on("topic", "list", "-o", "json")]
+
+
+def test_the_health_of_a_whole_region_is_good(region, topic):
+    region.on("topic", "create", topic, "--partitions", 3)
+    health = eventually(lambda: region.on("cluster", "health", "-o", "json"))
+    assert health["healthy"] is True
+    assert health["brokers"] == 3
+    assert health["cluster_id"] == region.state["regions"][0]["cluster_id"]
+
+
+def test_a_region_without_one_broker_is_unhealthy(own_region, topic):
+    region = own_region()
+    region.on("topic", "create", topic, "--partitions", 3, "--replication-factor", 3)
+    region.kill(2)
+    eventually(lambda: status_of("cluster", "health", "--bootstrap-server",
+                                 region.address(0)) == 3)
+    region.start(2)
+    eventually(lambda: status_of("cluster", "health", "--bootstrap-server",
+                                 region.address(0)) == 0)
+
+
+def test_lines_of_stdin_come_out_of_consume(region, topic):
+    region.on("produce", topic, "--key-separator", ":", stdin="a:1\nb:2\nc:3\nwithout\n")
+    lines = region.gyre("consume", topic, "--from-beginning", "--exit", "-o", "json",
+                        "--bootstrap-server", region.bootstrap).splitlines()
+    found = sorted((record["key"] or "", record["value"]) for record in map(json.loads, lines))
+    assert found == [("", "without"), ("a", "1"), ("b", "2"), ("c", "3")]
+
+
+def test_keys_go_where_other_clients_send_them(region, topic):
+    region.on("topic", "create", topic, "--partitions", 8)
+    region.on("topic", "create", f"{topic}-2", "--partitions", 8)
+    lines = "".join(f"key-{i}:{i}\n" for i in range(100))
+    region.on("produce", topic, "--key-separator", ":", stdin=lines)
+    region.kcat("-P", "-t", f"{topic}-2", "-K", ":", "-X", "partitioner=murmur2_random",
+                stdin=lines)
+    places = [{(record["key"], record["partition"]) for record in region.consume(name)}
+              for name in (topic, f"{topic}-2")]
+    assert places[0] == places[1]
+
+
+def test_a_group_shows_its_lag(region, topic):
+    region.produce(topic, [str(i) for i in range(100)], partition=0)
+    region.kcat("-G", f"group-{topic}", topic, "-q", "-c", "40", "-X",
+                "auto.offset.reset=earliest")
+    group = region.on("group", "describe", f"group-{topic}", "-o", "json")
+    assert group["state"] == "Empty"
+    assert [(row["partition"], row["committed"], row["end"], row["lag"])
+            for row in group["offsets"] if row["committed"] > 0] == [(0, 40, 100, 60)]
+    assert f"group-{topic}" in [one["group"] for one in region.on("group", "list", "-o", "json")]
+    region.on("group", "delete", f"group-{topic}")
+    assert f"group-{topic}" not in [one["group"]
+                                    for one in region.on("group", "list", "-o", "json")]
+
+
+def test_bench_writes_and_reads_as_many_as_it_was_told(region, topic):
+    region.on("topic", "create", topic, "--partitions", 2)
+    result = region.on("bench", topic, "--records", 20000, "-o", "json")
+    assert (result["written"], result["read"]) == (20000, 20000)
+
+
+@pytest.mark.parametrize("words, status", [
+    (["topic", "create", "a/b:c"], 1),
+    (["topic", "describe", "there-is-no-such-topic"], 1),
+    (["topic", "delete", "there-is-no-such-topic"], 1),
+    (["topic", "create"], 2),
+    (["topic", "frobnicate"], 2),
+    (["topic", "create", "x", "--partitions", "many"], 2),
+    (["nonsense"], 2),
+    (["topic", "--help"], 0),
+    (["topic", "create", "--help"], 0),
+])
+def test_the_exit_status_tells_what_happened(region, words, status, monkeypatch):
+    monkeypatch.setenv("GYRE_BOOTSTRAP_SERVER", region.bootstrap)
+    assert status_of(*words) == status
+
+
+def test_nobody_answering_is_a_timeout():
+    assert status_of("topic", "list", "--bootstrap-server", f"127.0.0.1:{free_port(1)}",
+                     "--timeout", "1") == 4
+
+
+def test_dev_status_tells_states(own_region):
+    region = own_region(brokers=2, first_node_id=7)
+    assert region.status() == {7: "ready", 8: "ready"}
+    region.kill(8)
+    assert region.status() == {7: "ready", 8: "stopped"}
+    region.start(8)
+    region.kill(8, "STOP")
+    assert region.status()[8] == "paused"
+    region.start(8)
+    assert eventually(lambda: region.status()[8] == "ready")
+    region.down()
+    assert region.status() == {7: "stopped", 8: "stopped"}

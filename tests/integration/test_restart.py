@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Brokers stop, die and come back; what was acknowledged stays."""
+import pytest
+from region import eventually
+
+
+def numbered(begin, end):
+    return [f"{i:08}" for i in range(begin, end)]
+
+
+def test_a_restarted_broker_keeps_its_records(own_region, topic):
+    region = own_region(brokers=1)
+    region.produce(topic, numbered(0, 1000))
+    region.down()
+    region.up()
+    assert region.values(topic) == numbered(0, 1000)
+
+
+def test_a_killed_broker_keeps_its_records(own_region, topic):
+    region = own_region(brokers=1)
+    for begin in range(0, 3000, 1000):
+        region.produce(topic, numbered(begin, begin + 1000))
+        region.kill(0)
+        region.start(0)
+    assert region.values(topic) == numbered(0, 3000)
+
+
+def test_killing_any_leader_loses_nothing(own_region, topic):
+    region = own_region()
+    region.produce(topic, numbered(0, 500), partition=0)
+    for round_number in range(1, 4):
+        leader = region.leader(topic)
+        region.kill(leader)
+        begin = round_number * 500
+        region.produce(topic, numbered(begin, begin + 500), partition=0,
+                       settings=["enable.idempotence=true"])
+        region.start(leader)
+    records = region.consume(topic, partition=0)
+    assert [record["payload"] for record in records] == numbered(0, 2000)
+    assert [record["offset"] for record in records] == list(range(2000))
+
+
+def test_killing_all_brokers_at_once_loses_nothing(own_region, topic):
+    region = own_region()
+    region.produce(topic, numbered(0, 2000))
+    for node_id in region.node_ids:
+        region.kill(node_id)
+    region.up()
+    assert region.values(topic) == numbered(0, 2000)
+
+
+def test_a_rolling_restart_shows_a_producer_no_error(own_region, topic):
+    region = own_region()
+    region.gyre("topic", "create", topic, "--partitions", 3, "--replication-factor", 3,
+                "--bootstrap-server", region.bootstrap)
+    with region.start_kcat("-P", "-t", topic, "-X", "enable.idempotence=true", "-X",
+                           "linger.ms=5") as producer:
+        sent = 0
+        for node_id in region.node_ids:
+            for _ in range(5):
+                producer.stdin.write("".join(f"{v}\n" for v in numbered(sent, sent + 200)))
+                producer.stdin.flush()
+                sent += 200
+            region.kill(node_id, "TERM")
+            region.start(node_id)
+        producer.stdin.close()
+        assert producer.wait(60) == 0
+    assert region.values(topic) == numbered(0, sent)
+
+
+def test_a_paused_leader_is_replaced(own_region, topic):
+    region = own_region()
+    region.produce(topic, numbered(0, 100), partition=0)
+    leader = region.leader(topic)
+    region.kill(leader, "STOP")
+    others = ",".join(region.address(one) for one in region.node_ids if one != leader)
+    region.kcat("-b", others, "-P", "-t", topic, "-p", "0",
+                stdin="".join(f"{v}\n" for v in numbered(100, 200)))
+    region.kill(leader, "CONT")
+    eventually(lambda: len(region.values(topic)) == 200)
+    assert region.values(topic) == numbered(0, 200)
+
+
+def test_a_group_goes_on_where_it_was_after_its_coordinator_died(own_region, topic):
+    region = own_region()
+    region.produce(topic, numbered(0, 300), partition=0)
+    words = ["-G", "readers", topic, "-q", "-X", "auto.offset.reset=earliest", "-X",
+             "session.timeout.ms=6000"]
+    first = region.kcat(*words, "-c", "100").splitlines()
+    coordinator = region.on("group", "describe", "readers", "-o", "json")["coordinator"]
+    region.kill(coordinator)
+    second = region.kcat(*words, "-c", "200").splitlines()
+    assert first + second == numbered(0, 300)
+
+
+@pytest.mark.parametrize("setting, word", [("gyre.nosuch=1", "gyre.nosuch"),
+                                           ("listeners=nonsense", "listeners")])
+def test_a_wrong_configuration_is_refused_with_its_name(own_region, setting, word):
+    with pytest.raises(AssertionError) as refusal:
+        own_region(brokers=1, settings=[setting])
+    assert word in str(refusal.value)
