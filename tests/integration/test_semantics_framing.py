@@ -33,7 +33,8 @@ def test_a_frame_of_impossible_size_closes_the_connection(cluster, size):
     assert_alive(cluster)
 
 
-@pytest.mark.parametrize("garbage", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\0\0\0\x0a" + b"\xff" * 10,
+@pytest.mark.parametrize("garbage", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+                                     b"\0\0\0\x0a" + b"\xff" * 10,
                                      b"\x16\x03\x01\x02\0" + b"\1" * 64])
 def test_garbage_closes_the_connection(cluster, garbage):
     with cluster.connect() as connection:
