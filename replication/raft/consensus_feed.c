@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "consensus_snapshot.h"
+
 enum { SMALL_CHUNK_BYTES = 64 * 1024 };
 
 struct consensus_feed *consensus_feed_find(const struct consensus_group *group, int32_t node)
@@ -195,8 +197,11 @@ static void send_read(struct consensus_feed *feed, struct entries_read *read)
 
     if (read->error != ERROR_NONE || read->entry_count == 0 || read->from_index != feed->next ||
         (previous_index > 0 && previous_term == 0)) {
-        /* Forgotten meanwhile: the member's rejection will ask for a snapshot. */
+        /* Forgotten meanwhile: the member gets a snapshot instead. */
         feed->last = feed->next - 1;
+        if (read->error == ERROR_RANGE) {
+            consensus_snapshot_cut(group);
+        }
         return;
     }
     count = count_for_one_message(feed, read);

@@ -138,6 +138,7 @@ struct consensus_group {
     uint64_t snapshot_index;
     struct list snapshot_waiters;
     bool snapshot_wanted;
+    bool wants_cut;
     struct consensus_install *install; /* owned: we pull */
     bool install_wanted;
 

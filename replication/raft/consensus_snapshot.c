@@ -89,6 +89,15 @@ void consensus_snapshot_consider(struct consensus_group *group)
         return;
     }
     if (!is_time(group)) {
+        if (group->wants_cut && group->leads &&
+            group->applied_index == consensus_group_last_index(group) &&
+            group->engine.leader_state.transferee == 0) {
+            /* The engine cuts at a newer snapshot only: give it something to cover. */
+            struct log_entry barrier = {.kind = ENTRY_BARRIER};
+
+            consensus_group_submit(group, &barrier, 1);
+            return;
+        }
         group->snapshot_wanted = false;
         answer_waiters(group, ERROR_NONE);
         return;
@@ -98,12 +107,13 @@ void consensus_snapshot_consider(struct consensus_group *group)
 
 void consensus_snapshot_durable(struct consensus_group *group)
 {
-    uint64_t trailing = group->consensus->options.snapshot_entries;
+    uint64_t trailing = group->wants_cut ? 0 : group->consensus->options.snapshot_entries;
 
     if (group->snapshot_sequence == 0 || group->durable_sequence < group->snapshot_sequence) {
         return;
     }
     group->snapshot_sequence = 0;
+    group->wants_cut = false;
     if (group->state == GROUP_RUNNING) {
         consensus_group_confirm_snapshot(group, trailing);
         if (group->snapshot_index > trailing) {
@@ -123,6 +133,13 @@ void consensus_snapshot(struct consensus_group *group, consensus_done done, void
         waiter->context = context;
         list_append(&group->snapshot_waiters, &waiter->link);
     }
+    consensus_work_later(group);
+}
+
+void consensus_snapshot_cut(struct consensus_group *group)
+{
+    group->wants_cut = true;
+    group->snapshot_wanted = true;
     consensus_work_later(group);
 }
 

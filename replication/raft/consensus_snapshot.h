@@ -26,6 +26,9 @@ enum {
 void consensus_snapshot_serve(struct consensus *consensus);
 /* Take one if it is time. */
 void consensus_snapshot_consider(struct consensus_group *group);
+/* A member needs entries whose batches went with the start of the log: keep no entry before the
+ * next snapshot, so that it is given that. */
+void consensus_snapshot_cut(struct consensus_group *group);
 void consensus_snapshot_durable(struct consensus_group *group);
 /* The group is closed: its pins and waiting callers go. */
 void consensus_snapshot_cancel(struct consensus_group *group);

@@ -292,8 +292,9 @@ enum error partition_open(struct partition_table *table, struct group_id group,
         partition->log = storage_create_log(partition->storage, group);
     }
     set_log_options(partition);
-    partition->log_start_offset = partition_log_start_offset(partition->log);
-    partition->high_watermark = partition->log_start_offset;
+    /* As of the snapshot, not of the files: what moved the start since is replayed too. */
+    partition->log_start_offset = partition_log_snapshot(partition->log)->start_offset;
+    partition->high_watermark = partition_log_snapshot(partition->log)->next_offset;
     error = consensus_open_group(table->services.consensus, partition->log, members, count,
                                  &machine, partition, &partition->consensus);
     if (error != ERROR_NONE) {

@@ -168,6 +168,11 @@ static bool visit(struct log_walk *walk, const struct walked_batch *batch)
     if (batch->last_offset < caller->offset) {
         return true;
     }
+    if (batch->last_offset >= walk->read.log->end_offset) {
+        walk->position = batch->position; /* a header that cannot be */
+        fail(reader);
+        return false;
+    }
     if (batch->last_offset >= caller->limit_offset ||
         !has_room(caller, reader->to - reader->from, batch->size, is_first) ||
         (!is_first && reader->to - reader->from + batch->size > COLD_BYTES_MAX)) {

@@ -18,6 +18,7 @@
 #include "log_tail.h"
 
 struct entry_reader {
+    bool is_behind_start;
     struct log_read read;
     struct entries_read *caller;
     uint64_t truncations;
@@ -115,7 +116,9 @@ static void finish(struct entry_reader *reader, enum error error)
     }
     if (error != ERROR_NONE) {
         entries_read_release(caller);
-        caller->error = caller->from_index < log->first_index ? ERROR_RANGE : ERROR_CORRUPT;
+        caller->error = caller->from_index < log->first_index || reader->is_behind_start
+                            ? ERROR_RANGE
+                            : ERROR_CORRUPT;
         if (caller->error == ERROR_CORRUPT && !log->is_removed) {
             char reason[REASON_MAX];
             char path[STORAGE_PATH_MAX];
@@ -223,6 +226,10 @@ static bool plan(struct entry_reader *reader)
             struct data_segment *data =
                 is_batch ? log_files_find_data(log, row->base_offset) : NULL;
 
+            if (is_batch && data == NULL && row->base_offset < log->start_offset) {
+                reader->is_behind_start = true; /* its segment went with the start of the log */
+                break;
+            }
             if (is_batch && (data == NULL || row->position + row->size > data->size)) {
                 return false;
             }

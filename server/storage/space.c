@@ -71,8 +71,20 @@ void space_take(struct storage *storage, size_t bytes)
     }
 }
 
-bool storage_has_space(const struct storage *storage, size_t bytes)
+static bool fits(const struct storage *storage, size_t bytes)
 {
-    return storage->has_space && !storage->is_dead &&
-           storage->usable_bytes - storage->options.reserved_bytes - owed(storage) > (int64_t)bytes;
+    return storage->usable_bytes - storage->options.reserved_bytes - owed(storage) > (int64_t)bytes;
+}
+
+bool storage_has_space(struct storage *storage, size_t bytes)
+{
+    if (!storage->has_space || storage->is_dead) {
+        return false;
+    }
+    /* A refusal needs a fresh answer: nothing else asks while nothing is taken. */
+    if (!fits(storage, bytes) &&
+        clock_monotonic_us(storage->loop->clock) - storage->usable_asked_us > ASK_US) {
+        space_ask(storage);
+    }
+    return fits(storage, bytes);
 }

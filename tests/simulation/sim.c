@@ -12,7 +12,7 @@
 #include "simulation/sim_clients.h"
 #include "simulation/sim_history.h"
 
-enum { SECOND_US = 1000 * 1000, SETTLE_STEP_US = 250 * 1000 };
+enum { SECOND_US = 1000 * 1000, SETTLE_STEP_US = 250 * 1000, REFILL_PATIENCE_S = 60 };
 
 void sim_trace(const struct sim *sim, const char *format, ...)
 {
@@ -156,11 +156,11 @@ static void on_whole_read(struct partition_read *read)
     CONTAINER_OF(read, struct whole_read, read)->is_done = true;
 }
 
-static int64_t read_piece(struct sim *sim, struct sim_node *node, int group, int64_t offset)
+/* A replica that finds its own bytes damaged only now says so, and is refilled meanwhile. */
+static void read_once(struct sim *sim, struct sim_node *node, int group, struct whole_read *whole,
+                      int64_t offset)
 {
-    struct whole_read *whole = check_alloc_zero(sizeof *whole);
-    int64_t next = offset;
-
+    *whole = (struct whole_read){0};
     whole->read.offset = offset;
     whole->read.bytes_max = 256 * 1024;
     whole->read.at_least_one = true;
@@ -168,6 +168,21 @@ static int64_t read_piece(struct sim *sim, struct sim_node *node, int group, int
     whole->is_done = partition_read(node->partitions[group], &whole->read);
     for (int i = 0; i < 1000 && !whole->is_done; i++) {
         run_to(sim, sim->clock.now_us + 10 * 1000);
+    }
+}
+
+static int64_t read_piece(struct sim *sim, struct sim_node *node, int group, int64_t offset)
+{
+    struct whole_read *whole = check_alloc_zero(sizeof *whole);
+    int64_t next = offset;
+
+    for (int i = 0; i < REFILL_PATIENCE_S; i++) {
+        read_once(sim, node, group, whole, offset);
+        if (whole->is_done && whole->read.error == KAFKA_ERROR_NONE &&
+            whole->read.batches.bytes > 0) {
+            break;
+        }
+        run_to(sim, sim->clock.now_us + SECOND_US);
     }
     if (!whole->is_done || whole->read.error != KAFKA_ERROR_NONE) {
         sim_fail(sim, "node %d cannot read offset %lld of group %d: %d", node->id,

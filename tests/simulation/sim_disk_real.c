@@ -6,6 +6,7 @@
 #include "gyre/base/random.h"
 #include "gyre/base/uuid.h"
 #include "gyre/storage/storage.h"
+#include "gyre/wire/record_batch.h"
 
 #include "simulation/sim_disk.h"
 #include "support/fake_disk.h"
@@ -91,8 +92,8 @@ void sim_disk_crash(struct sim_disk *self, struct storage *storage, bool loses_p
 
 void sim_disk_set_full(struct sim_disk *self, bool is_full)
 {
-    fake_disk_set_capacity(self->fake, is_full ? fake_disk_used(self->fake) + FULL_SLACK_BYTES
-                                               : INT64_MAX);
+    fake_disk_set_capacity(self->fake,
+                           is_full ? fake_disk_used(self->fake) + FULL_SLACK_BYTES : INT64_MAX);
 }
 
 static void choose(void *context, const char *path)
@@ -106,6 +107,26 @@ static void choose(void *context, const char *path)
     if (self->candidates++ == self->chosen) {
         (void)snprintf(self->path, sizeof self->path, "%s", path);
     }
+}
+
+/* Any byte but base offset and epoch, which lie outside of a batch's CRC in Kafka's format. */
+static int64_t choose_byte(struct sim_disk *self)
+{
+    const char *bytes = fake_disk_bytes(self->fake, self->path);
+    int64_t size = fake_disk_size(self->fake, self->path);
+    int64_t chosen = (int64_t)random_below(self->random, (uint64_t)size);
+    int64_t batch = 0;
+
+    while (batch + RECORD_BATCH_HEADER_BYTES < size &&
+           batch + (int64_t)record_batch_size(bytes + batch) <= chosen) {
+        batch += (int64_t)record_batch_size(bytes + batch);
+    }
+    if (chosen - batch < RECORD_BATCH_AT_LENGTH ||
+        (chosen - batch >= RECORD_BATCH_AT_LEADER_EPOCH &&
+         chosen - batch < RECORD_BATCH_AT_MAGIC)) {
+        chosen = batch + RECORD_BATCH_AT_CRC;
+    }
+    return chosen < size ? chosen : size - 1;
 }
 
 bool sim_disk_damage(struct sim_disk *self, struct group_id group)
@@ -122,10 +143,8 @@ bool sim_disk_damage(struct sim_disk *self, struct group_id group)
             return false;
         }
     }
-    return fake_disk_flip(
-        self->fake, self->path,
-        (int64_t)random_below(self->random, (uint64_t)fake_disk_size(self->fake, self->path)),
-        (unsigned)random_below(self->random, 8));
+    return fake_disk_flip(self->fake, self->path, choose_byte(self),
+                          (unsigned)random_below(self->random, 8));
 }
 
 uint64_t sim_disk_torn_recoveries(const struct sim_disk *self)

@@ -99,6 +99,16 @@ static void fill_one(struct sim_faults *faults)
     faults->sim->totals.fulls++;
 }
 
+static int count_voters(const struct sim_node *node)
+{
+    int count = 0;
+
+    for (int32_t other = 0; other < SIM_NODES; other++) {
+        count += sim_node_has_member(node, 0, other);
+    }
+    return count;
+}
+
 /* One replica's disk at a time: the majority keeps its own. */
 static void damage_one(struct sim_faults *faults)
 {
@@ -110,7 +120,7 @@ static void damage_one(struct sim_faults *faults)
             return;
         }
     }
-    if (!sim_node_is_voter(node, 0) || faults->is_changing) {
+    if (!sim_node_is_voter(node, 0) || faults->is_changing || count_voters(node) < VOTERS_MIN) {
         return;
     }
     node->restart_at_us = after(sim, 50, 500);
@@ -233,7 +243,8 @@ static void change_members(struct sim_faults *faults)
     faults->is_changing = true;
     faults->leaving = -1;
     faults->change_deadline_us = after(sim, 30000, 30000);
-    if (count > VOTERS_MIN && (count >= VOTERS_MAX || random_chance(&sim->random, 500000))) {
+    if (count_voters(leader) > VOTERS_MIN &&
+        (count >= VOTERS_MAX || random_chance(&sim->random, 500000))) {
         int32_t node = members[random_below(&sim->random, (uint64_t)count)].node;
 
         sim_trace(sim, "node %d is removed by %d", node, leader->id);

@@ -39,7 +39,7 @@ void storage_remove_log(struct storage *storage, struct partition_log *log)
     free(log);
 }
 
-bool storage_has_space(const struct storage *storage, size_t bytes)
+bool storage_has_space(struct storage *storage, size_t bytes)
 {
     (void)storage;
     (void)bytes;

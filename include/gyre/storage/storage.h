@@ -94,7 +94,7 @@ void storage_for_each_log(struct storage *storage,
 void storage_remove_log(struct storage *storage, struct partition_log *log);
 
 /* Would `bytes` more still fit? Asked before a leader submits and a follower accepts. */
-bool storage_has_space(const struct storage *storage, size_t bytes);
+bool storage_has_space(struct storage *storage, size_t bytes);
 
 /* Bytes taken in and not yet durable, for admission control. */
 size_t storage_pending_bytes(const struct storage *storage);
