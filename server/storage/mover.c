@@ -276,7 +276,6 @@ static void submit_writes(struct mover *mover)
                                                    .vectors = write->vectors,
                                                    .vector_count = write->vector_count,
                                                    .done = on_write_done};
-            log_file_mark_dirty(storage, write->file);
             disk_submit(storage->disk, DISK_LANE_SEGMENT, &write->request);
         }
     }
@@ -309,6 +308,8 @@ static void on_write_done(struct disk_request *request)
     struct mover *mover = write->mover;
     struct storage *storage = mover->log->storage;
 
+    /* Not before: a sync that overtakes the write would take the mark away and not the bytes. */
+    log_file_mark_dirty(storage, write->file);
     if (request->error == ERROR_NO_SPACE) {
         mover->error = ERROR_NO_SPACE;
     } else if (request->error != ERROR_NONE) {

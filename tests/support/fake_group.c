@@ -64,6 +64,14 @@ int64_t partition_log_start_offset(const struct partition_log *log)
     return log->start_offset;
 }
 
+const struct log_snapshot *partition_log_snapshot(const struct partition_log *log)
+{
+    static const struct log_snapshot none;
+
+    (void)log;
+    return &none;
+}
+
 int64_t partition_log_end_offset(const struct partition_log *log)
 {
     const struct log_entry *last;
