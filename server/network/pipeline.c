@@ -12,6 +12,12 @@
 
 enum { SLAB_BYTES = 64 * 1024, SLAB_READ_MIN = 8 * 1024, SMALL_FRAME_BYTES_MAX = 64 * 1024 };
 
+/*
+ * Of one connection's requests that run together. What is beyond waits here, in order: were it
+ * offered to a partition that has no room, it would be refused, sent again, and come out of order.
+ */
+enum { RUNNING_BYTES_MAX = 16 * 1024 * 1024 };
+
 static void parse_received(struct pipeline *pipeline, struct buffer_slice slice);
 
 /* ---- memory of all connections ---- */
@@ -251,6 +257,7 @@ static void on_ended(struct request *request)
     struct pipeline *pipeline = request->owner;
 
     pipeline->running_count--;
+    pipeline->running_bytes -= request->frame.length;
     if (request->throttle_ms > 0 && !pipeline->is_closed) {
         /* KIP-219: answer first, then let the connection rest. */
         timer_start(pipeline->shared->loop, &pipeline->throttle,
@@ -266,7 +273,8 @@ static bool may_start(const struct pipeline *pipeline, const struct handler *han
         return false;
     }
     return pipeline->running_count == 0 ||
-           (pipeline->running == handler && (handler->flags & HANDLER_PIPELINED) != 0);
+           (pipeline->running == handler && (handler->flags & HANDLER_PIPELINED) != 0 &&
+            pipeline->running_bytes < RUNNING_BYTES_MAX);
 }
 
 /* The arena has grown while the handler decoded: that is memory too. */
@@ -292,6 +300,7 @@ static void start_waiting(struct pipeline *pipeline)
         pipeline->next_to_start = pipeline->next_to_start->next;
         pipeline->running = handler;
         pipeline->running_count++;
+        pipeline->running_bytes += request->frame.length;
         dispatch_start(handler, request);
         charge_arena(pipeline, request);
         if (request->end == REQUEST_CLOSED) {

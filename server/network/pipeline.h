@@ -7,8 +7,8 @@
  *     bytes -> frames -> [waiting] -> started -> ended -> slices, in order
  *
  * Requests start in order of arrival. One starts when nothing before it is unanswered, or when all
- * of that is of its own pipelined kind (Produce). Reading pauses while too many requests wait, too
- * much memory is held or the client does not take its answers.
+ * of that is of its own pipelined kind (Produce) and not too large together. Reading pauses while
+ * too many requests wait, too much memory is held or the client does not take its answers.
  *
  * Thread: the shard's own. Nothing of the carrier is called from within a call of the carrier, but
  * for set_reading().
@@ -81,6 +81,7 @@ struct pipeline {
     struct list *next_to_start; /* in `requests`; the list itself: none waits */
     int request_count;
     int running_count;
+    size_t running_bytes;
     const struct handler *running; /* the kind that runs */
     struct task flush;
     struct task orphan; /* tells parked requests that nobody waits for them */

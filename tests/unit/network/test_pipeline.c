@@ -221,6 +221,28 @@ static void large_frames_wait_for_memory_and_small_ones_pass(void **state)
     pipeline_fixture_release(&fixture);
 }
 
+static void what_is_large_together_starts_in_turns(void **state)
+{
+    struct buffer *large = pipeline_fixture_frame(API_PRODUCE, 1, (1 << 20) - 100);
+    struct pipeline_fixture fixture;
+
+    (void)state;
+    pipeline_fixture_init(&fixture);
+    fixture.shared.request_memory_max = 64U << 20;
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(pipeline_fixture_feed(&fixture, large->bytes, large->size, SIZE_MAX),
+                         large->size);
+    }
+    assert_int_equal(fixture.parked_count, 17); /* 16 of them are a little less than 16 MiB */
+    pipeline_fixture_answer(&fixture, 1);
+    (void)loop_turn(&fixture.loop);
+    pipeline_fixture_answer(&fixture, 0);
+    (void)loop_turn(&fixture.loop);
+    assert_int_equal(fixture.parked_count, 19);
+    buffer_unref(large);
+    pipeline_fixture_release(&fixture);
+}
+
 static void requests_of_a_lost_connection_run_to_their_end(void **state)
 {
     struct pipeline_fixture fixture;
@@ -300,6 +322,7 @@ int main(void)
         cmocka_unit_test(reading_pauses_at_the_limit_of_requests),
         cmocka_unit_test(a_client_that_does_not_take_its_answers_gets_no_more),
         cmocka_unit_test(large_frames_wait_for_memory_and_small_ones_pass),
+        cmocka_unit_test(what_is_large_together_starts_in_turns),
         cmocka_unit_test(requests_of_a_lost_connection_run_to_their_end),
         cmocka_unit_test(a_parked_request_is_told_that_its_client_is_gone),
         cmocka_unit_test(a_throttled_connection_rests_after_its_answer),
