@@ -100,6 +100,8 @@ void group_records_add_group(struct group_records *records, const struct group *
 
     group_metadata_value_init(&value);
     value.protocol_type = STRING("");
+    value.protocol = STRING_NULL;
+    value.leader = STRING_NULL;
     value.generation = group->generation;
     value.current_state_timestamp = group->state_since_ms;
     if (group->protocol_type.bytes != NULL && group->generation > 0) {

@@ -2,6 +2,8 @@
 /* DescribeGroups. Before version 6 a group that is not there is a dead one, without error. */
 #include "wire_messages/describe_groups.h"
 
+#include <stdio.h>
+
 #include "coordinator/group_coordinator.h"
 #include "handlers/access.h"
 #include "handlers/authorized_operations.h"
@@ -10,6 +12,18 @@
 #include "handlers/request.h"
 
 enum { DESCRIBE_GROUPS_TELLS_ABSENCE = 6 };
+
+static struct string absence_of(struct request *request, struct string group_id)
+{
+    int length = snprintf(NULL, 0, "Group %.*s not found.", STRING_ARGUMENTS(group_id));
+    char *text = arena_alloc(&request->arena, (size_t)length + 1);
+
+    if (text == NULL) {
+        return STRING_NULL;
+    }
+    (void)snprintf(text, (size_t)length + 1, "Group %.*s not found.", STRING_ARGUMENTS(group_id));
+    return string_from(text);
+}
 
 static void describe(struct request *request, const struct describe_groups_request *in,
                      struct string group_id, struct describe_groups_response_groups *out)
@@ -24,7 +38,7 @@ static void describe(struct request *request, const struct describe_groups_reque
         if (request->api_version < DESCRIBE_GROUPS_TELLS_ABSENCE) {
             out->error_code = KAFKA_ERROR_NONE;
         } else {
-            out->error_message = string_from(kafka_error_text(out->error_code));
+            out->error_message = absence_of(request, group_id);
         }
     }
     if (in->include_authorized_operations && out->error_code == KAFKA_ERROR_NONE) {

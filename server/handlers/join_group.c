@@ -2,6 +2,8 @@
 /* JoinGroup: the answer comes when the group's next generation begins. */
 #include "wire_messages/join_group.h"
 
+#include <stdio.h>
+
 #include "gyre/base/check.h"
 
 #include "coordinator/group_coordinator.h"
@@ -15,6 +17,7 @@ struct join_group {
     struct join_group_request in;
     struct join_group_response out;
     struct group_join join;
+    char host[CONNECTION_PEER_BYTES_MAX + 1]; /* "/127.0.0.1", as Java prints an address */
 };
 
 static void on_joined(struct group_call *call)
@@ -38,13 +41,14 @@ void join_group_handle(struct request *request)
         request_reply(request, &join_group_response_layout, &self->out);
         return;
     }
+    (void)snprintf(self->host, sizeof self->host, "/%s", request->connection->peer_host);
     self->join = (struct group_join){
         .call = {.arena = &request->arena, .done = on_joined},
         .in = &self->in,
         .out = &self->out,
         .version = request->api_version,
         .client_id = request->client_id,
-        .client_host = string_from(request->connection->peer_host),
+        .client_host = string_from(self->host),
     };
     group_coordinator_join(request->broker->groups, &self->join);
 }
