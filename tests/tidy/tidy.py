@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Style as a test: include direction, sizes, banned calls, a README in each directory.
 
-Prints one line a finding, `path:line: what is wrong`, and exits 1 if there is any.
+Prints one line a finding, `path:line: what is wrong`, and exits 1 if there is any. With --gaps it
+prints instead which of Kafka's semantics no test proves.
 """
 import pathlib
 import re
@@ -147,6 +148,52 @@ def check_mentioned(files, report):
             report(path, 1, f"not mentioned in {path.parent}/CMakeLists.txt")
 
 
+SEMANTICS = pathlib.Path("tests/interop/semantics.tsv")
+
+
+def semantics():
+    """Number of the line, id, statement, and tests or `gap: reason`."""
+    lines = (ROOT / SEMANTICS).read_text().splitlines()
+    for number, line in enumerate(lines[1:], 2):
+        yield number, line.split("\t")
+
+
+def has_test(path, function):
+    if not path.is_file():
+        return False
+    pattern = rf"^def {re.escape(function)}\(" if path.suffix == ".py" \
+        else rf"\bcmocka_unit_test\w*\(\s*{re.escape(function)}\b"
+    return re.search(pattern, path.read_text(), re.M) is not None
+
+
+def check_semantics(report):
+    seen = set()
+    for number, columns in semantics():
+        if len(columns) != 3 or not all(columns):
+            report(SEMANTICS, number, "a line has three columns: id, statement, test")
+            continue
+        key, _, tests = columns
+        if key in seen:
+            report(SEMANTICS, number, f"the id {key} is taken")
+        seen.add(key)
+        if tests.startswith("gap:"):
+            if not tests[4:].strip():
+                report(SEMANTICS, number, "a gap has its reason")
+            continue
+        for test in tests.split(" "):
+            path, _, function = test.partition("::")
+            if not has_test(ROOT / path, function):
+                report(SEMANTICS, number, f"there is no test {test}")
+
+
+def print_gaps():
+    lines = list(semantics())
+    gaps = [columns for _, columns in lines if columns[2].startswith("gap:")]
+    for key, statement, reason in gaps:
+        print(f"{key}: {statement} ({reason})")
+    print(f"{len(gaps)} of {len(lines)} statements have no test")
+
+
 def tracked_files():
     listing = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT,
                              capture_output=True, text=True, check=True).stdout
@@ -154,7 +201,10 @@ def tracked_files():
             if name.split("/")[0] in SOURCE_ROOTS and (ROOT / name).exists()]
 
 
-def main():
+def main(arguments):
+    if arguments == ["--gaps"]:
+        print_gaps()
+        return 0
     findings = []
     ranks = layers()
     files = tracked_files()
@@ -174,9 +224,10 @@ def main():
             report(path, 1, "the first line is the SPDX identifier")
     check_readmes(files, report)
     check_mentioned(files, report)
+    check_semantics(report)
     print("\n".join(findings))
     return 1 if findings else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
