@@ -231,6 +231,7 @@ static void take_data(struct rest *rest, struct partition_log *log, uint32_t cou
             return;
         }
         segment = log_files_add_data(log, row.base_offset, false);
+        segment->is_named = true;
         segment->end_offset = row.end_offset;
         segment->max_timestamp_ms = row.max_timestamp_ms;
         segment->max_timestamp_offset = row.max_timestamp_offset;
@@ -296,10 +297,8 @@ static void take_snapshot(struct rest *rest, struct partition_log *log,
         return;
     }
     log_decode_snapshot(log, meta, configuration, state);
-    if (meta->state_is_in_file && log_load_state(log, meta) != ERROR_NONE) {
-        log->is_corrupt = true;
-        log->is_state_missing = true;
-    }
+    /* The journal may know a newer one, for which this one's file had to go. */
+    log->is_state_missing = meta->state_is_in_file && log_load_state(log, meta) != ERROR_NONE;
     log_adopt_snapshot(log);
 }
 

@@ -54,7 +54,7 @@ enum record_type {
     RECORD_ENTRY = 1,     /* meta: entry_meta; payload: the entry's */
     RECORD_EXTENT = 2,    /* the same, but the payload was written to its segment */
     RECORD_TERM_VOTE = 3, /* meta: term_vote_meta */
-    RECORD_TRUNCATE = 4,  /* meta: index_meta, of the first entry to go */
+    RECORD_TRUNCATE = 4,  /* meta: truncate_meta */
     RECORD_SNAPSHOT = 5,  /* meta: snapshot_meta; payload: configuration, then the state if small */
     RECORD_RESET = 6,     /* meta: offset_meta; everything goes, a refill follows */
     RECORD_INSTALLED = 7, /* as SNAPSHOT, then segment_rows of what was pulled */
@@ -100,9 +100,16 @@ struct term_vote_meta {
     uint64_t vote;
 };
 
-struct index_meta {
-    uint64_t index;
+/* Where the log ends afterwards: replay must not ask files, they may have gone on since. */
+struct truncate_meta {
+    uint64_t index; /* of the first entry to go */
+    int64_t offset;
+    int64_t data_base; /* -1: no batch is left */
+    uint64_t side_first;
+    uint32_t data_size;
+    uint32_t command_bytes;
 };
+_Static_assert(sizeof(struct truncate_meta) == 40, "truncate metas are 40 bytes");
 
 struct offset_meta {
     int64_t offset;

@@ -146,6 +146,7 @@ uint64_t journal_add(struct journal *journal, const struct journal_record *recor
         frame->memory[frame->length++] = 0;
     }
     frame->record_count++;
+    frame->watermark = journal->watermark;
     frame_note(frame, party, sequence);
     journal->pending_bytes += length;
     loop_defer_last(journal->options.loop, &journal->write_task);
@@ -181,7 +182,7 @@ static size_t frame_seal(struct journal *journal, struct journal_frame *frame)
                                   .incarnation = journal->options.incarnation,
                                   .sequence = journal->next_sequence++,
                                   .first_lsn = frame->first_lsn,
-                                  .watermark = journal->watermark,
+                                  .watermark = frame->watermark,
                                   .record_count = frame->record_count};
     size_t padded = aligned_up((uint32_t)frame->length, BLOCK_BYTES);
 

@@ -28,6 +28,7 @@ struct journal_frame {
     size_t length; /* header included, padding not */
     uint64_t number;
     uint64_t first_lsn;
+    uint64_t watermark; /* when its last record was added, which may be what moved it */
     uint32_t record_count;
     struct journal_slot *slots; /* owned */
     size_t slot_count;

@@ -37,8 +37,13 @@ void log_replay_entry(struct partition_log *log, const struct entry_meta *meta, 
 MUST_USE
 enum error log_position_before(struct partition_log *log, uint64_t index,
                                struct log_position *out_position);
+/* Drop it and what is behind it, with a record. */
 MUST_USE
 enum error log_drop_from(struct partition_log *log, uint64_t index);
+void log_drop_behind(struct partition_log *log, const struct log_position *end);
+void log_add_truncate(struct partition_log *log, const struct log_position *end);
+/* False: the record does not fit this log. */
+bool log_replay_truncate(struct partition_log *log, const struct truncate_meta *meta);
 void log_drop_all(struct partition_log *log, int64_t start_offset);
 struct log_position log_end_position(const struct partition_log *log);
 

@@ -64,16 +64,6 @@ static bool keeps_prefix(struct partition_log *log, uint64_t keep_index, int64_t
            end.offset >= start_offset;
 }
 
-static void start_keeping(struct partition_log *log, uint64_t keep_index)
-{
-    struct index_meta meta = {.index = keep_index + 1};
-    struct journal_record record = {
-        .type = RECORD_TRUNCATE, .meta = &meta, .meta_length = sizeof meta};
-
-    CHECK(log_drop_from(log, keep_index + 1) == ERROR_NONE); /* its rows were just read */
-    (void)log_add_record(log, &record);
-}
-
 static void start_anew(struct partition_log *log, int64_t start_offset)
 {
     struct offset_meta meta = {.offset = start_offset};
@@ -97,7 +87,7 @@ uint64_t partition_log_install_start(struct partition_log *log, uint64_t keep_in
     if (log->keeps_nothing) {
         start_anew(log, start_offset);
     } else {
-        start_keeping(log, keep_index);
+        CHECK(log_drop_from(log, keep_index + 1) == ERROR_NONE); /* its rows were just read */
     }
     install = check_alloc_zero(sizeof *install);
     storage_job_init(&install->job, log->storage, abandon);

@@ -158,38 +158,89 @@ static void clip(struct log_position *position, const struct log_position *end)
     }
 }
 
+void log_drop_behind(struct partition_log *log, const struct log_position *end)
+{
+    uint64_t index = end->index + 1;
+
+    outside_drop_from(log, index);
+    drop_tail_from(log, index);
+    drop_files_behind(log, end);
+    log->truncations++;
+    if (!log->needs_cut) {
+        log->cut = *end;
+    }
+    clip(&log->cut, end);
+    log->needs_cut = true;
+    log->cut_sequence = log->sequence;
+    clip(&log->moved, end);
+    clip(&log->syncing, end);
+    clip(&log->synced, end);
+    mover_clip(log, end);
+    log->last_index = end->index;
+    log->end_offset = end->offset;
+    log->durable_index = log->durable_index < index ? log->durable_index : end->index;
+    log_cut_terms(log, log->last_index);
+}
+
 enum error log_drop_from(struct partition_log *log, uint64_t index)
 {
     struct log_position end;
     enum error error;
 
     CHECK(index >= log->first_index);
-    if (index > log->last_index) {
-        return ERROR_NONE;
-    }
     error = log_position_before(log, index, &end);
     if (error != ERROR_NONE) {
         return error;
     }
-    outside_drop_from(log, index);
-    drop_tail_from(log, index);
-    drop_files_behind(log, &end);
-    log->truncations++;
-    if (!log->needs_cut) {
-        log->cut = end;
+    if (index <= log->last_index) {
+        log_drop_behind(log, &end);
     }
-    clip(&log->cut, &end);
-    log->needs_cut = true;
-    log->cut_sequence = log->sequence;
-    clip(&log->moved, &end);
-    clip(&log->syncing, &end);
-    clip(&log->synced, &end);
-    mover_clip(log, &end);
-    log->last_index = index - 1;
-    log->end_offset = end.offset;
-    log->durable_index = log->durable_index < index ? log->durable_index : index - 1;
-    log_cut_terms(log, log->last_index);
+    log_add_truncate(log, &end);
     return ERROR_NONE;
+}
+
+void log_add_truncate(struct partition_log *log, const struct log_position *end)
+{
+    struct truncate_meta meta = {.index = end->index + 1,
+                                 .offset = end->offset,
+                                 .data_base = end->data_base,
+                                 .side_first = end->side_first,
+                                 .data_size = end->data_size,
+                                 .command_bytes = end->command_bytes};
+    struct journal_record record = {
+        .type = RECORD_TRUNCATE, .meta = &meta, .meta_length = sizeof meta};
+
+    (void)log_add_record(log, &record);
+}
+
+/* Does the record's end lie in this log? */
+static bool is_end_of(const struct partition_log *log, const struct log_position *end)
+{
+    const struct data_segment *data = log_files_find_data(log, end->data_base);
+
+    if (end->index + 1 < log->first_index || end->offset > log->end_offset) {
+        return false;
+    }
+    return end->data_base < 0 ||
+           (data != NULL && data->base_offset == end->data_base && data->size >= end->data_size);
+}
+
+bool log_replay_truncate(struct partition_log *log, const struct truncate_meta *meta)
+{
+    struct log_position end = {.index = meta->index - 1,
+                               .offset = meta->offset,
+                               .data_base = meta->data_base,
+                               .data_size = meta->data_size,
+                               .command_bytes = meta->command_bytes,
+                               .side_first = meta->side_first};
+
+    if (meta->index == 0 || !is_end_of(log, &end)) {
+        return false;
+    }
+    if (meta->index <= log->last_index) {
+        log_drop_behind(log, &end);
+    }
+    return true;
 }
 
 void log_drop_all(struct partition_log *log, int64_t start_offset)
@@ -228,16 +279,10 @@ void log_drop_all(struct partition_log *log, int64_t start_offset)
 
 uint64_t partition_log_truncate(struct partition_log *log, uint64_t index)
 {
-    struct index_meta meta = {.index = index};
-    struct journal_record record = {
-        .type = RECORD_TRUNCATE, .meta = &meta, .meta_length = sizeof meta};
-
     CHECK(!log->is_installing);
     log->sequence++;
     if (log_drop_from(log, index) != ERROR_NONE) {
         log_mark_corrupt(log, "an entry's row cannot be read where the log must be cut");
-        return log->sequence;
     }
-    (void)log_add_record(log, &record);
     return log->sequence;
 }

@@ -54,7 +54,7 @@ bool mover_has_work(const struct partition_log *log)
 
 static bool may_cut(const struct partition_log *log)
 {
-    return log->needs_cut && log->durable_sequence >= log->cut_sequence &&
+    return log->needs_cut && log->journal_sequence >= log->cut_sequence &&
            log->outside_running == 0;
 }
 
@@ -253,6 +253,14 @@ static void open_file(struct mover *mover, enum log_file_kind kind, uint64_t num
 
 static void on_write_done(struct disk_request *request);
 
+/* The segment was only to be made, for writes around the journal: make its name durable too. */
+static void name_segment(struct mover *mover)
+{
+    mover->step = STEP_NAME;
+    log_files_directory(mover->log->storage, mover->log->group, mover->path);
+    submit(mover, (struct disk_request){.operation = DISK_SYNC_DIRECTORY, .path = mover->path});
+}
+
 static void submit_writes(struct mover *mover)
 {
     struct storage *storage = mover->log->storage;
@@ -262,7 +270,7 @@ static void submit_writes(struct mover *mover)
         mover->writes_running += mover->writes[i].vector_count > 0 ? 1 : 0;
     }
     if (mover->writes_running == 0) {
-        mover_end(mover); /* the segment was only to be made */
+        name_segment(mover);
         return;
     }
     for (int i = 0; i < MOVER_FILES; i++) {
@@ -365,7 +373,7 @@ static void end_cut(struct mover *mover)
 {
     struct partition_log *log = mover->log;
 
-    log->needs_cut = log->cut_sequence > log->durable_sequence ||
+    log->needs_cut = log->cut_sequence > log->journal_sequence ||
                      log->cut.data_size < (uint32_t)mover->request.offset ||
                      log->cut.data_base != mover->data->base_offset;
     mover_end(mover);
@@ -392,6 +400,11 @@ static void opened(struct mover *mover)
     struct mover_write *write = &mover->writes[mover->file_at];
 
     log_file_opened(mover->log->storage, write->file, mover->request.opened_fd);
+    if (!write->file->was_opened) {
+        /* It may be new, or its name may not be on stable storage since before a kill. */
+        write->file->was_opened = true;
+        mover->log->directory_is_dirty = true;
+    }
     if (write->file->is_fresh) {
         mover->step = STEP_EMPTY;
         submit(mover, (struct disk_request){.operation = DISK_TRUNCATE, .fd = write->file->fd});
@@ -406,7 +419,6 @@ static void emptied(struct mover *mover)
     struct mover_write *write = &mover->writes[mover->file_at];
 
     write->file->is_fresh = false;
-    mover->log->directory_is_dirty = true;
     log_file_mark_dirty(mover->log->storage, write->file);
     mover->file_at++;
     open_next(mover);
@@ -436,19 +448,19 @@ static void begin_work(struct mover *mover)
         }
         return;
     }
+    log->needs_segment = false;
     if (mover_has_work(log)) {
         mover_gather(mover);
     } else if (!list_is_empty(&log->pulled)) {
         mover_gather_pulled(mover);
-    } else if (log->needs_segment && log->data_count > 0) {
-        mover->data = log_files_last_data(log);
+    } else if (outside_waiting_segment(log) != NULL) {
+        mover->data = outside_waiting_segment(log);
         mover_aim(mover, MOVER_DATA, LOG_FILE_DATA, (uint64_t)mover->data->base_offset,
                   &mover->data->file);
     } else {
         mover_end(mover);
         return;
     }
-    log->needs_segment = false;
     use_files(mover);
     make_directory(mover);
 }
@@ -476,6 +488,15 @@ static void step_on(struct mover *mover)
     case STEP_OPEN: opened(mover); break;
     case STEP_EMPTY: emptied(mover); break;
     case STEP_WRITE: break;
+    case STEP_NAME:
+        mover->step = STEP_NAME_ROOT;
+        submit(mover, (struct disk_request){.operation = DISK_SYNC_DIRECTORY,
+                                            .path = log->storage->directory});
+        break;
+    case STEP_NAME_ROOT:
+        mover->data->is_named = true;
+        mover_end(mover);
+        break;
     }
 }
 

@@ -13,6 +13,8 @@ enum mover_step {
     STEP_OPEN,
     STEP_EMPTY,
     STEP_WRITE,
+    STEP_NAME,
+    STEP_NAME_ROOT,
 };
 
 enum { MOVER_DATA, MOVER_ENTRIES, MOVER_COMMANDS, MOVER_FILES };

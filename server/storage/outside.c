@@ -173,6 +173,18 @@ static void start(struct outside_job *job)
     disk_submit(log->storage->disk, DISK_LANE_READ, &job->request);
 }
 
+struct data_segment *outside_waiting_segment(const struct partition_log *log)
+{
+    list_for_each(link, &log->outside_jobs) {
+        const struct outside_job *job = list_entry(link, struct outside_job, link);
+
+        if (!job->is_running) {
+            return job->segment;
+        }
+    }
+    return NULL;
+}
+
 void outside_start_waiting(struct partition_log *log)
 {
     list_for_each_safe(link, &log->outside_jobs) {
@@ -181,7 +193,7 @@ void outside_start_waiting(struct partition_log *log)
         if (job->is_running) {
             continue;
         }
-        if (log->needs_cut || log->is_held || job->segment->file.is_fresh) {
+        if (log->needs_cut || log->is_held || !job->segment->is_named) {
             log->needs_segment = true;
             mover_kick(log, false);
             break;

@@ -18,6 +18,8 @@ void outside_begin(struct partition_log *log, uint64_t index);
 uint64_t outside_last_number(const struct storage *storage);
 /* Begin writes that waited for a cut or for the segment to be made. */
 void outside_start_waiting(struct partition_log *log);
+/* The segment that the first waiting write needs; NULL: none waits. */
+struct data_segment *outside_waiting_segment(const struct partition_log *log);
 /* Entries from `index` on are gone. Their writes may still run; a cut waits for them. */
 void outside_drop_from(struct partition_log *log, uint64_t index);
 

@@ -21,6 +21,9 @@ static void on_journal_durable(struct journal_party *party, uint64_t sequence)
 
     if (sequence > log->journal_sequence) {
         log->journal_sequence = sequence;
+        if (log->needs_cut) {
+            mover_kick(log, false);
+        }
     }
     log_report(log);
 }
@@ -57,7 +60,7 @@ void log_report(struct partition_log *log)
     advance_durable_index(log);
     mover_kick(log, false);
     log_install_poke(log);
-    if (storage->listener.durable != NULL) {
+    if (storage->listener.durable != NULL && limit > log->recovery_sequence) {
         storage->listener.durable(log->context, limit); /* the log may be gone afterwards */
     }
 }

@@ -74,14 +74,14 @@ static void replay_term_vote(struct partition_log *log, const struct journal_fou
 
 static void replay_truncate(struct partition_log *log, const struct journal_found *found)
 {
-    struct index_meta meta;
+    struct truncate_meta meta;
 
     if (found->header.meta_length != sizeof meta) {
         log->is_broken = true;
         return;
     }
     memcpy(&meta, found->meta, sizeof meta);
-    if (meta.index < log->first_index || log_drop_from(log, meta.index) != ERROR_NONE) {
+    if (!log_replay_truncate(log, &meta)) {
         log->is_broken = true;
     }
 }
@@ -107,9 +107,8 @@ static bool decode_snapshot(struct partition_log *log, const struct journal_foun
                                                : found->payload + meta->configuration_length);
     *rest = found->payload + meta->configuration_length + inline_length;
     *rest_length = length - meta->configuration_length - inline_length;
-    if (meta->state_is_in_file && log_load_state(log, meta) != ERROR_NONE) {
-        log->is_state_missing = true;
-    }
+    /* A newer snapshot than one whose file is gone makes that good. */
+    log->is_state_missing = meta->state_is_in_file && log_load_state(log, meta) != ERROR_NONE;
     return true;
 }
 
@@ -306,12 +305,14 @@ static void finish(struct recovery *recovery, const struct checkpoint_file *head
     if (header->next_outside > storage->next_outside) {
         storage->next_outside = header->next_outside;
     }
-    journal_start(storage->journal, next_lsn, storage->next_outside - 1,
+    /* Until torn writes are cut by records of their own, only what was complete is complete. */
+    journal_start(storage->journal, next_lsn, recovery->replay.watermark,
                   storage_journal_events(storage));
     recovery_look_at_files(storage);
     map_for_each(link, &storage->logs) {
         finish_log(recovery, CONTAINER_OF(link, struct partition_log, by_group));
     }
+    journal_set_watermark(storage->journal, storage->next_outside - 1);
     if (recovery->is_all_damaged || recovery->replay.frames > 0) {
         checkpoint_request_soon(storage);
     }

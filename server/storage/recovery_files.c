@@ -283,15 +283,10 @@ static bool load_outside(struct partition_log *log, struct tail_entry *entry)
 
 static void cut_torn(struct partition_log *log, uint64_t index)
 {
-    struct index_meta meta = {.index = index};
-    struct journal_record record = {
-        .type = RECORD_TRUNCATE, .meta = &meta, .meta_length = sizeof meta};
-
-    log->sequence++;
+    log->recovery_sequence = ++log->sequence;
     if (log_drop_from(log, index) != ERROR_NONE) {
         log_mark_corrupt(log, "an entry's row cannot be read where the log must be cut");
     }
-    (void)log_add_record(log, &record);
 }
 
 void recovery_verify_outside(struct partition_log *log, uint64_t watermark)

@@ -52,8 +52,9 @@ struct log_file {
     int fd;                 /* -1: not open */
     int users;              /* requests under way; it stays open, and its segment alive */
     enum log_file_kind kind;
-    bool is_fresh;  /* to be made empty at the first open for writing */
-    bool is_orphan; /* dropped from its log; freed with the last user */
+    bool was_opened; /* for writing, by this process */
+    bool is_fresh;   /* to be made empty at the first open for writing */
+    bool is_orphan;  /* dropped from its log; freed with the last user */
 };
 
 struct segment_index {
@@ -65,6 +66,7 @@ struct segment_index {
 /* A .log */
 struct data_segment {
     struct log_file file;
+    bool is_named; /* its name is on stable storage: what is written to it can be promised */
     int64_t base_offset;
     int64_t end_offset;
     int64_t max_timestamp_ms; /* -1: no batch */
@@ -168,9 +170,10 @@ struct partition_log {
     int64_t end_offset;
     struct list pins;
     /* changes */
-    uint64_t sequence;         /* of the last change */
-    uint64_t journal_sequence; /* durable in the journal */
-    uint64_t durable_sequence; /* reported */
+    uint64_t sequence;          /* of the last change */
+    uint64_t journal_sequence;  /* durable in the journal */
+    uint64_t durable_sequence;  /* reported */
+    uint64_t recovery_sequence; /* of what recovery changed; nobody waits for it */
     struct journal_party party;
     struct list outside_writes;
     /* entries in memory and in files */

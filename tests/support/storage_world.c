@@ -135,8 +135,10 @@ struct buffer_slice storage_world_batch(int64_t base_offset, int32_t count, size
 
     CHECK(size >= RECORD_BATCH_HEADER_BYTES);
     random_seed(&random, content);
-    for (size_t i = 0; i < size; i++) {
-        bytes[i] = (char)random_u64(&random);
+    for (size_t i = 0; i < size; i += sizeof(uint64_t)) {
+        uint64_t chunk = random_u64(&random);
+
+        memcpy(bytes + i, &chunk, size - i < sizeof chunk ? size - i : sizeof chunk);
     }
     store_be64(bytes + RECORD_BATCH_AT_BASE_OFFSET, (uint64_t)base_offset);
     store_be32(bytes + RECORD_BATCH_AT_LENGTH, (uint32_t)size - RECORD_BATCH_PREFIX_BYTES);
