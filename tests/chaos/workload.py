@@ -4,6 +4,7 @@
 All are librdkafka through confluent-kafka, one thread a client, with that library's defaults for
 retries and time limits. A history belongs to its thread until the client is stopped and joined.
 """
+import os
 import threading
 import time
 
@@ -16,6 +17,8 @@ IN_FLIGHT_MAX = 50_000
 ACKNOWLEDGED_WITHOUT_OFFSET = -2
 FLUSH_S = 120
 QUIET = {"log_level": 2}  # lost connections are the point
+if os.environ.get("CHAOS_DEBUG"):  # contexts of librdkafka, as "eos,msg"
+    QUIET = {"debug": os.environ["CHAOS_DEBUG"]}
 
 
 class Client(threading.Thread):
