@@ -168,6 +168,7 @@ static void receive_beat(struct consensus *consensus, struct consensus_peer *pee
     peer->heard_incarnation = message->heard_incarnation;
     if (!peer->is_alive) {
         peer->is_alive = true;
+        peer->alive_since_us = consensus_now_us(consensus);
         peer->incarnation = message->incarnation;
         if (consensus->listener.peer_alive != NULL) {
             consensus->listener.peer_alive(consensus->listener.context, peer->node,
@@ -371,6 +372,16 @@ bool consensus_peer_is_live(const struct consensus *consensus, int32_t node)
     const struct consensus_peer *peer = consensus_peer_find(consensus, node);
 
     return node == consensus->node || (peer != NULL && peer->is_alive);
+}
+
+uint64_t consensus_peer_live_us(const struct consensus *consensus, int32_t node)
+{
+    const struct consensus_peer *peer = consensus_peer_find(consensus, node);
+
+    if (peer == NULL || !peer->is_alive) {
+        return 0;
+    }
+    return consensus_now_us(consensus) - peer->alive_since_us;
 }
 
 void consensus_stats(const struct consensus *consensus, struct consensus_stats *out_stats)

@@ -19,6 +19,7 @@ struct consensus_peer {
     int32_t node;
     bool is_up;    /* the link */
     bool is_alive; /* heard within peer_timeout_us */
+    uint64_t alive_since_us;
     uint64_t heard_us;
     uint64_t incarnation;             /* theirs; 0: not heard yet */
     uint64_t heard_incarnation;       /* ours, as they last heard it */

@@ -2,6 +2,9 @@
 /*
  * Leadership goes back to the preferred replica (the first) once it is there and in sync, a few
  * partitions at a time; a broker that drains gives all of its leaderships away.
+ *
+ * Not at once: clients that met a dead broker try it again only after a while (librdkafka: up to
+ * 10 s), and a partition whose leader they do not try stands still for them.
  */
 #include <stdlib.h>
 
@@ -47,6 +50,13 @@ static void hand_over(struct cluster *cluster, struct partition *partition, int3
 
 /* ---- the preferred leader ---- */
 
+static bool has_been_live(const struct cluster *cluster, int32_t node)
+{
+    uint64_t wait_s = (uint64_t)cluster->services.config->leader_imbalance_check_interval_seconds;
+
+    return consensus_peer_live_us(cluster->services.consensus, node) >= wait_s * 1000 * 1000;
+}
+
 static void prefer(void *context, struct partition *partition)
 {
     struct cluster *cluster = context;
@@ -63,6 +73,7 @@ static void prefer(void *context, struct partition *partition)
     }
     wanted = &topic->partitions[group.partition];
     if (wanted->target_count == 0 && wanted->replicas[0] != cluster->services.node_id &&
+        has_been_live(cluster, wanted->replicas[0]) &&
         can_lead(cluster, in_sync, partition_in_sync(partition, in_sync), wanted->replicas[0])) {
         hand_over(cluster, partition, wanted->replicas[0]);
     }

@@ -134,6 +134,8 @@ enum error consensus_force_single_member(struct consensus_group *group);
 
 /* Node-level liveness from the shard heartbeats. */
 bool consensus_peer_is_live(const struct consensus *consensus, int32_t node);
+/* For how long another node has been live without a break; 0: it is not. */
+uint64_t consensus_peer_live_us(const struct consensus *consensus, int32_t node);
 struct consensus_listener {
     void (*peer_alive)(void *context, int32_t node, uint64_t incarnation);
     void (*peer_dead)(void *context, int32_t node);

@@ -199,6 +199,27 @@ static void idle_groups_sleep_long_and_wake_for_a_write_without_an_election(void
     raft_cluster_free(cluster);
 }
 
+static void a_member_counts_as_live_from_its_last_start_on(void **state)
+{
+    const struct consensus *witness;
+
+    (void)state;
+    cluster = raft_cluster_new(3, 3, 61);
+    raft_cluster_start_all(cluster);
+    witness = cluster->nodes[0].consensus;
+    raft_cluster_run(cluster, 5000000);
+    assert_true(consensus_peer_live_us(witness, 1) > 4000000);
+    raft_cluster_crash(cluster, 1);
+    raft_cluster_run(cluster, 2000000);
+    assert_int_equal(consensus_peer_live_us(witness, 1), 0);
+    raft_cluster_start(cluster, 1);
+    raft_cluster_run(cluster, 2000000);
+    assert_true(consensus_peer_live_us(witness, 1) > 1000000);
+    assert_true(consensus_peer_live_us(witness, 1) <= 2000000);
+    assert_true(consensus_peer_live_us(witness, 2) > 8000000);
+    raft_cluster_free(cluster);
+}
+
 static void a_sleeping_group_replaces_a_dead_leader(void **state)
 {
     uint64_t died_us;
@@ -256,6 +277,7 @@ int main(void)
         cmocka_unit_test(a_transfer_to_a_dead_member_ends_and_writes_go_on),
         cmocka_unit_test(the_last_member_alone_can_be_made_the_group),
         cmocka_unit_test(idle_groups_sleep_long_and_wake_for_a_write_without_an_election),
+        cmocka_unit_test(a_member_counts_as_live_from_its_last_start_on),
         cmocka_unit_test(a_sleeping_group_replaces_a_dead_leader),
         cmocka_unit_test(a_reset_link_wakes_and_the_group_sleeps_again),
         cmocka_unit_test(a_leader_that_lost_its_group_is_noticed_by_sleepers),
