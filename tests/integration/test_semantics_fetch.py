@@ -6,9 +6,10 @@ import time
 import pytest
 
 from kafka_cluster import (FENCED_LEADER_EPOCH, FETCH_SESSION_ID_NOT_FOUND,
-                           INVALID_FETCH_SESSION_EPOCH, NONE, NOT_LEADER_OR_FOLLOWER,
-                           OFFSET_OUT_OF_RANGE, UNKNOWN_LEADER_EPOCH, UNKNOWN_TOPIC_ID,
-                           UNKNOWN_TOPIC_OR_PARTITION, UNSUPPORTED_COMPRESSION_TYPE,
+                           FETCH_SESSION_TOPIC_ID_ERROR, INVALID_FETCH_SESSION_EPOCH, NONE,
+                           NOT_LEADER_OR_FOLLOWER, OFFSET_OUT_OF_RANGE, UNKNOWN_LEADER_EPOCH,
+                           UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION,
+                           UNSUPPORTED_COMPRESSION_TYPE,
                            UNSUPPORTED_VERSION, Cluster)
 from kafka_wire import batch, batches
 
@@ -65,6 +66,16 @@ def test_only_the_first_partition_with_records_exceeds_the_limit(cluster, topic)
                                           "partition_max_bytes": 1} for index in range(3)]}])
     sizes = [len(part["records"]) for part in answer["responses"][0]["partitions"]]
     assert sizes[0] == 0 and sizes[1] > 1 and sizes[2] <= 1
+
+
+def test_the_broker_has_a_limit_of_its_own(own_region, topic):
+    cluster = Cluster(own_region(brokers=1, settings=["fetch.max.bytes=2500"]))
+    cluster.make(topic, factor=1)
+    for _ in range(5):
+        cluster.produce(topic, batch([b"x" * 1000]))
+    part = cluster.fetch(topic, 0)
+    assert 1000 < len(part["records"]) <= 2500
+    cluster.close()
 
 
 @pytest.mark.parametrize("offset", [7, 1000, -2])
@@ -267,6 +278,25 @@ def test_a_reader_without_session_gets_none(cluster, made):
                           topics=[{"topic": made, "partitions": [
                               {"partition": 0, "fetch_offset": 0, "partition_max_bytes": 1000}]}])
     assert (answer["error_code"], answer["session_id"]) == (NONE, 0)
+
+
+def test_a_session_keeps_to_names_or_ids(cluster, topic, session):
+    assert session.fetch(0, {0: 0})[0] == NONE
+    answer = cluster.call("Fetch", 13, cluster.region.node_ids[0], max_bytes=1000,
+                          session_id=session.id, session_epoch=1, topics=[
+                              {"topic_id": cluster.topic(topic)["topic_id"], "partitions": [
+                                  {"partition": 1, "fetch_offset": 0,
+                                   "partition_max_bytes": 1000}]}])
+    assert answer["error_code"] == FETCH_SESSION_TOPIC_ID_ERROR
+
+
+def test_aborted_transactions_are_told_to_committed_readers_only(cluster, made):
+    for isolation, expected in ((0, None), (1, [])):
+        answer = cluster.call("Fetch", 12, cluster.leader(made), isolation_level=isolation,
+                              max_bytes=1000, topics=[{"topic": made, "partitions": [
+                                  {"partition": 0, "fetch_offset": 0,
+                                   "partition_max_bytes": 1000}]}])
+        assert answer["responses"][0]["partitions"][0]["aborted_transactions"] == expected
 
 
 # offsets

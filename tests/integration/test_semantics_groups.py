@@ -6,11 +6,12 @@ import time
 import pytest
 
 from kafka_cluster import (COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE,
-                           FENCED_INSTANCE_ID, GROUP_ID_NOT_FOUND, GROUP_SUBSCRIBED_TO_TOPIC,
-                           ILLEGAL_GENERATION, INCONSISTENT_GROUP_PROTOCOL, INVALID_GROUP_ID,
+                           FENCED_INSTANCE_ID, GROUP_ID_NOT_FOUND, GROUP_MAX_SIZE_REACHED,
+                           GROUP_SUBSCRIBED_TO_TOPIC, ILLEGAL_GENERATION,
+                           INCONSISTENT_GROUP_PROTOCOL, INVALID_GROUP_ID,
                            INVALID_SESSION_TIMEOUT, MEMBER_ID_REQUIRED, NON_EMPTY_GROUP, NONE,
                            NOT_COORDINATOR, OFFSET_METADATA_TOO_LARGE, REBALANCE_IN_PROGRESS,
-                           UNKNOWN_MEMBER_ID, Cluster)
+                           UNKNOWN_MEMBER_ID, UNKNOWN_TOPIC_ID, Cluster)
 from region import Region, eventually
 
 NUMBERS = itertools.count()
@@ -21,7 +22,7 @@ NOT_YET = (COORDINATOR_NOT_AVAILABLE, COORDINATOR_LOAD_IN_PROGRESS, NOT_COORDINA
 def make_region():
     """Groups do not wait for more members than come at once, and sessions may be short."""
     with Region(settings=["group.initial.rebalance.delay.ms=0",
-                          "group.min.session.timeout.ms=2000"]) as shared:
+                          "group.min.session.timeout.ms=2000", "group.max.size=3"]) as shared:
         yield shared
 
 
@@ -250,6 +251,16 @@ def test_a_second_member_rebalances_and_only_the_leader_sees_all(group):
     assert first.heartbeat() == second.heartbeat() == NONE
 
 
+def test_a_full_group_takes_nobody(group):
+    first, second, _ = together(group, ("range",), ("range",))
+    first.sync({first.id: b"1", second.id: b"2"})
+    third, fourth = Member(group), Member(group)
+    third.id = third.joined(third.ask_to_join())["member_id"]
+    assert {one["error_code"] for one in rebalance(third, second, first)} == {NONE}
+    answer = fourth.join()
+    assert (answer["error_code"], answer["generation_id"]) == (GROUP_MAX_SIZE_REACHED, -1)
+
+
 def test_members_vote_for_a_protocol_that_all_support(group):
     _, _, answers = together(group, ("range", "sticky", "mine"), ("sticky", "range"))
     assert {one["protocol_name"] for one in answers} <= {"range", "sticky"}
@@ -350,6 +361,16 @@ def test_a_static_member_comes_back_under_a_new_id_without_rebalance(group):
     assert group.commit({"t": 1}, again.id, again.generation, instance="a")["error_code"] == NONE
 
 
+def test_a_static_leader_that_comes_back_skips_the_assignment(group):
+    member = alone(group, instance="a")
+    again = Member(group, instance="a")
+    answer = again.join(version=9)
+    assert (answer["error_code"], answer["leader"], answer["skip_assignment"]) == \
+        (NONE, again.id, True)
+    assert [one["member_id"] for one in answer["members"]] == [again.id]
+    assert again.generation == member.generation
+
+
 def test_static_members_are_removed_by_their_names(group):
     member = alone(group, instance="a")
     answer = group.call("LeaveGroup", 4, group_id=group.name, members=[
@@ -369,6 +390,28 @@ def test_offsets_are_kept_with_their_metadata_and_epoch(group):
     assert group.commit({"t": 1}, metadata="x" * 4096)["error_code"] == NONE
     assert group.commit({"t": 2}, metadata="x" * 4097)["error_code"] == OFFSET_METADATA_TOO_LARGE
     assert group.committed("t")["t"]["committed_offset"] == 1
+
+
+def test_topics_of_commits_are_named_by_id_from_version_10_on(cluster, group):
+    topic_id = cluster.topic("t")["topic_id"]
+
+    def commit(some_id):
+        answer = group.call("OffsetCommit", 10, group_id=group.name, group_instance_id=None,
+                            generation_id_or_member_epoch=-1, topics=[
+                                {"topic_id": some_id, "partitions": [
+                                    {"partition_index": 0, "committed_offset": 77}]}])
+        return answer["topics"][0]["partitions"][0]["error_code"]
+
+    def fetch(some_id):
+        answer = group.call("OffsetFetch", 10, groups=[{"group_id": group.name, "topics": [
+            {"topic_id": some_id, "partition_indexes": [0]}]}])
+        part = answer["groups"][0]["topics"][0]["partitions"][0]
+        return part["error_code"], part["committed_offset"]
+
+    assert commit(topic_id) == NONE
+    assert fetch(topic_id) == (NONE, 77)
+    assert commit(b"\7" * 16) == UNKNOWN_TOPIC_ID
+    assert fetch(b"\7" * 16)[0] == UNKNOWN_TOPIC_ID
 
 
 def test_what_was_never_committed_is_minus_one_without_error(group):
@@ -463,6 +506,20 @@ def test_a_group_with_members_is_not_deleted(group):
     member.leave()
     assert delete() == NONE
     assert delete() == GROUP_ID_NOT_FOUND
+
+
+def test_the_first_join_waits_for_others(own_region):
+    cluster = Cluster(own_region(settings=["group.initial.rebalance.delay.ms=1500"]))
+    cluster.make("warm-up")
+    group = Group(cluster, "patient")
+    members = [Member(group), Member(group)]
+    for member in members:
+        member.id = member.joined(member.ask_to_join())["member_id"]
+    begin = time.monotonic()
+    assert [one["generation_id"] for one in rebalance(*members)] == [1, 1]
+    assert time.monotonic() - begin >= 1.4
+    group.close()
+    cluster.close()
 
 
 def test_offsets_survive_their_coordinator(own_region):

@@ -8,15 +8,14 @@ from kafka_cluster import (ELECTION_NOT_NEEDED, INVALID_CONFIG, INVALID_PARTITIO
                            INVALID_REPLICA_ASSIGNMENT, INVALID_REPLICATION_FACTOR,
                            INVALID_REQUEST, INVALID_TOPIC_EXCEPTION, LEADER_NOT_AVAILABLE,
                            MISMATCHED_ENDPOINT_TYPE, NONE, NO_REASSIGNMENT_IN_PROGRESS,
-                           OFFSET_OUT_OF_RANGE, TOPIC_ALREADY_EXISTS, UNKNOWN_TOPIC_ID,
-                           UNKNOWN_TOPIC_OR_PARTITION, Cluster)
+                           OFFSET_OUT_OF_RANGE, REQUEST_TIMED_OUT, TOPIC_ALREADY_EXISTS,
+                           UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION, Cluster)
 from kafka_wire import ZERO_ID, batch
 from region import eventually
 
 TOPIC, BROKER, GROUP = 2, 4, 32
 SET, DELETE, APPEND, SUBTRACT = range(4)
 NOT_ASKED = -2147483648
-REQUEST_TIMED_OUT = 7
 
 
 @pytest.fixture(name="cluster", scope="module")

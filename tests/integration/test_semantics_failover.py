@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What clients see of a region whose brokers die and come back."""
+import re
+import time
+
+import pytest
+
+from kafka_cluster import (NONE, NOT_ENOUGH_REPLICAS, PREFERRED_LEADER_NOT_AVAILABLE,
+                           REQUEST_TIMED_OUT, Cluster)
+from kafka_wire import batch
+from region import eventually
+
+
+class Survivors(Cluster):
+    """Asks only brokers that live, each time over a new connection after a death."""
+
+    def __init__(self, region):
+        super().__init__(region)
+        self.dead = set()
+
+    def any(self, node_id):
+        return next(one for one in self.region.node_ids if one not in self.dead) \
+            if node_id is None else node_id
+
+    def kill(self, node_id):
+        self.region.kill(node_id)
+        self.dead.add(node_id)
+        self.forget(node_id)
+
+    def start(self, node_id):
+        self.region.start(node_id)
+        self.dead.discard(node_id)
+
+    def forget(self, node_id):
+        if node_id in self.connections:
+            self.connections.pop(node_id).socket.close()
+
+    def placed(self, topic, leader, **options):
+        """A topic of one partition whose preferred leader is this one."""
+        others = [one for one in self.region.node_ids if one != leader]
+        self.make(topic, partitions=-1, factor=-1, **options, assignments=[
+            {"partition_index": 0, "broker_ids": [leader, *others]}])
+        eventually(lambda: self.leader(topic) == leader)
+
+
+@pytest.fixture(name="cluster")
+def make_cluster(own_region):
+    cluster = Survivors(own_region(brokers=3))
+    yield cluster
+    cluster.close()
+
+
+def test_an_election_raises_the_epoch_and_loses_nothing(cluster, topic):
+    cluster.placed(topic, 2)
+    for number in range(5):
+        assert cluster.produce(topic, batch([b"x"]))["base_offset"] == number
+    old = cluster.partition(topic)["leader_epoch"]
+    cluster.kill(2)
+    eventually(lambda: cluster.leader(topic) in (0, 1))
+    new = cluster.partition(topic)["leader_epoch"]
+    assert new > old
+    part = eventually(lambda: [one for one in [cluster.fetch(topic, 5)]
+                               if one["error_code"] == NONE])[0]
+    assert part["high_watermark"] == 5
+    assert cluster.produce(topic, batch([b"x"]))["base_offset"] == 5
+    answer = cluster.call("OffsetForLeaderEpoch", 4, cluster.leader(topic), replica_id=-1, topics=[
+        {"topic": topic, "partitions": [{"partition": 0, "leader_epoch": old}]}])
+    part = answer["topics"][0]["partitions"][0]
+    assert (part["error_code"], part["leader_epoch"], part["end_offset"]) == (NONE, old, 5)
+
+
+def test_replicas_on_dead_brokers_are_offline(cluster, topic):
+    cluster.placed(topic, 0)
+    assert cluster.partition(topic)["offline_replicas"] == []
+    cluster.kill(2)
+    eventually(lambda: cluster.partition(topic)["offline_replicas"] == [2])
+    assert sorted(cluster.partition(topic)["replica_nodes"]) == [0, 1, 2]
+    eventually(lambda: 2 not in cluster.partition(topic)["isr_nodes"])
+    cluster.start(2)
+    eventually(lambda: cluster.partition(topic)["offline_replicas"] == [])
+    eventually(lambda: sorted(cluster.partition(topic)["isr_nodes"]) == [0, 1, 2])
+
+
+def test_a_dead_broker_is_not_elected(cluster, topic):
+    cluster.placed(topic, 2)
+    cluster.kill(2)
+
+    def elect():
+        answer = cluster.call("ElectLeaders", 2, election_type=0, timeout_ms=5000,
+                              topic_partitions=[{"topic": topic, "partitions": [0]}])
+        return answer["replica_election_results"][0]["partition_result"][0]["error_code"]
+
+    eventually(lambda: elect() == PREFERRED_LEADER_NOT_AVAILABLE)
+
+
+def test_without_enough_replicas_producers_hear_of_it(cluster, topic):
+    cluster.placed(topic, 0, configs={"min.insync.replicas": 3})
+    assert cluster.produce(topic, batch([b"x"]))["error_code"] == NONE
+    cluster.kill(2)
+    eventually(lambda: cluster.produce(topic, batch([b"x"]), timeout_ms=1000)["error_code"]
+               == NOT_ENOUGH_REPLICAS)
+
+
+def test_without_a_majority_producers_hear_of_it_in_time(cluster, topic):
+    cluster.placed(topic, 0)
+    assert cluster.produce(topic, batch([b"x"]))["error_code"] == NONE
+    cluster.kill(1)
+    cluster.kill(2)
+    begin = time.monotonic()
+    answer = cluster.produce(topic, batch([b"x"]), timeout_ms=1000, node_id=0)
+    assert answer["error_code"] == REQUEST_TIMED_OUT
+    assert time.monotonic() - begin < 5
+
+
+def test_times_are_found_after_the_indexes_were_deleted(cluster, topic):
+    cluster.placed(topic, 0)
+    cluster.produce(topic, batch([b"a", b"b"], timestamps=[1000, 5000]))
+    cluster.produce(topic, batch([b"c", b"d"], timestamps=[2000, 3000]))
+    for node_id in cluster.region.node_ids:
+        cluster.kill(node_id)
+    for path in cluster.region.dir.rglob("*"):
+        if re.fullmatch(r"\d{20}\.(index|timeindex)", path.name):
+            path.unlink()
+    cluster.region.up()
+    cluster.dead.clear()
+    eventually(lambda: cluster.list_offset(topic, -1)["offset"] == 4)
+    found = [cluster.list_offset(topic, at) for at in (-3, 0, 1001, 5001)]
+    assert [(one["offset"], one["timestamp"]) for one in found] == \
+        [(1, 5000), (0, 1000), (1, 5000), (-1, -1)]
