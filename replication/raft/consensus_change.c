@@ -21,6 +21,7 @@ struct consensus_change {
     enum change_step step;
     int32_t node;
     bool removes;
+    bool makes_way;        /* a transfer, so that another leader can remove or demote us */
     enum member_role role; /* wanted in the end */
     uint64_t index;        /* of the CHANGE entry */
     uint64_t asked_us;
@@ -97,22 +98,23 @@ void consensus_change_drop(struct consensus_group *group)
 
 void consensus_change_leadership_lost(struct consensus_group *group)
 {
-    const struct consensus_change *change = group->change;
-
-    if (change != NULL && !is_transfer(change)) {
-        /* Removing the leader itself ends its leadership. */
-        bool is_done = change->removes && change->step == CHANGE_COMMIT &&
-                       group->configuration_index >= change->index;
-
-        finish(group, is_done ? ERROR_NONE : ERROR_NOT_LEADER);
+    if (group->change != NULL && !is_transfer(group->change)) {
+        finish(group, ERROR_NOT_LEADER);
     }
 }
 
 void consensus_change_leader_known(struct consensus_group *group, int32_t leader)
 {
-    if (group->change != NULL && is_transfer(group->change) && leader != -1 &&
-        leader != group->consensus->node) {
-        finish(group, leader == group->change->node ? ERROR_NONE : ERROR_STATE);
+    const struct consensus_change *change = group->change;
+
+    if (change == NULL || !is_transfer(change) || leader == -1 ||
+        leader == group->consensus->node) {
+        return;
+    }
+    if (change->makes_way) {
+        finish(group, ERROR_NOT_LEADER);
+    } else {
+        finish(group, leader == change->node ? ERROR_NONE : ERROR_STATE);
     }
 }
 
@@ -264,9 +266,50 @@ static void begin(struct consensus_group *group, struct consensus_change change)
     consensus_work_later(group);
 }
 
+static int32_t best_successor(const struct consensus_group *group)
+{
+    const struct consensus_feed *best = NULL;
+
+    for (int i = 0; i < group->feed_count; i++) {
+        const struct consensus_feed *feed = &group->feeds[i];
+
+        if (consensus_configuration_votes(&group->configuration, feed->peer->node) &&
+            feed->peer->is_alive && (best == NULL || feed->match_index > best->match_index)) {
+            best = feed;
+        }
+    }
+    return best == NULL ? -1 : best->peer->node;
+}
+
+/*
+ * A leader that left its own configuration could neither be elected again nor, with the longer
+ * log, vote for those who stay. So it makes way first.
+ */
+static void make_way(struct consensus_group *group, consensus_done done, void *context)
+{
+    uint64_t patience_us = TRANSFER_TIMEOUTS_MAX * group->consensus->options.election_timeout_us;
+    int32_t successor = group->leads ? best_successor(group) : -1;
+
+    if (group->leads && successor < 0) {
+        answer_later(group, done, context, ERROR_LIMIT);
+        return;
+    }
+    begin(group,
+          (struct consensus_change){.step = TRANSFER_DRAIN,
+                                    .node = successor,
+                                    .makes_way = true,
+                                    .give_up_us = consensus_now_us(group->consensus) + patience_us,
+                                    .done = done,
+                                    .context = context});
+}
+
 void consensus_set_member(struct consensus_group *group, int32_t node, enum member_role role,
                           consensus_done done, void *context)
 {
+    if (node == group->consensus->node && role == MEMBER_STANDBY) {
+        make_way(group, done, context);
+        return;
+    }
     begin(
         group,
         (struct consensus_change){
@@ -276,6 +319,10 @@ void consensus_set_member(struct consensus_group *group, int32_t node, enum memb
 void consensus_remove_member(struct consensus_group *group, int32_t node, consensus_done done,
                              void *context)
 {
+    if (node == group->consensus->node) {
+        make_way(group, done, context);
+        return;
+    }
     begin(group, (struct consensus_change){.step = CHANGE_PROPOSE,
                                            .node = node,
                                            .removes = true,
