@@ -76,5 +76,7 @@ void log_drop_old_segments(struct partition_log *log);
 /* ---- log_cache.c ---- */
 void log_cache_touch(struct partition_log *log);
 void log_cache_trim(struct storage *storage);
+/* The log's entries up to log->moved are in segments now. */
+void log_cache_moved(struct partition_log *log);
 
 #endif

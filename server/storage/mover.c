@@ -149,7 +149,7 @@ static void mover_end(struct mover *mover)
     log->mover = NULL;
     storage->moves_running--;
     if (!is_removed) {
-        log_cache_trim(storage);
+        log_cache_moved(log);
         outside_start_waiting(log);
         log_install_poke(log);
         mover_kick(log, false);

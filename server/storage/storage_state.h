@@ -260,6 +260,7 @@ struct storage {
     /* memory */
     struct list cached_logs;
     size_t cached_bytes;
+    bool is_cache_drained; /* no log holds an entry that is in a segment */
     size_t outside_bytes; /* on their way to segments, bypassing the journal */
     size_t pulled_bytes;  /* pulled for installs and not written */
     /* reports that must not come inside the call that caused them */
