@@ -5,6 +5,9 @@ import pathlib
 
 RESULTS = pathlib.Path(__file__).resolve().parents[1] / "results"
 UNPAIRED = ("foreign_cores", "load_average")
+PAIRS_LEAST = 5
+SECONDS_LEAST = 30
+FOREIGN_CORES_MOST = 0.3
 INTRODUCTION = """\
 # Gyre against Apache Kafka 4.3.1
 
@@ -12,8 +15,10 @@ Written by `tests/bench/run`; do not edit. Each row is the median of the named n
 Kafka, Gyre, Kafka, Gyre on the same machine with empty directories; the ratio is Gyre / Kafka, with
 the least and the most of the pairs. D0: Gyre syncs before it acknowledges, Kafka with its defaults
 does not. D1: both sync each append. D2: neither does. "Other load" is how many cores other
-processes kept busy meanwhile: above 0.3 latencies, times and throughput are no verdict, and only
-CPU per byte, memory and counts can be trusted. Floors are those this project set itself.
+processes kept busy meanwhile. A floor is judged only from five pairs or more of 30 s or more with
+other load of at most 0.3 cores; anything else is "no verdict": a JVM that is short of warm-up and of
+cores is slower and burns more CPU for each byte than Kafka does on a quiet machine. Floors are
+those this project set itself.
 
 | workload | pairing | figure | Kafka | Gyre | ratio (least-most) | floor | pairs | other load | date |
 |---|---|---|---|---|---|---|---|---|---|
@@ -24,6 +29,15 @@ def number(value):
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
+def judged(result, row):
+    if "floor" not in row:
+        return ""
+    # A run of W17, W19 or W20 has a length of its own.
+    is_firm = (result["pairs"] >= PAIRS_LEAST and result["seconds"] >= SECONDS_LEAST
+               and result["foreign_cores"][1] <= FOREIGN_CORES_MOST)
+    return f"{row['floor']} " + (("met" if row["met"] else "MISSED") if is_firm else "no verdict")
+
+
 def rows(result):
     low, high = result["foreign_cores"]
     for name, row in result["figures"].items():
@@ -31,7 +45,7 @@ def rows(result):
             ratio = f"{number(row['ratio'])} ({number(row['least'])}-{number(row['most'])})"
         else:
             ratio = ""
-        floor = f"{row['floor']} {'met' if row['met'] else 'MISSED'}" if "floor" in row else ""
+        floor = judged(result, row)
         yield (f"| {result['workload']}: {result['what']} | {result['durability']} | {name} "
                f"| {number(row['kafka'])} | {number(row['gyre'])} | {ratio} | {floor} "
                f"| {result['pairs']} x {result['seconds']:g} s | {low}-{high} "
@@ -42,6 +56,10 @@ def write(result):
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{result['date'][:10]}-{result['workload']}.json"
     path.write_text(json.dumps(result, indent=1) + "\n")
+    write_table()
+
+
+def write_table():
     newest = {}
     for file in sorted(RESULTS.glob("*.json")):
         one = json.loads(file.read_text())
