@@ -40,8 +40,10 @@ struct checkpointer {
     bool is_wanted_again;
     struct timer soon;
     struct timer retry;
-    struct task proceed; /* what came to an end is looked at once, at the end of the turn */
-    uint64_t move_lsn;   /* entries up to it are to be moved */
+    struct task proceed;  /* what came to an end is looked at once, at the end of the turn */
+    uint64_t move_lsn;    /* entries up to it are to be moved */
+    uint64_t logs_behind; /* when it was last looked */
+    uint64_t moves_ended; /* since then */
     uint64_t count;
     /* syncing */
     struct sync_job syncs[SYNCS_AT_ONCE_MAX];
@@ -147,18 +149,18 @@ static bool must_move(const struct checkpointer *self, const struct partition_lo
 /* Are all logs moved far enough? Those that are not get their movers. */
 static bool all_moved(struct checkpointer *self)
 {
-    bool all = true;
-
+    self->logs_behind = 0;
+    self->moves_ended = 0;
     map_for_each(link, &self->storage->logs) {
         struct partition_log *log = CONTAINER_OF(link, struct partition_log, by_group);
 
         if (log->is_in_checkpoint) {
             log->is_in_checkpoint = must_move(self, log);
-            all = all && !log->is_in_checkpoint;
+            self->logs_behind += log->is_in_checkpoint ? 1 : 0;
             mover_kick(log, true);
         }
     }
-    return all;
+    return self->logs_behind == 0;
 }
 
 void checkpoint_request(struct storage *storage)
@@ -183,10 +185,15 @@ void checkpoint_request(struct storage *storage)
     loop_defer(storage->loop, &self->proceed);
 }
 
+/* Looking at all logs after each move would be quadratic: every log that is behind takes a move. */
 void checkpoint_poke(struct storage *storage)
 {
-    if (storage->checkpointer->step == MOVING) {
-        loop_defer_last(storage->loop, &storage->checkpointer->proceed);
+    struct checkpointer *self = storage->checkpointer;
+    bool is_resting = storage->moves_running == 0 && list_is_empty(&storage->move_queue);
+
+    self->moves_ended++;
+    if (self->step == MOVING && (is_resting || self->moves_ended >= self->logs_behind)) {
+        loop_defer_last(storage->loop, &self->proceed);
     }
 }
 

@@ -532,7 +532,12 @@ static void run_queue(struct storage *storage)
 
 void mover_run(struct task *task)
 {
-    run_queue(CONTAINER_OF(task, struct storage, move_task));
+    struct storage *storage = CONTAINER_OF(task, struct storage, move_task);
+
+    run_queue(storage);
+    if (storage->moves_running == 0) {
+        checkpoint_poke(storage); /* no move is coming whose end would do it */
+    }
 }
 
 void mover_kick(struct partition_log *log, bool force)
