@@ -16,6 +16,7 @@ TICK_S = 0.01
 IN_FLIGHT_MAX = 50_000
 ACKNOWLEDGED_WITHOUT_OFFSET = -2
 FLUSH_S = 120
+RECONNECT_MAX_MS = 1000  # as the Java client; with librdkafka's 10 s, gaps are its own naps
 QUIET = {"log_level": 2}  # lost connections are the point
 if os.environ.get("CHAOS_DEBUG"):  # contexts of librdkafka, as "eos,msg"
     QUIET = {"debug": os.environ["CHAOS_DEBUG"]}
@@ -61,7 +62,8 @@ class NumberingProducer(Client):
         self.errors = 0
         self.longest_stall_s = 0.0  # of this thread itself: what no broker is to blame for
         self.client = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True,
-                                "acks": "all", "error_cb": self._heard, **QUIET})
+                                "acks": "all", "error_cb": self._heard,
+                                "reconnect.backoff.max.ms": RECONNECT_MAX_MS, **QUIET})
 
     def _heard(self, error):
         if error.fatal():
