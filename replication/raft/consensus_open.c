@@ -141,6 +141,11 @@ bool consensus_leads(const struct consensus_group *group)
            group->lead_term == raft_current_term(&group->engine);
 }
 
+bool consensus_will_lead(const struct consensus_group *group)
+{
+    return group->is_elected && group->state == GROUP_RUNNING && !group->leads;
+}
+
 int32_t consensus_leader(const struct consensus_group *group)
 {
     return consensus_group_leader(group);

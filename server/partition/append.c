@@ -8,6 +8,11 @@
  *
  * Offsets are given in the order of arrival. A batch that has offsets keeps them until leadership
  * ends or consensus refuses it; then everything behind it is refused too.
+ *
+ * A replica that is elected and does not lead yet lets appends wait in the queue. Peers name it as
+ * the leader already, so clients come; were their first batch refused and the next one taken a
+ * moment later, the sequence of an idempotent producer would have a hole, and librdkafka would take
+ * a new epoch and store what it had in flight again.
  */
 #include <stdlib.h>
 
@@ -78,10 +83,10 @@ static enum kafka_error admit(const struct partition *partition,
     if (partition->is_failed) {
         return KAFKA_ERROR_KAFKA_STORAGE_ERROR;
     }
-    if (!partition->leads) {
+    if (!partition->leads && !consensus_will_lead(partition->consensus)) {
         return KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER;
     }
-    if (append->acks == -1 && partition->config.min_insync_replicas > 1 &&
+    if (append->acks == -1 && partition->leads && partition->config.min_insync_replicas > 1 &&
         partition_in_sync(partition, nodes) < partition->config.min_insync_replicas) {
         return KAFKA_ERROR_NOT_ENOUGH_REPLICAS;
     }

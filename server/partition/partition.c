@@ -103,6 +103,9 @@ static void on_lead(void *context, uint64_t term)
     partition->leader_epoch = partition->epoch_base + (int32_t)term;
     partition->next_offset = partition->high_watermark;
     CHECK(partition_log_end_offset(partition->log) == partition->next_offset);
+    if (!list_is_empty(&partition->queue)) {
+        loop_defer(partition->table->services.loop, &partition->submit);
+    }
     list_for_each_safe(link, &partition->table->listeners) {
         const struct partition_listener *listener =
             list_entry(link, struct partition_listener, link);
@@ -148,6 +151,10 @@ static void on_leader_changed(void *context, int32_t node, uint64_t term)
     partition->leader = node;
     if (node >= 0 && epoch > partition->leader_epoch) {
         partition->leader_epoch = epoch;
+    }
+    if (!partition->leads && !consensus_will_lead(partition->consensus)) {
+        /* Elected and deposed again before it led: what waited for that goes elsewhere. */
+        append_fail_all(partition, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER);
     }
     tell_leader(partition);
     partition_table_mark_changed(partition);

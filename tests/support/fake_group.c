@@ -245,6 +245,11 @@ enum error consensus_submit(struct consensus_group *group, struct log_entry *ent
     return error;
 }
 
+bool consensus_will_lead(const struct consensus_group *group)
+{
+    return group->will_lead;
+}
+
 int32_t consensus_leader(const struct consensus_group *group)
 {
     return group->leader;
@@ -414,6 +419,11 @@ void fake_group_replicate(struct fake_group *fake, uint64_t term, enum entry_kin
     fake_group_commit(fake);
 }
 
+void fake_group_elect(struct fake_group *fake)
+{
+    fake->group->will_lead = true;
+}
+
 void fake_group_lead(struct fake_group *fake, uint64_t term)
 {
     struct consensus_group *group = fake->group;
@@ -422,6 +432,7 @@ void fake_group_lead(struct fake_group *fake, uint64_t term)
     group->term = term;
     fake_group_replicate(fake, term, ENTRY_BARRIER, (struct buffer_slice){0}, 0);
     group->leads = true;
+    group->will_lead = false;
     group->machine->lead(group->context, term);
     group->machine->leader_changed(group->context, FAKE_GROUP_NODE, term);
     fake_group_turn(fake);
@@ -432,6 +443,7 @@ void fake_group_follow(struct fake_group *fake, int32_t leader, uint64_t term)
     struct consensus_group *group = fake->group;
     struct partition_log *log = group->log;
 
+    group->will_lead = false;
     if (group->leads) {
         group->leads = false;
         while (log->count > group->applied) { /* the new leader does not have them */

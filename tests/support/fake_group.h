@@ -31,6 +31,7 @@ struct consensus_group {
     uint64_t term;
     uint64_t applied;
     bool leads;
+    bool will_lead;
     int32_t leader;
     enum error submit_error; /* what the next submits return */
     uint64_t room;           /* entries that may be unapplied before BUSY; 0: no limit */
@@ -54,6 +55,7 @@ struct fake_group {
 
 void fake_group_init(struct fake_group *fake);
 void fake_group_release(struct fake_group *fake);
+void fake_group_elect(struct fake_group *fake); /* lead() is still to come */
 void fake_group_lead(struct fake_group *fake, uint64_t term);
 void fake_group_follow(struct fake_group *fake, int32_t leader, uint64_t term);
 /* An entry of another leader, committed at once. Takes the payload's reference. */

@@ -98,7 +98,9 @@ void consensus_close_group(struct consensus_group *group);
 MUST_USE
 enum error consensus_submit(struct consensus_group *group, struct log_entry *entries, int count);
 
-bool consensus_leads(const struct consensus_group *group);     /* after lead(), before follow() */
+bool consensus_leads(const struct consensus_group *group); /* after lead(), before follow() */
+/* Elected, and lead() is still to come: the barrier of the own term is not applied yet. */
+bool consensus_will_lead(const struct consensus_group *group);
 int32_t consensus_leader(const struct consensus_group *group); /* -1: unknown */
 uint64_t consensus_term(const struct consensus_group *group);
 uint64_t consensus_commit_index(const struct consensus_group *group);

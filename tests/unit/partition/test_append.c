@@ -115,6 +115,43 @@ static void a_retry_is_stored_once(void **state)
     fake_group_release(&fake);
 }
 
+static void appends_to_an_elected_leader_wait_until_it_leads(void **state)
+{
+    struct fake_group fake;
+    struct asked asked[2];
+
+    (void)state;
+    fake_group_init(&fake);
+    fake_group_elect(&fake);
+    append_of(&fake, &asked[0], 0, 0, 2);
+    append_of(&fake, &asked[1], 0, 2, 3);
+    fake_group_turn(&fake);
+    assert_int_equal(asked[0].done + asked[1].done, 0);
+    assert_int_equal(fake.group->log->count, 0);
+    fake_group_lead(&fake, 1);
+    fake_group_turn(&fake);
+    fake_group_commit(&fake);
+    expect(&asked[0], KAFKA_ERROR_NONE, 0);
+    expect(&asked[1], KAFKA_ERROR_NONE, 2);
+    fake_group_release(&fake);
+}
+
+static void who_was_elected_and_never_led_sends_its_producers_on(void **state)
+{
+    struct fake_group fake;
+    struct asked asked;
+
+    (void)state;
+    fake_group_init(&fake);
+    fake_group_elect(&fake);
+    append_of(&fake, &asked, 0, 0, 2);
+    fake_group_turn(&fake);
+    assert_int_equal(asked.done, 0);
+    fake_group_follow(&fake, 2, 2);
+    expect(&asked, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER, -1);
+    fake_group_release(&fake);
+}
+
 static void who_loses_leadership_tells_its_producers(void **state)
 {
     struct fake_group fake;
@@ -284,6 +321,8 @@ int main(void)
         cmocka_unit_test(a_full_window_keeps_order_and_goes_on_after_the_next_apply),
         cmocka_unit_test(a_refused_submit_frees_its_offsets),
         cmocka_unit_test(a_retry_is_stored_once),
+        cmocka_unit_test(appends_to_an_elected_leader_wait_until_it_leads),
+        cmocka_unit_test(who_was_elected_and_never_led_sends_its_producers_on),
         cmocka_unit_test(who_loses_leadership_tells_its_producers),
         cmocka_unit_test(acks_all_waits_for_min_insync_replicas),
         cmocka_unit_test(an_append_that_waits_too_long_times_out_and_may_still_happen),
