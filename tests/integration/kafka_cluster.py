@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of Kafka's semantics say often, over kafka_wire: one line a request."""
+import time
+
 from kafka_wire import Connection
 from region import eventually
 
@@ -118,28 +120,43 @@ class Cluster:
 
     # records
 
+    def at_leader(self, ask, name, index, node_id):
+        """Asks a broker, or the leader, and again when leadership has just moved, as clients do."""
+        if node_id is not None:
+            return ask(node_id)
+        for _ in range(100):
+            answer = ask(self.leader(name, index))
+            if answer["error_code"] != NOT_LEADER_OR_FOLLOWER:
+                break
+            time.sleep(0.05)
+        return answer
+
     def produce(self, name, records, index=0, version=9, acks=-1, timeout_ms=10000, node_id=None):
         """What the leader says of one partition's batch."""
-        node_id = self.leader(name, index) if node_id is None else node_id
-        answer = self.call("Produce", version, node_id, acks=acks, timeout_ms=timeout_ms,
-                           topic_data=[{"name": name, "partition_data": [
-                               {"index": index, "records": records}]}])
-        return answer["responses"][0]["partition_responses"][0]
+        def ask(node_id):
+            answer = self.call("Produce", version, node_id, acks=acks, timeout_ms=timeout_ms,
+                               topic_data=[{"name": name, "partition_data": [
+                                   {"index": index, "records": records}]}])
+            return answer["responses"][0]["partition_responses"][0]
+        return self.at_leader(ask, name, index, node_id)
 
     def fetch(self, name, offset, index=0, version=12, node_id=None, max_bytes=1 << 20,
               partition_max_bytes=1 << 20, max_wait_ms=0, min_bytes=0, **more):
         """What the leader says of one partition."""
-        node_id = self.leader(name, index) if node_id is None else node_id
-        part = {"partition": index, "fetch_offset": offset,
-                "partition_max_bytes": partition_max_bytes, **more}
-        answer = self.call("Fetch", version, node_id, max_wait_ms=max_wait_ms,
-                           min_bytes=min_bytes, max_bytes=max_bytes,
-                           topics=[{"topic": name, "partitions": [part]}])
-        return answer["responses"][0]["partitions"][0]
+        def ask(node_id):
+            part = {"partition": index, "fetch_offset": offset,
+                    "partition_max_bytes": partition_max_bytes, **more}
+            answer = self.call("Fetch", version, node_id, max_wait_ms=max_wait_ms,
+                               min_bytes=min_bytes, max_bytes=max_bytes,
+                               topics=[{"topic": name, "partitions": [part]}])
+            return answer["responses"][0]["partitions"][0]
+        return self.at_leader(ask, name, index, node_id)
 
     def list_offset(self, name, timestamp, index=0, version=10, node_id=None, **more):
-        node_id = self.leader(name, index) if node_id is None else node_id
-        part = {"partition_index": index, "timestamp": timestamp, **more}
-        answer = self.call("ListOffsets", version, node_id, replica_id=-1, timeout_ms=5000,
-                           topics=[{"name": name, "partitions": [part]}])
-        return answer["topics"][0]["partitions"][0]
+        """What the leader says of one partition."""
+        def ask(node_id):
+            part = {"partition_index": index, "timestamp": timestamp, **more}
+            answer = self.call("ListOffsets", version, node_id, replica_id=-1, timeout_ms=5000,
+                               topics=[{"name": name, "partitions": [part]}])
+            return answer["topics"][0]["partitions"][0]
+        return self.at_leader(ask, name, index, node_id)

@@ -27,8 +27,9 @@ def make_cluster(region):
 def make_topic(cluster, topic):
     """Two batches: offsets 0-2 and 3-5."""
     cluster.make(topic, partitions=2)
-    assert cluster.produce(topic, batch([b"0", b"1", b"2"]))["base_offset"] == 0
-    assert cluster.produce(topic, batch([b"3", b"4", b"5"]))["base_offset"] == 3
+    for base, values in ((0, [b"0", b"1", b"2"]), (3, [b"3", b"4", b"5"])):
+        answer = cluster.produce(topic, batch(values))
+        assert (answer["error_code"], answer["base_offset"]) == (NONE, base)
     return topic
 
 
