@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "coordinator_fixture.h"
+#include "unit/coordinator/coordinator_fixture.h"
 
 #include <stdlib.h>
 
@@ -123,6 +123,26 @@ const struct catalog_topic *catalog_find_topic(const struct catalog *catalog, st
         return &current->offsets_topic;
     }
     return string_is(name, "t") ? &current->topic : NULL;
+}
+
+const struct catalog_topic *catalog_find_topic_by_id(const struct catalog *catalog, struct uuid id)
+{
+    (void)catalog;
+    return uuid_equal(id, current->topic.id) ? &current->topic : NULL;
+}
+
+const struct catalog_broker *catalog_find_broker(const struct catalog *catalog, int32_t node_id)
+{
+    (void)catalog;
+    (void)node_id;
+    return NULL;
+}
+
+struct partition *partition_find(const struct partition_table *table, struct group_id group)
+{
+    (void)table;
+    (void)group;
+    return NULL;
 }
 
 void catalog_add_listener(struct catalog *catalog, struct catalog_listener *listener)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Commits, what a restart finds, what goes when nobody needs it. */
-#include "coordinator_fixture.h"
 #include "support/test.h"
+#include "unit/coordinator/coordinator_fixture.h"
 
 enum { HOUR_MS = 3600 * 1000 };
 

@@ -3,8 +3,8 @@
  */
 #include <string.h>
 
-#include "coordinator_fixture.h"
 #include "support/test.h"
+#include "unit/coordinator/coordinator_fixture.h"
 
 static bool is(struct string text, const char *expected)
 {

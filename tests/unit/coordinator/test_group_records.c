@@ -11,8 +11,8 @@
 #include "coordinator/group_records.h"
 #include "coordinator/group_shard.h"
 #include "coordinator/owned_string.h"
-#include "coordinator_fixture.h"
 #include "support/test.h"
+#include "unit/coordinator/coordinator_fixture.h"
 
 static const int64_t WHEN_MS = 1700000000000;
 

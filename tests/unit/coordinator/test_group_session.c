@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Assignments, heartbeats, leaving, sessions that end, leadership that is lost. */
-#include "coordinator_fixture.h"
 #include "support/test.h"
+#include "unit/coordinator/coordinator_fixture.h"
 
 static void an_assignment_is_handed_out_once_it_is_stored(void **state)
 {
