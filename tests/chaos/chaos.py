@@ -268,7 +268,8 @@ def main():
     result = {"suite": "chaos", "commit": head(), "passed": passed, "seed": options.seed,
               "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"), **result,
               "findings": findings.count}
-    print(json.dumps(result, indent=2))
+    for name, value in result.items():
+        print(f"{name}: {json.dumps(value)}")
     if options.json:
         pathlib.Path(options.json).parent.mkdir(parents=True, exist_ok=True)
         pathlib.Path(options.json).write_text(json.dumps(result, indent=2) + "\n")
