@@ -153,7 +153,7 @@ class RustClient(Client):
     needs = ("cargo", "gcc", "g++", "make")
 
     def build(self):
-        call(["cargo", "build", "--release", "--locked", "--target-dir", self.home / "target"],
+        call(["cargo", "build", "--release", "--target-dir", self.home / "target"],
              cwd=self.folder)
 
     def command(self):
