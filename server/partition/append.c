@@ -204,6 +204,12 @@ static void turn_away(struct partition *partition, struct partition_append *appe
         append->log_append_time_ms =
             partition->config.is_log_append_time ? stored->timestamp_ms : -1;
     }
+    if (verdict == PRODUCER_OUT_OF_ORDER && partition->refusal != KAFKA_ERROR_NONE) {
+        /* The batch before it may be the one that was refused: both are to be sent again. Told of
+         * a hole, a producer would take a new epoch and store twice what is in flight. */
+        partition_table_complete_append(partition->table, append, partition->refusal);
+        return;
+    }
     partition_table_complete_append(partition->table, append, verdict_error(verdict));
 }
 
@@ -288,6 +294,7 @@ static enum error submit_prepared(struct partition *partition)
         struct inflight_batch *batch =
             list_first(&partition->prepared, struct inflight_batch, link);
 
+        partition->refusal = KAFKA_ERROR_NONE;
         batch->index = entries[i].index;
         buffer_slice_unref(&batch->batch);
         list_remove(&batch->link);
@@ -300,6 +307,7 @@ static enum error submit_prepared(struct partition *partition)
 /* Consensus took none of them: the offsets are free again. Newest first, as they were given. */
 static void refuse_prepared(struct partition *partition, enum kafka_error error)
 {
+    partition->refusal = error;
     while (!list_is_empty(&partition->prepared)) {
         struct inflight_batch *batch =
             list_entry(partition->prepared.previous, struct inflight_batch, link);

@@ -99,6 +99,7 @@ static void on_lead(void *context, uint64_t term)
     CHECK(list_is_empty(&partition->inflight));
     partition->term = term;
     partition->leads = true;
+    partition->refusal = KAFKA_ERROR_NONE;
     partition->leader = partition->table->services.node_id;
     partition->leader_epoch = partition->epoch_base + (int32_t)term;
     partition->next_offset = partition->high_watermark;

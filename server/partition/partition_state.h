@@ -88,6 +88,7 @@ struct partition {
     uint64_t term;
 
     /* ---- appends, at the leader ---- */
+    enum kafka_error refusal; /* what refused batches were told, until one is taken again */
     int64_t next_offset;
     struct list queue;    /* struct partition_append without offsets yet */
     struct list prepared; /* struct inflight_batch with offsets, not yet taken by consensus */

@@ -81,6 +81,39 @@ static void a_refused_submit_frees_its_offsets(void **state)
     fake_group_release(&fake);
 }
 
+/* A producer sends several batches without waiting: the second must not be told of the hole that
+ * the refusal of the first has made. */
+static void a_batch_behind_a_refused_one_is_refused_alike(void **state)
+{
+    struct fake_group fake;
+    struct asked first;
+    struct asked second;
+
+    (void)state;
+    fake_group_init(&fake);
+    fake_group_lead(&fake, 1);
+    append_of(&fake, &first, 0, 0, 4);
+    fake_group_commit(&fake);
+    expect(&first, KAFKA_ERROR_NONE, 0);
+    fake.group->submit_error = ERROR_STATE; /* leadership is handed over */
+    append_of(&fake, &first, 0, 4, 1);
+    fake_group_turn(&fake);
+    expect(&first, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER, -1);
+    append_of(&fake, &second, 0, 5, 1);
+    fake_group_turn(&fake);
+    expect(&second, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER, -1);
+    fake.group->submit_error = ERROR_NONE; /* it was not; both come again */
+    append_of(&fake, &first, 0, 4, 1);
+    append_of(&fake, &second, 0, 5, 1);
+    fake_group_commit(&fake);
+    expect(&first, KAFKA_ERROR_NONE, 4);
+    expect(&second, KAFKA_ERROR_NONE, 5);
+    append_of(&fake, &second, 0, 9, 1); /* a hole of the producer's own */
+    fake_group_turn(&fake);
+    expect(&second, KAFKA_ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER, -1);
+    fake_group_release(&fake);
+}
+
 static void a_retry_is_stored_once(void **state)
 {
     struct fake_group fake;
@@ -320,6 +353,7 @@ int main(void)
         cmocka_unit_test(offsets_are_dense_and_answered_when_committed),
         cmocka_unit_test(a_full_window_keeps_order_and_goes_on_after_the_next_apply),
         cmocka_unit_test(a_refused_submit_frees_its_offsets),
+        cmocka_unit_test(a_batch_behind_a_refused_one_is_refused_alike),
         cmocka_unit_test(a_retry_is_stored_once),
         cmocka_unit_test(appends_to_an_elected_leader_wait_until_it_leads),
         cmocka_unit_test(who_was_elected_and_never_led_sends_its_producers_on),
