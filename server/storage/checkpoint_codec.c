@@ -133,13 +133,18 @@ static void put_log(struct checkpoint_bytes *out, struct partition_log *log, uin
                                    .start_offset = log->start_offset,
                                    .end_offset = log->synced.offset,
                                    .doomed_count = log->doomed_count};
-    const struct log_snapshot *snapshot = log_recorded_snapshot(log);
+    const struct log_snapshot *snapshot = &log->snapshot;
     bool is_inlined = may_inline(log);
     size_t at = out->length;
     size_t inline_at;
 
     memcpy(fixed.topic, log->group.topic.bytes, sizeof fixed.topic);
     fixed.applied_lsn = applied_lsn(log, is_inlined);
+    /* A snapshot may be of entries that are not durable: it must not become so before them. */
+    if (log->announced_lsn != 0 && log->announced_lsn <= fixed.applied_lsn) {
+        fixed.applied_lsn = log->announced_lsn - 1;
+        is_inlined = false;
+    }
     *lsn = fixed.applied_lsn + 1 < *lsn ? fixed.applied_lsn + 1 : *lsn;
     fixed.flags = (log->is_corrupt ? CHECKPOINT_CORRUPT : 0u) |
                   (log->is_installing && log->keeps_nothing ? CHECKPOINT_INSTALLING : 0u) |

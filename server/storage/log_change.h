@@ -61,8 +61,8 @@ enum error log_load_state(struct partition_log *log, const struct snapshot_meta 
 /* Write the state of `snapshot` to its file if it is large, then call written(log). */
 void log_write_state(struct partition_log *log, const struct log_snapshot *snapshot,
                      void (*written)(struct partition_log *log));
-/* The newest snapshot that has a record: what a checkpoint must name. */
-const struct log_snapshot *log_recorded_snapshot(const struct partition_log *log);
+/* `announced` has a record that is not durable yet; another one takes its place. */
+void log_supersede_announced(struct partition_log *log);
 
 /* ---- log_install.c ---- */
 void log_install_poke(struct partition_log *log);

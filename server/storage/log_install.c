@@ -27,6 +27,7 @@ struct install {
     enum install_step step;
     bool has_segment; /* the first pulled batch opened one */
     struct outside_write *hold;
+    struct log_snapshot snapshot; /* from finish() on */
     struct disk_request request;
     struct log_file *file; /* being synced */
     uint32_t sync_at;
@@ -35,8 +36,11 @@ struct install {
 
 static void abandon(struct storage_job *job)
 {
+    struct install *install = CONTAINER_OF(job, struct install, job);
+
     list_remove(&job->link);
-    free(CONTAINER_OF(job, struct install, job));
+    log_snapshot_release(&install->snapshot);
+    free(install);
 }
 
 void log_install_release(struct partition_log *log)
@@ -246,7 +250,6 @@ static void add_record(struct partition_log *log)
         (struct iovec){.iov_base = rows, .iov_len = log->data_count * sizeof *rows};
     log->synced_lsn = log_add_record(log, &record);
     log->syncing_lsn = log->synced_lsn;
-    log->announced_sequence = log->sequence;
     free(rows);
 }
 
@@ -257,6 +260,7 @@ static void on_state_written(struct partition_log *log)
 
     add_record(log);
     log_begin_behind_snapshot(log);
+    log_adopt_snapshot(log); /* all of it is on stable storage, but for the record */
     log->install = NULL;
     abandon(&install->job);
     checkpoint_request_soon(log->storage);
@@ -291,6 +295,18 @@ static bool sync_next(struct install *install)
     return false;
 }
 
+static void take_snapshot(struct install *install)
+{
+    struct partition_log *log = install->log;
+
+    if (log->announced_sequence != 0) {
+        log_supersede_announced(log);
+    }
+    log_snapshot_release(&log->announced);
+    log->announced = install->snapshot;
+    install->snapshot = (struct log_snapshot){0};
+}
+
 static void install_step(struct install *install)
 {
     struct partition_log *log = install->log;
@@ -311,6 +327,7 @@ static void install_step(struct install *install)
                (struct disk_request){.operation = DISK_SYNC_DIRECTORY,
                                      .path = log->storage->directory});
     } else {
+        take_snapshot(install);
         log_write_state(log, &log->announced, on_state_written);
     }
 }
@@ -343,7 +360,8 @@ void log_install_poke(struct partition_log *log)
 
     if (install == NULL || install->step != FINISHING || log->is_removed ||
         !list_is_empty(&log->pulled) || log->needs_cut || log->mover != NULL ||
-        log->outside_running > 0 || log->durable_index < log->last_index || mover_has_work(log)) {
+        log->outside_running > 0 || log->state_job != NULL ||
+        log->durable_index < log->last_index || mover_has_work(log)) {
         return;
     }
     install->step = SYNCING;
@@ -359,11 +377,7 @@ uint64_t partition_log_install_finish(struct partition_log *log,
     log->sequence++;
     log->install->step = FINISHING;
     log->install->hold = outside_hold(log, log->sequence);
-    if (log->announced_sequence != 0) {
-        log_adopt_snapshot(log);
-    }
-    log_snapshot_release(&log->announced);
-    log->announced = *snapshot;
+    log->install->snapshot = *snapshot;
     mover_kick(log, true);
     log_install_poke(log);
     return log->sequence;

@@ -70,11 +70,6 @@ void log_decode_snapshot(struct partition_log *log, const struct snapshot_meta *
         .state = state == NULL ? (struct buffer_slice){0} : slice_of(state, meta->state_length)};
 }
 
-const struct log_snapshot *log_recorded_snapshot(const struct partition_log *log)
-{
-    return log->announced_sequence != 0 ? &log->announced : &log->snapshot;
-}
-
 void log_adopt_snapshot(struct partition_log *log)
 {
     bool had_file = log->snapshot.state.length > STATE_INLINE_BYTES_MAX;
@@ -82,7 +77,13 @@ void log_adopt_snapshot(struct partition_log *log)
     if (had_file && log->snapshot.index != log->announced.index) {
         log_files_doom(log, LOG_FILE_STATE, log->snapshot.index, false);
     }
+    for (uint32_t i = 0; i < log->doomed_count; i++) {
+        if (log->doomed[i].when == DOOMED_WITH_SNAPSHOT) {
+            log->doomed[i].when = DOOMED_LATER;
+        }
+    }
     log_snapshot_release(&log->snapshot);
+    log->announced_lsn = 0;
     log->snapshot = log->announced;
     log->announced = (struct log_snapshot){0};
     log->announced_sequence = 0;
@@ -157,6 +158,7 @@ static void state_end(struct state_job *job)
         return;
     }
     written(log);
+    log_install_poke(log);
 }
 
 static void state_step(struct state_job *job)
@@ -322,10 +324,21 @@ enum error log_load_state(struct partition_log *log, const struct snapshot_meta 
 
 /* ---- setting a snapshot ---- */
 
+/* Its record is on its way and may be replayed: its file goes when the next one is durable. */
+void log_supersede_announced(struct partition_log *log)
+{
+    if (log->announced.state.length > STATE_INLINE_BYTES_MAX) {
+        log_files_doom(log, LOG_FILE_STATE, log->announced.index, false);
+        log->doomed[log->doomed_count - 1].when = DOOMED_WITH_SNAPSHOT;
+    }
+    log->announced_sequence = 0;
+}
+
 static void add_record(struct partition_log *log)
 {
     struct snapshot_meta meta;
     struct iovec payload[2];
+    uint64_t lsn;
     struct journal_record record = {.type = RECORD_SNAPSHOT,
                                     .meta = &meta,
                                     .meta_length = sizeof meta,
@@ -339,7 +352,8 @@ static void add_record(struct partition_log *log)
         payload[record.payload_count++] = (struct iovec){.iov_base = log->announced.state.bytes,
                                                          .iov_len = log->announced.state.length};
     }
-    (void)log_add_record(log, &record);
+    lsn = log_add_record(log, &record);
+    log->announced_lsn = log->announced_lsn == 0 ? lsn : log->announced_lsn;
     log->announced_sequence = log->sequence;
     if (log->announced_hold != NULL) {
         outside_done(log, log->announced_hold);
@@ -349,6 +363,12 @@ static void add_record(struct partition_log *log)
 
 static void on_state_written(struct partition_log *log)
 {
+    if (log->announced.index == 0) {
+        /* The log was reset meanwhile. */
+        outside_done(log, log->announced_hold);
+        log->announced_hold = NULL;
+        return;
+    }
     if (log->announced_is_newer) {
         /* Another one was set while this was written; its file is of no use. */
         log->announced_is_newer = false;
@@ -366,7 +386,7 @@ uint64_t partition_log_set_snapshot(struct partition_log *log, const struct log_
     CHECK(snapshot->index <= log->last_index);
     log->sequence++;
     if (log->announced_sequence != 0) {
-        log_adopt_snapshot(log); /* its record is on its way, and this one's will come behind it */
+        log_supersede_announced(log);
     }
     log_snapshot_release(&log->announced);
     log->announced = *snapshot;

@@ -218,7 +218,8 @@ static bool is_end_of(const struct partition_log *log, const struct log_position
 {
     const struct data_segment *data = log_files_find_data(log, end->data_base);
 
-    if (end->index + 1 < log->first_index || end->offset > log->end_offset) {
+    /* It may end before first_index: replay has not yet come to where that was raised. */
+    if (end->offset > log->end_offset) {
         return false;
     }
     return end->data_base < 0 ||
@@ -275,6 +276,10 @@ void log_drop_all(struct partition_log *log, int64_t start_offset)
     log->start_offset = start_offset;
     log->end_offset = start_offset;
     log_snapshot_release(&log->snapshot);
+    log_snapshot_release(&log->announced);
+    log->announced_sequence = 0;
+    log->announced_lsn = 0;
+    log->announced_is_newer = false;
 }
 
 uint64_t partition_log_truncate(struct partition_log *log, uint64_t index)

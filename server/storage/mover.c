@@ -79,8 +79,9 @@ static bool wants_mover(const struct partition_log *log, bool force)
     if (log->needs_segment || has_doomed_now(log) || !list_is_empty(&log->pulled)) {
         return true;
     }
-    return mover_has_work(log) && (force || log->is_in_checkpoint || log->storage->is_closing ||
-                                   log->unmoved_bytes >= MOVE_BYTES_MIN);
+    return mover_has_work(log) &&
+           (force || log->is_in_checkpoint || log->is_installing || log->storage->is_closing ||
+            log->unmoved_bytes >= MOVE_BYTES_MIN);
 }
 
 /* ---- files ---- */

@@ -273,6 +273,9 @@ static void finish_log(struct recovery *recovery, struct partition_log *log)
     if (log->snapshot.start_offset > log->start_offset) {
         log->start_offset = log->snapshot.start_offset;
     }
+    if (log->start_offset > log->end_offset) {
+        log->start_offset = log->end_offset; /* it was raised over batches that were not durable */
+    }
     if (log->is_broken) {
         log_mark_corrupt(log, "journal records of this log are damaged or missing");
     }

@@ -89,7 +89,7 @@ struct side_segment {
 struct doomed_file {
     enum log_file_kind kind;
     uint64_t number;
-    enum { DOOMED_LATER, DOOMED_IN_CHECKPOINT, DOOMED_NOW } when;
+    enum { DOOMED_WITH_SNAPSHOT, DOOMED_LATER, DOOMED_IN_CHECKPOINT, DOOMED_NOW } when;
 };
 
 /* ---- the tail: entries in memory ---- */
@@ -158,9 +158,10 @@ struct partition_log {
     struct term_run *terms; /* owned; the first one covers first_index - 1 */
     uint32_t term_count;
     uint32_t term_capacity;
-    struct log_snapshot snapshot;         /* newest durable */
-    struct log_snapshot announced;        /* newest set; becomes `snapshot` when durable */
-    uint64_t announced_sequence;          /* its record is durable with this; 0: it has none yet */
+    struct log_snapshot snapshot;  /* newest durable */
+    struct log_snapshot announced; /* newest set; becomes `snapshot` when durable */
+    uint64_t announced_lsn;        /* of the oldest snapshot record that is not durable; 0: none */
+    uint64_t announced_sequence;   /* its record is durable with this; 0: it has none yet */
     struct outside_write *announced_hold; /* until it has a record */
     uint64_t written_state_index;         /* whose state file is being written */
     bool announced_is_newer;              /* than that */

@@ -240,12 +240,21 @@ static void removed_logs_stay_removed(void **state)
     }
 }
 
+static void installs_happen_whole_or_not_at_all(void **state)
+{
+    (void)state;
+    for (int i = 0; i < seed_count(); i++) {
+        one_seed(first_seed() + 3000 + (uint64_t)i, true, true, true);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_survive_crashes),
         cmocka_unit_test(big_batches_beside_the_journal_survive_crashes),
         cmocka_unit_test(removed_logs_stay_removed),
+        cmocka_unit_test(installs_happen_whole_or_not_at_all),
     };
 
     cmocka_set_test_filter(getenv("GYRE_TEST")); /* NOLINT(concurrency-mt-unsafe) */
