@@ -46,7 +46,8 @@ static void put_data(struct checkpoint_bytes *out, const struct partition_log *l
                                   .end_offset = is_last ? log->synced.offset : segment->end_offset,
                                   .max_timestamp_ms = segment->max_timestamp_ms,
                                   .max_timestamp_offset = segment->max_timestamp_offset,
-                                  .size = is_last ? log->synced.data_size : segment->size};
+                                  .size = is_last ? log->synced.data_size : segment->size,
+                                  .flags = segment->is_max_loose ? SEGMENT_MAX_IS_LOOSE : 0u};
 
         if (segment->base_offset <= log->synced.data_base) {
             put(out, &row, sizeof row);
@@ -241,6 +242,7 @@ static void take_data(struct rest *rest, struct partition_log *log, uint32_t cou
         segment->max_timestamp_ms = row.max_timestamp_ms;
         segment->max_timestamp_offset = row.max_timestamp_offset;
         segment->size = row.size;
+        segment->is_max_loose = (row.flags & SEGMENT_MAX_IS_LOOSE) != 0;
         segment->unindexed = row.size;
     }
 }

@@ -146,6 +146,8 @@ struct entry_row {
 };
 _Static_assert(sizeof(struct entry_row) == 64, "entry rows are 64 bytes");
 
+enum segment_flag { SEGMENT_MAX_IS_LOOSE = 1 }; /* no batch need have max_timestamp_ms */
+
 /* A .log as the checkpoint and INSTALLED name it. */
 struct segment_row {
     int64_t base_offset;
@@ -153,7 +155,7 @@ struct segment_row {
     int64_t max_timestamp_ms;
     int64_t max_timestamp_offset; /* base offset of the batch that holds it */
     uint32_t size;
-    uint32_t reserved;
+    uint32_t flags; /* enum segment_flag */
 };
 _Static_assert(sizeof(struct segment_row) == 40, "segment rows are 40 bytes");
 

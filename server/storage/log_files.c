@@ -71,6 +71,7 @@ struct close_job {
 
 static void close_abandon(struct storage_job *job)
 {
+    list_remove(&job->link);
     free(CONTAINER_OF(job, struct close_job, job));
 }
 
@@ -84,8 +85,12 @@ static void on_fd_closed(struct disk_request *request)
 
 void log_files_submit_close(struct storage *storage, int fd)
 {
-    struct close_job *job = check_alloc_zero(sizeof *job);
+    struct close_job *job;
 
+    if (storage->is_dead) {
+        return; /* the disk is not ours to ask any more; the descriptor goes with the process */
+    }
+    job = check_alloc_zero(sizeof *job);
     storage_job_init(&job->job, storage, close_abandon);
     job->request = (struct disk_request){.operation = DISK_CLOSE, .fd = fd, .done = on_fd_closed};
     disk_submit(storage->disk, DISK_LANE_SEGMENT, &job->request);

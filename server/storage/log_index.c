@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "log_index.h"
 
+#include <string.h>
+
 #include "gyre/base/check.h"
 
 static void add_slot(struct segment_index *index, struct index_slot slot)
@@ -34,6 +36,26 @@ void log_index_note(struct partition_log *log, struct data_segment *segment, int
     }
 }
 
+void log_index_note_old(struct data_segment *segment, uint32_t position, int64_t base_offset,
+                        int64_t max_ms_before, int64_t max_offset_before)
+{
+    struct segment_index *index = &segment->index;
+    uint32_t from = segment->noted_count == 0 ? 0 : index->slots[segment->noted_count - 1].position;
+    struct index_slot slot = {.relative_offset = (uint32_t)(base_offset - segment->base_offset),
+                              .position = position,
+                              .max_timestamp_ms = max_ms_before,
+                              .max_relative_offset =
+                                  (uint32_t)(max_offset_before - segment->base_offset)};
+
+    if (position >= segment->unindexed || position - from < INDEX_BYTES_MIN) {
+        return;
+    }
+    add_slot(index, slot); /* makes room; then it goes in front of those of this process */
+    memmove(&index->slots[segment->noted_count + 1], &index->slots[segment->noted_count],
+            (index->count - 1 - segment->noted_count) * sizeof slot);
+    index->slots[segment->noted_count++] = slot;
+}
+
 void log_index_cut(struct data_segment *segment, uint32_t size)
 {
     struct segment_index *index = &segment->index;
@@ -41,6 +63,9 @@ void log_index_cut(struct data_segment *segment, uint32_t size)
     while (index->count > 0 && index->slots[index->count - 1].position >= size) {
         index->count--;
     }
+    segment->noted_count =
+        segment->noted_count < index->count ? segment->noted_count : index->count;
+    segment->is_max_loose = true;
     if (segment->unindexed > size) {
         segment->unindexed = size;
     }

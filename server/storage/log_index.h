@@ -12,6 +12,9 @@
 /* A batch goes to the end of the segment. Called before segment->size moves. */
 void log_index_note(struct partition_log *log, struct data_segment *segment, int64_t base_offset,
                     int64_t max_timestamp_ms);
+/* A walk passes a batch in the front that has no slots; noted slots have no gaps. */
+void log_index_note_old(struct data_segment *segment, uint32_t position, int64_t base_offset,
+                        int64_t max_ms_before, int64_t max_offset_before);
 /* Forget slots at or behind `size`. */
 void log_index_cut(struct data_segment *segment, uint32_t size);
 /* Position of a batch at or before the one that contains the offset. */

@@ -237,7 +237,8 @@ static void add_record(struct partition_log *log)
                                        .end_offset = segment->end_offset,
                                        .max_timestamp_ms = segment->max_timestamp_ms,
                                        .max_timestamp_offset = segment->max_timestamp_offset,
-                                       .size = segment->size};
+                                       .size = segment->size,
+                                       .flags = segment->is_max_loose ? SEGMENT_MAX_IS_LOOSE : 0u};
     }
     payload[record.payload_count++] =
         (struct iovec){.iov_base = log->announced.configuration.bytes,

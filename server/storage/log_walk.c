@@ -5,6 +5,7 @@
 #include "gyre/wire/record_batch.h"
 
 #include "log_files.h"
+#include "log_index.h"
 
 enum { WALK_BYTES_MIN = 64 * 1024 };
 
@@ -115,6 +116,27 @@ static bool parse(const struct log_walk *walk, struct walked_batch *batch, bool 
     return true;
 }
 
+void log_walk_stop(struct log_walk *walk)
+{
+    walk->done(walk, ERROR_NONE);
+}
+
+/* A segment of before the start has no slots in memory: nobody shall walk there twice. */
+static void note(struct log_walk *walk, const struct walked_batch *batch)
+{
+    struct data_segment *segment = walk->segment;
+
+    if (!walk->is_noting) {
+        return;
+    }
+    log_index_note_old(segment, batch->position, batch->base_offset, walk->noted_max_ms,
+                       walk->noted_max_offset);
+    if (batch->max_timestamp_ms > walk->noted_max_ms) {
+        walk->noted_max_ms = batch->max_timestamp_ms;
+        walk->noted_max_offset = batch->base_offset;
+    }
+}
+
 static void walk_on(struct log_walk *walk)
 {
     struct walked_batch batch;
@@ -133,6 +155,7 @@ static void walk_on(struct log_walk *walk)
             walk->done(walk, ERROR_CORRUPT);
             return;
         }
+        note(walk, &batch);
         walk->expected_offset = batch.last_offset + 1;
         walk->position += batch.size;
         if (!walk->visit(walk, &batch)) {
@@ -154,6 +177,29 @@ static void hold(struct log_walk *walk, struct data_segment *segment)
     }
 }
 
+/* Noting continues where the noted slots end; a walk from elsewhere notes nothing. */
+static void begin_noting(struct log_walk *walk)
+{
+    const struct data_segment *segment = walk->segment;
+    const struct segment_index *index = &segment->index;
+
+    walk->is_noting = false;
+    walk->noted_max_ms = -1;
+    walk->noted_max_offset = segment->base_offset;
+    if (walk->position >= segment->unindexed) {
+        return;
+    }
+    if (segment->noted_count == 0) {
+        walk->is_noting = walk->position == 0;
+    } else if (index->slots[segment->noted_count - 1].position == walk->position) {
+        const struct index_slot *slot = &index->slots[segment->noted_count - 1];
+
+        walk->is_noting = true;
+        walk->noted_max_ms = slot->max_timestamp_ms;
+        walk->noted_max_offset = segment->base_offset + slot->max_relative_offset;
+    }
+}
+
 void log_walk_start(struct log_walk *walk, struct data_segment *segment, uint32_t position)
 {
     hold(walk, segment);
@@ -162,6 +208,7 @@ void log_walk_start(struct log_walk *walk, struct data_segment *segment, uint32_
     walk->end = log_read_written(walk->read.log, segment);
     walk->expected_offset = segment->base_offset;
     walk->has_ended = false;
+    begin_noting(walk);
     CHECK(position < walk->end);
     read_chunk(walk);
 }

@@ -35,11 +35,16 @@ struct log_walk {
      * was truncated meanwhile; nothing that was seen need be there. */
     void (*done)(struct log_walk *walk, enum error error);
     bool has_ended;
+    bool is_noting; /* the front of the segment has no index: slots are noted on the way */
+    int64_t noted_max_ms;
+    int64_t noted_max_offset;
 };
 
 void log_walk_init(struct log_walk *walk, struct partition_log *log,
                    void (*abandon)(struct storage_job *job));
 void log_walk_start(struct log_walk *walk, struct data_segment *segment, uint32_t position);
+/* From visit(), with answer false: call done() as if the file had ended. */
+void log_walk_stop(struct log_walk *walk);
 /* Read this range of the segment into `chunk`, then call done(). */
 void log_walk_fetch(struct log_walk *walk, uint32_t position, uint32_t length);
 void log_walk_release(struct log_walk *walk); /* the log may be gone afterwards */

@@ -239,6 +239,7 @@ void recovery_replace_data(struct partition_log *log, const char *rows, uint32_t
         segment->max_timestamp_ms = row.max_timestamp_ms;
         segment->max_timestamp_offset = row.max_timestamp_offset;
         segment->size = row.size;
+        segment->is_max_loose = (row.flags & SEGMENT_MAX_IS_LOOSE) != 0;
         segment->unindexed = row.size;
     }
 }

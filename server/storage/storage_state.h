@@ -71,8 +71,10 @@ struct data_segment {
     int64_t end_offset;
     int64_t max_timestamp_ms; /* -1: no batch */
     int64_t max_timestamp_offset;
-    uint32_t size;      /* as assigned */
-    uint32_t unindexed; /* bytes at the front that `index` does not describe */
+    uint32_t size;        /* as assigned */
+    uint32_t unindexed;   /* bytes at the front that `index` does not describe */
+    uint32_t noted_count; /* slots of that front which a walk has noted since, in order */
+    bool is_max_loose;    /* a truncation may have taken the batch with max_timestamp_ms */
     struct segment_index index;
 };
 
