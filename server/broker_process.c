@@ -292,10 +292,8 @@ static void fill_broker(struct broker_process *process)
         .catalog = process->catalog,
         .partitions = process->partitions,
         .groups = process->groups,
-        .producer_ids = producer_ids_new(process->catalog),
-        .fetch_sessions =
-            fetch_sessions_new(&process->loop, &process->random,
-                               process->config->max_incremental_fetch_session_cache_slots),
+        .producer_ids = process->producer_ids,
+        .fetch_sessions = process->fetch_sessions,
     };
     forward_serve(&process->broker);
 }
@@ -460,8 +458,6 @@ static void on_network_closed(void *context)
     partition_table_free(process->partitions);
     group_coordinator_free(process->groups);
     catalog_free(process->catalog);
-    producer_ids_free(process->broker.producer_ids);
-    fetch_sessions_free(process->broker.fetch_sessions);
     producer_ids_free(process->producer_ids);
     fetch_sessions_free(process->fetch_sessions);
     consensus_free(process->consensus);
