@@ -264,8 +264,8 @@ struct storage {
     struct list cached_logs;
     size_t cached_bytes;
     bool is_cache_drained; /* no log holds an entry that is in a segment */
-    size_t outside_bytes; /* on their way to segments, bypassing the journal */
-    size_t pulled_bytes;  /* pulled for installs and not written */
+    size_t outside_bytes;  /* on their way to segments, bypassing the journal */
+    size_t pulled_bytes;   /* pulled for installs and not written */
     /* reports that must not come inside the call that caused them */
     struct list corrupt_logs;
     struct task corrupt_task;

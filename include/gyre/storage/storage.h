@@ -67,8 +67,8 @@ enum error storage_open(struct loop *loop, struct disk *disk, const struct stora
                         char *message, struct storage **out_storage);
 /* What to do when a write or a sync failed: by default the process ends. For the simulator, which
  * ends one node of many; nothing is written or reported afterwards, and only abandon may follow. */
-void storage_set_fatal(struct storage *storage,
-                       void (*fatal)(void *context, const char *reason), void *context);
+void storage_set_fatal(struct storage *storage, void (*fatal)(void *context, const char *reason),
+                       void *context);
 void storage_set_listener(struct storage *storage, const struct storage_listener *listener);
 
 /* Write everything down, then call closed(context). No appends afterwards. */

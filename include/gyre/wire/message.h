@@ -75,20 +75,20 @@ struct records {
 /* ------------------------------------------------------------------ what the tables are made of */
 
 enum field_kind { /* numbers and ids first, FIELD_UUID the last of them */
-    FIELD_BOOL,
-    FIELD_INT8,
-    FIELD_INT16,
-    FIELD_UINT16,
-    FIELD_INT32,
-    FIELD_UINT32,
-    FIELD_INT64,
-    FIELD_FLOAT64,
-    FIELD_UUID,
-    FIELD_STRING,
-    FIELD_BYTES,
-    FIELD_RECORDS,
-    FIELD_STRUCT,
-    FIELD_ARRAY,
+                  FIELD_BOOL,
+                  FIELD_INT8,
+                  FIELD_INT16,
+                  FIELD_UINT16,
+                  FIELD_INT32,
+                  FIELD_UINT32,
+                  FIELD_INT64,
+                  FIELD_FLOAT64,
+                  FIELD_UUID,
+                  FIELD_STRING,
+                  FIELD_BYTES,
+                  FIELD_RECORDS,
+                  FIELD_STRUCT,
+                  FIELD_ARRAY,
 };
 
 enum field_flag {
