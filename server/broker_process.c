@@ -454,6 +454,7 @@ static void on_network_closed(void *context)
     struct broker_process *process = context;
 
     broker_metrics_stop(&process->broker_metrics);
+    rpc_stop_serving(process->rpc); /* the links stay up until storage is closed */
     cluster_stop(process->cluster);
     partition_table_free(process->partitions);
     group_coordinator_free(process->groups);

@@ -47,6 +47,7 @@ struct rpc {
     struct map calls;
     uint64_t next_id;
     struct server servers[RPC_METHOD_COUNT];
+    bool is_serving;
     void (*up)(void *context, int32_t peer);
     void *up_context;
 };
@@ -100,6 +101,10 @@ static void serve(struct rpc *rpc, enum rpc_method method, struct rpc_request re
 {
     const struct server *server = &rpc->servers[method];
 
+    if (!rpc->is_serving) {
+        rpc_answer(request, ERROR_CANCELLED, (struct buffer_slice){0});
+        return;
+    }
     if (server->handler == NULL) {
         rpc_answer(request, ERROR_UNSUPPORTED, (struct buffer_slice){0});
         return;
@@ -288,6 +293,7 @@ struct rpc *rpc_new(struct loop *loop, struct links *links)
 
     rpc->loop = loop;
     rpc->links = links;
+    rpc->is_serving = true;
     map_init(&rpc->calls);
     links->operations->set_receiver(links, LINK_RPC, &receiver);
     return rpc;
@@ -316,6 +322,11 @@ void rpc_serve(struct rpc *rpc, enum rpc_method method, rpc_handler handler, voi
     CHECK(method > 0);
     CHECK(method < RPC_METHOD_COUNT);
     rpc->servers[method] = (struct server){handler, context};
+}
+
+void rpc_stop_serving(struct rpc *rpc)
+{
+    rpc->is_serving = false;
 }
 
 void rpc_watch_links(struct rpc *rpc, void (*up)(void *context, int32_t peer), void *context)

@@ -53,6 +53,10 @@ void rpc_free(struct rpc *rpc); /* fails what is open with CANCELLED */
 
 void rpc_serve(struct rpc *rpc, enum rpc_method method, rpc_handler handler, void *context);
 
+/* Shutdown, before those who serve are freed: what peers ask from now on fails with CANCELLED, what
+ * this broker asked is still answered. */
+void rpc_stop_serving(struct rpc *rpc);
+
 /* Hear of links that come up: a peer that can be called now. One watcher. */
 void rpc_watch_links(struct rpc *rpc, void (*up)(void *context, int32_t peer), void *context);
 

@@ -210,6 +210,22 @@ static void a_call_fails_when_its_time_is_up_or_its_link_is_lost(void **state)
     assert_int_equal(last_error, ERROR_CLOSED);
 }
 
+static void who_is_about_to_stop_serves_nobody_and_is_still_answered(void **state)
+{
+    (void)state;
+    answers = 0;
+    rpc_serve(nodes[0].rpc, RPC_JOIN, serve_echo, NULL);
+    rpc_serve(nodes[1].rpc, RPC_JOIN, serve_echo, NULL);
+    rpc_stop_serving(nodes[1].rpc);
+    rpc_call(nodes[0].rpc, 1, RPC_JOIN, text("late"), 5000000, on_answer, NULL);
+    run_until(&answers, 1);
+    assert_int_equal(last_error, ERROR_CANCELLED);
+    rpc_call(nodes[1].rpc, 0, RPC_JOIN, text("last words"), 5000000, on_answer, NULL);
+    run_until(&answers, 2);
+    assert_int_equal(last_error, ERROR_NONE);
+    assert_string_equal(last_answer, "last words");
+}
+
 /* Each has both addresses as seeds, itself among them. Streams that cross are cut down to one; a
  * call that was lost with the other is repeated. */
 static void two_that_dial_each_other_end_up_with_one_link(void **state)
@@ -242,6 +258,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_call_is_answered_by_a_peer_and_by_ourselves, start_pair,
                                         stop_pair),
         cmocka_unit_test_setup_teardown(a_call_fails_when_its_time_is_up_or_its_link_is_lost,
+                                        start_pair, stop_pair),
+        cmocka_unit_test_setup_teardown(who_is_about_to_stop_serves_nobody_and_is_still_answered,
                                         start_pair, stop_pair),
         cmocka_unit_test(two_that_dial_each_other_end_up_with_one_link),
     };
