@@ -27,6 +27,7 @@ struct consensus_reader *consensus_reader_take(struct consensus *consensus,
         reader = list_first(&consensus->readers, struct consensus_reader, link);
         list_remove(&reader->link);
     }
+    list_append(&consensus->busy_readers, &reader->link);
     reader->consensus = consensus;
     reader->group = group;
     reader->feed = NULL;
@@ -42,6 +43,7 @@ struct consensus_reader *consensus_reader_take(struct consensus *consensus,
 void consensus_reader_return(struct consensus_reader *reader)
 {
     entries_read_release(&reader->read);
+    list_remove(&reader->link);
     list_append(&reader->consensus->readers, &reader->link);
 }
 
@@ -49,7 +51,10 @@ void consensus_reader_done(struct entries_read *read)
 {
     struct consensus_reader *reader = CONTAINER_OF(read, struct consensus_reader, read);
 
-    if (reader->group == NULL) {
+    if (reader->consensus == NULL) {
+        entries_read_release(&reader->read);
+        free(reader);
+    } else if (reader->group == NULL) {
         consensus_reader_return(reader);
     } else {
         reader->done(reader);
@@ -315,6 +320,7 @@ struct consensus *consensus_new(struct loop *loop, struct storage *storage, stru
     list_init(&consensus->awake);
     list_init(&consensus->working);
     list_init(&consensus->readers);
+    list_init(&consensus->busy_readers);
     list_init(&consensus->pins);
     list_init(&consensus->answers);
     task_init(&consensus->work, run_work);
@@ -334,6 +340,20 @@ struct consensus *consensus_new(struct loop *loop, struct storage *storage, stru
     return consensus;
 }
 
+static void free_readers(struct list *readers)
+{
+    list_for_each_safe(link, readers) {
+        list_remove(link);
+        free(list_entry(link, struct consensus_reader, link));
+    }
+}
+
+void consensus_abandon(struct consensus *consensus)
+{
+    free_readers(&consensus->busy_readers);
+    consensus_free(consensus);
+}
+
 void consensus_free(struct consensus *consensus)
 {
     if (consensus == NULL) {
@@ -351,9 +371,10 @@ void consensus_free(struct consensus *consensus)
     for (int i = 0; i < consensus->peer_count; i++) {
         consensus_peer_free(consensus->peers[i]);
     }
-    list_for_each_safe(link, &consensus->readers) {
+    free_readers(&consensus->readers);
+    list_for_each_safe(link, &consensus->busy_readers) {
         list_remove(link);
-        free(list_entry(link, struct consensus_reader, link));
+        list_entry(link, struct consensus_reader, link)->consensus = NULL;
     }
     map_release(&consensus->groups);
     free(consensus->peers);

@@ -207,7 +207,6 @@ static void open_install(struct consensus_install *install, uint64_t keep_index)
 /* Is this batch the leader's? AGAIN: the leader's bytes for it are not here yet. */
 static enum error compare_batch(struct consensus_install *install, const struct log_entry *entry)
 {
-    const char *theirs = install->theirs.bytes + install->theirs_at;
     int64_t start_offset = install->snapshot.start_offset;
 
     if (entry->base_offset >= install->snapshot.next_offset) {
@@ -223,7 +222,8 @@ static enum error compare_batch(struct consensus_install *install, const struct 
         return ERROR_AGAIN;
     }
     if (entry->payload.length > install->theirs.length - install->theirs_at ||
-        memcmp(theirs, entry->payload.bytes, entry->payload.length) != 0) {
+        memcmp(install->theirs.bytes + install->theirs_at, entry->payload.bytes,
+               entry->payload.length) != 0) {
         return ERROR_INVALID;
     }
     install->theirs_at += entry->payload.length;

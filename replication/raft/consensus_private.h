@@ -42,8 +42,8 @@ struct consensus_peer;
 /* ---- an asynchronous read of entries, pooled: it is large ---- */
 
 struct consensus_reader {
-    struct list link; /* free list */
-    struct consensus *consensus;
+    struct list link;                              /* of the free or the busy ones */
+    struct consensus *consensus;                   /* NULL: freed meanwhile */
     struct consensus_group *group;                 /* NULL: closed meanwhile */
     struct consensus_feed *feed;                   /* if it is for a follower */
     struct consensus_install *install;             /* if it is for an install */
@@ -171,9 +171,10 @@ struct consensus {
 
     struct consensus_peer **peers; /* owned, each owned */
     int peer_count;
-    struct list readers; /* free */
-    struct list pins;    /* owned pull_pin (consensus_snapshot.c) */
-    struct list answers; /* owned late_answer (consensus_change.c) */
+    struct list readers;      /* free */
+    struct list busy_readers; /* storage has not answered them yet */
+    struct list pins;         /* owned pull_pin (consensus_snapshot.c) */
+    struct list answers;      /* owned late_answer (consensus_change.c) */
 
     struct raft_entry *engine_entries; /* scratch, MESSAGE_ENTRIES_MAX */
     struct log_entry *frame_entries;   /* scratch for decoding */

@@ -180,7 +180,7 @@ void sim_node_crash(struct sim_node *node, bool loses_power)
     node->is_dying = true;
     sim_clients_node_died(node->sim->clients, node);
     partition_table_free(node->table);
-    consensus_free(node->consensus);
+    consensus_abandon(node->consensus);
     rpc_free(node->rpc);
     sim_disk_crash(node->disk, node->storage, loses_power);
     fake_network_leave(node->sim->network, node->id);

@@ -74,7 +74,7 @@ void partition_cluster_crash(struct partition_cluster *cluster, int index)
 
     CHECK(node->is_running);
     partition_table_abandon(node->table);
-    consensus_free(node->consensus);
+    consensus_abandon(node->consensus);
     rpc_free(node->rpc);
     memory_storage_crash(node->storage);
     fake_network_leave(cluster->network, node->id);

@@ -75,6 +75,8 @@ struct consensus *consensus_new(struct loop *loop, struct storage *storage, stru
                                 struct rpc *rpc, struct random *random,
                                 const struct consensus_options *options);
 void consensus_free(struct consensus *consensus); /* groups are closed before */
+/* The same at the end of a simulated crash: storage will not answer what it was asked. */
+void consensus_abandon(struct consensus *consensus);
 
 /*
  * Open a group on this node. `members` is the first configuration of a new group, the same on all

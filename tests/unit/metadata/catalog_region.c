@@ -106,7 +106,7 @@ void region_crash(struct region *region, int index)
     struct region_node *node = &region->nodes[index];
 
     catalog_free(node->catalog);
-    consensus_free(node->consensus);
+    consensus_abandon(node->consensus);
     rpc_free(node->rpc);
     memory_storage_crash(node->storage);
     fake_network_leave(region->network, node->id);
