@@ -23,7 +23,7 @@ enum install_step { PULLING, FINISHING, SYNCING, NAMING, NAMING_ROOT, WRITING_ST
 
 struct install {
     struct storage_job job;
-    struct partition_log *log;
+    struct partition_log *log; /* NULL: given up while a request runs */
     enum install_step step;
     bool has_segment; /* the first pulled batch opened one */
     struct outside_write *hold;
@@ -50,8 +50,10 @@ void log_install_release(struct partition_log *log)
     }
     if (log->install != NULL && log->install->request.done == NULL) {
         abandon(&log->install->job);
-        log->install = NULL;
+    } else if (log->install != NULL) {
+        log->install->log = NULL; /* ends when its request does; the log may be gone then */
     }
+    log->install = NULL;
 }
 
 /* ---- start ---- */
@@ -336,8 +338,7 @@ static void install_step(struct install *install)
 static void on_step_done(struct disk_request *request)
 {
     struct install *install = CONTAINER_OF(request, struct install, request);
-    struct partition_log *log = install->log;
-    struct storage *storage = log->storage;
+    struct storage *storage = install->job.storage;
 
     if (request->error != ERROR_NONE) {
         storage->fatal(storage->fatal_context, "an installed segment could not be synced");
@@ -348,7 +349,7 @@ static void on_step_done(struct disk_request *request)
         log_file_unuse(storage, install->file);
         install->file = NULL;
     }
-    if (log->is_removed || log->install != install) {
+    if (install->log == NULL) {
         abandon(&install->job);
         return;
     }
