@@ -28,6 +28,7 @@ void append_init(struct partition *partition)
     list_init(&partition->prepared);
     list_init(&partition->inflight);
     list_init(&partition->matching);
+    list_init(&partition->doubted);
     producer_overlay_init(&partition->overlay);
 }
 
@@ -210,6 +211,11 @@ static void turn_away(struct partition *partition, struct partition_append *appe
         partition_table_complete_append(partition->table, append, partition->refusal);
         return;
     }
+    if (verdict == PRODUCER_OUT_OF_ORDER) {
+        partition->pending_count++;
+        list_append(&partition->doubted, &append->link);
+        return;
+    }
     partition_table_complete_append(partition->table, append, verdict_error(verdict));
 }
 
@@ -348,6 +354,26 @@ static struct partition_append *next_queued(const struct partition *partition)
     return append->private_offload == NULL ? append : NULL;
 }
 
+/* A leader that was replaced and does not know it yet misses what its successor took: it would find
+ * holes where there are none, and a producer that is told of one gives up. So a hole is an answer
+ * only when something that was submitted after it has been committed by us. */
+static void confirm_doubted(struct partition *partition)
+{
+    uint64_t index = 0;
+
+    list_for_each(link, &partition->doubted) {
+        struct partition_append *append = list_entry(link, struct partition_append, link);
+
+        if (append->private_index == 0 && index == 0 &&
+            log_start_submit_unchanged(partition, &index) != ERROR_NONE) {
+            return; /* tried again with the next append or applied entry, or it expires */
+        }
+        if (append->private_index == 0) {
+            append->private_index = index;
+        }
+    }
+}
+
 void append_submit(struct partition *partition)
 {
     enum error error = ERROR_NONE;
@@ -367,6 +393,9 @@ void append_submit(struct partition *partition)
         refuse_prepared(partition, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER);
         refuse_queue(partition, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER);
     }
+    if (partition->leads) {
+        confirm_doubted(partition);
+    }
 }
 
 int64_t append_submit_offset(const struct partition *partition)
@@ -385,6 +414,7 @@ void append_fail_all(struct partition *partition, enum kafka_error error)
         append_answer(partition, list_first(&partition->inflight, struct inflight_batch, link),
                       error);
     }
+    list_append_all(&partition->matching, &partition->doubted);
     while (!list_is_empty(&partition->matching)) {
         struct partition_append *append =
             list_first(&partition->matching, struct partition_append, link);

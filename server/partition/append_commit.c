@@ -70,6 +70,18 @@ static void answer_committed(struct partition *partition, struct inflight_batch 
     }
 }
 
+/* We still led when the entry was submitted, which was after the append came: the hole is real. */
+void append_confirm(struct partition *partition, uint64_t index)
+{
+    list_for_each_safe(link, &partition->doubted) {
+        struct partition_append *append = list_entry(link, struct partition_append, link);
+
+        if (append->private_index != 0 && append->private_index <= index) {
+            finish(partition, append, KAFKA_ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+        }
+    }
+}
+
 void append_applied(struct partition *partition, const struct log_entry *entry)
 {
     struct inflight_batch *batch;
@@ -121,6 +133,7 @@ void append_expire(struct partition *partition, uint64_t now_us)
 {
     append_check_matches(partition); /* a replica may have died meanwhile */
     expire_waiters(partition, &partition->matching, now_us);
+    expire_waiters(partition, &partition->doubted, now_us);
     expire_batches(partition, &partition->inflight, now_us);
     expire_batches(partition, &partition->prepared, now_us);
     list_for_each_safe(link, &partition->queue) {

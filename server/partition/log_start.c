@@ -33,6 +33,14 @@ static enum error submit(struct partition *partition, const struct partition_com
     return error;
 }
 
+enum error log_start_submit_unchanged(struct partition *partition, uint64_t *out_index)
+{
+    const struct partition_command command = {.type = COMMAND_LOG_START,
+                                              .offset = partition->log_start_offset};
+
+    return submit(partition, &command, out_index);
+}
+
 /* Without an answer to wait for: what is refused now is proposed again in the next round. */
 static bool propose(struct partition *partition, const struct partition_command *command)
 {

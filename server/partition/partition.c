@@ -82,9 +82,10 @@ static void on_apply(void *context, const struct log_entry *entry)
     case ENTRY_BARRIER:
     case ENTRY_CHANGE: break;
     }
+    append_confirm(partition, entry->index);
     if (partition->leads &&
         !(list_is_empty(&partition->queue) && list_is_empty(&partition->prepared) &&
-          list_is_empty(&partition->truncates))) {
+          list_is_empty(&partition->truncates) && list_is_empty(&partition->doubted))) {
         loop_defer(partition->table->services.loop, &partition->submit);
     }
 }

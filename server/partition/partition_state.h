@@ -94,6 +94,7 @@ struct partition {
     struct list prepared; /* struct inflight_batch with offsets, not yet taken by consensus */
     struct list inflight; /* struct inflight_batch, submitted */
     struct list matching; /* struct partition_append, committed, waiting for min.insync.replicas */
+    struct list doubted;  /* struct partition_append, out of order unless we lead no longer */
     struct map overlay;   /* producer_overlay.h */
     struct task submit;
     size_t pending_bytes;
@@ -147,6 +148,8 @@ void append_offload_abandon(struct partition_append *append);
 
 /* ---- append_commit.c ---- */
 void append_applied(struct partition *partition, const struct log_entry *entry);
+/* Entries up to `index` are applied: answer the out-of-order appends that waited for that. */
+void append_confirm(struct partition *partition, uint64_t index);
 /* Answer what waits for replicas and has them, or cannot get them any more. */
 void append_check_matches(struct partition *partition);
 void append_expire(struct partition *partition, uint64_t now_us);
@@ -160,6 +163,9 @@ bool high_watermark_has_matches(const struct partition *partition, uint64_t inde
 /* ---- log_start.c ---- */
 void log_start_apply(struct partition *partition, const struct partition_command *command,
                      uint64_t index);
+/* A command that changes nothing: when it is applied, we led at the time of the call. */
+MUST_USE
+enum error log_start_submit_unchanged(struct partition *partition, uint64_t *out_index);
 void log_start_retry(struct partition *partition);
 void log_start_expire(struct partition *partition, uint64_t now_us);
 void log_start_fail_all(struct partition *partition, enum kafka_error error);

@@ -110,6 +110,8 @@ static void a_batch_behind_a_refused_one_is_refused_alike(void **state)
     expect(&second, KAFKA_ERROR_NONE, 5);
     append_of(&fake, &second, 0, 9, 1); /* a hole of the producer's own */
     fake_group_turn(&fake);
+    assert_int_equal(second.done, 0); /* not before we are known to lead still */
+    fake_group_commit(&fake);
     expect(&second, KAFKA_ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER, -1);
     fake_group_release(&fake);
 }
@@ -138,6 +140,8 @@ static void a_retry_is_stored_once(void **state)
     assert_int_equal(status_of(&fake).end_offset, 5);
     append_of(&fake, &late, 0, 7, 1);
     fake_group_turn(&fake);
+    assert_int_equal(late.done, 0); /* not before we are known to lead still */
+    fake_group_commit(&fake);
     expect(&late, KAFKA_ERROR_OUT_OF_ORDER_SEQUENCE_NUMBER, -1);
     append_of(&fake, &late, 1, 0, 1);
     fake_group_commit(&fake);
@@ -182,6 +186,27 @@ static void who_was_elected_and_never_led_sends_its_producers_on(void **state)
     assert_int_equal(asked.done, 0);
     fake_group_follow(&fake, 2, 2);
     expect(&asked, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER, -1);
+    fake_group_release(&fake);
+}
+
+/* Its successor may have taken what it misses. */
+static void a_replaced_leader_tells_nobody_of_a_hole(void **state)
+{
+    struct fake_group fake;
+    struct asked late;
+
+    (void)state;
+    fake_group_init(&fake);
+    fake_group_lead(&fake, 1);
+    append_of(&fake, &late, 0, 0, 5);
+    fake_group_commit(&fake);
+    expect(&late, KAFKA_ERROR_NONE, 0);
+    append_of(&fake, &late, 0, 9, 1);
+    fake_group_turn(&fake);
+    assert_int_equal(late.done, 0);
+    fake_group_follow(&fake, 2, 2);
+    fake_group_turn(&fake);
+    expect(&late, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER, -1);
     fake_group_release(&fake);
 }
 
@@ -357,6 +382,7 @@ int main(void)
         cmocka_unit_test(a_retry_is_stored_once),
         cmocka_unit_test(appends_to_an_elected_leader_wait_until_it_leads),
         cmocka_unit_test(who_was_elected_and_never_led_sends_its_producers_on),
+        cmocka_unit_test(a_replaced_leader_tells_nobody_of_a_hole),
         cmocka_unit_test(who_loses_leadership_tells_its_producers),
         cmocka_unit_test(acks_all_waits_for_min_insync_replicas),
         cmocka_unit_test(an_append_that_waits_too_long_times_out_and_may_still_happen),
