@@ -470,7 +470,10 @@ static void pull_missing(struct consensus_install *install)
     struct partition_log *log = install->group->log;
     int64_t offset = partition_log_end_offset(log);
 
-    if (offset < snapshot->start_offset && snapshot->start_offset == snapshot->next_offset) {
+    /* Another leader's snapshot may be older than the one that this install began with: what was
+     * kept or pulled reaches beyond it, and nothing tells where it would have to be cut. */
+    if (offset > snapshot->next_offset ||
+        (offset < snapshot->start_offset && snapshot->start_offset == snapshot->next_offset)) {
         (void)partition_log_install_start(log, 0, snapshot->start_offset);
         offset = partition_log_end_offset(log);
     }
