@@ -142,6 +142,9 @@ static void peer_died(struct consensus *consensus, struct consensus_peer *peer)
         struct consensus_group *group = CONTAINER_OF(link, struct consensus_group, by_id);
         struct consensus_feed *feed = consensus_feed_find(group, peer->node);
 
+        if (MUTATION(24)) {
+            continue;
+        }
         if (group->is_asleep && (feed != NULL || consensus_group_leader(group) == peer->node)) {
             consensus_sleep_wake(group);
         }

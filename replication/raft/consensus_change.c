@@ -220,8 +220,7 @@ static void advance_transfer(struct consensus_group *group)
     }
     change->step = TRANSFER_DRAIN;
     /* Fault N10: the engine asks once, and a target that is behind does not listen. */
-    if (feed->peer->is_up &&
-        (feed->match_index == consensus_group_last_index(group) || MUTATION(17))) {
+    if (feed->peer->is_up && feed->match_index == consensus_group_last_index(group)) {
         change->step = TRANSFER_ASKED;
         change->asked_us = now_us;
         consensus_group_transfer(group, change->node);

@@ -145,7 +145,7 @@ static void send_append(struct consensus_feed *feed, uint64_t previous_index,
     };
 
     /* Rule 7: what the receiver has not got it must not take for committed. */
-    if (commit > covered && !MUTATION(10)) {
+    if (commit > covered) {
         message.commit = covered;
     }
     feed->told_commit = message.commit;
@@ -280,8 +280,7 @@ void consensus_feed_append(struct consensus_feed *feed, uint64_t previous_index,
         append_nothing(feed, previous_index, previous_term);
         return;
     }
-    if (first <= feed->sent_last && !MUTATION(12) &&
-        consensus_now_us(feed->group->consensus) < feed->repeat_at_us) {
+    if (first <= feed->sent_last && consensus_now_us(feed->group->consensus) < feed->repeat_at_us) {
         /* It is on a link that loses nothing (fault N12). The time covers a receiver's refusal. */
         first = feed->sent_last + 1;
         if (first > last) {

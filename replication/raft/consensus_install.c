@@ -195,7 +195,7 @@ static void open_install(struct consensus_install *install, uint64_t keep_index)
 {
     struct consensus_group *group = install->group;
 
-    if (group->needs_refill) {
+    if (group->needs_refill && !MUTATION(23)) {
         group->no_vote_below = install->leader_last_index;
     }
     buffer_slice_unref(&install->theirs);
@@ -304,6 +304,10 @@ static void begin_compare(struct consensus_install *install)
 
     if (group->needs_refill) {
         open_install(install, 0);
+        return;
+    }
+    if (MUTATION(20)) {
+        open_install(install, group->applied_index);
         return;
     }
     buffer_slice_unref(&install->theirs);

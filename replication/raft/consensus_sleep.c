@@ -98,9 +98,7 @@ void consensus_sleep_wake(struct consensus_group *group)
     }
     now_us = consensus_now_us(group->consensus);
     count(group, false);
-    if (!MUTATION(18)) {
-        group->frozen_us += now_us - group->slept_at_us;
-    }
+    group->frozen_us += now_us - group->slept_at_us;
     group->is_asleep = false;
     group->quiet_since_us = now_us;
     group->next_tick_us = now_us;

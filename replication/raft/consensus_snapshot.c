@@ -224,7 +224,7 @@ static bool covers_match(struct consensus_group *group, int32_t peer)
     uint64_t match = feed == NULL ? 0 : feed->match_index;
     uint64_t index = partition_log_snapshot(group->log)->index;
 
-    if (index > 0 && index >= match) {
+    if (index > 0 && (index >= match || MUTATION(21))) {
         return true;
     }
     if (group->applied_index >= match) {

@@ -76,6 +76,9 @@ static void flights_add(struct consensus_group *group, uint64_t sequence, uint64
 
 static void write_term_and_vote(struct consensus_group *group)
 {
+    if (MUTATION(2)) {
+        return;
+    }
     group->vote_sequence = partition_log_set_term_vote(
         group->log, raft_current_term(&group->engine), raft_voted_for(&group->engine));
 }
@@ -132,6 +135,9 @@ static bool append_entries(struct consensus_group *group, const struct raft_upda
     }
     flights_add(group, partition_log_append(group->log, entries, (int)count), last_index,
                 update->entries.batch[count - 1].term);
+    if (MUTATION(5) && group->engine.state == RAFT_FOLLOWER) {
+        group->engine.last_stored = last_index;
+    }
     if (group->engine.state == RAFT_LEADER && update->entries.batch[0].type == RAFT_BARRIER) {
         group->barrier_index = first;
     }

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "gyre/base/check.h"
+#include "gyre/base/mutation.h"
 
 #include "checkpoint.h"
 #include "log_change.h"
@@ -285,6 +286,9 @@ static void submit_writes(struct mover *mover)
                                                    .vectors = write->vectors,
                                                    .vector_count = write->vector_count,
                                                    .done = on_write_done};
+            if (MUTATION(40)) {
+                log_file_mark_dirty(storage, write->file);
+            }
             disk_submit(storage->disk, DISK_LANE_SEGMENT, &write->request);
         }
     }
@@ -318,7 +322,9 @@ static void on_write_done(struct disk_request *request)
     struct storage *storage = mover->log->storage;
 
     /* Not before: a sync that overtakes the write would take the mark away and not the bytes. */
-    log_file_mark_dirty(storage, write->file);
+    if (!MUTATION(40)) {
+        log_file_mark_dirty(storage, write->file);
+    }
     if (request->error == ERROR_NO_SPACE) {
         mover->error = ERROR_NO_SPACE;
     } else if (request->error != ERROR_NONE) {

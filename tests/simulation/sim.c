@@ -12,7 +12,13 @@
 #include "simulation/sim_clients.h"
 #include "simulation/sim_history.h"
 
-enum { SECOND_US = 1000 * 1000, SETTLE_STEP_US = 250 * 1000, REFILL_PATIENCE_S = 60 };
+enum {
+    SECOND_US = 1000 * 1000,
+    SETTLE_STEP_US = 250 * 1000,
+    REFILL_PATIENCE_S = 60,
+    REST_SECONDS = 6,
+    REPLACE_SECONDS = 20
+};
 
 void sim_trace(const struct sim *sim, const char *format, ...)
 {
@@ -142,6 +148,35 @@ static void settle(struct sim *sim)
         }
         run_to(sim, sim->clock.now_us + SETTLE_STEP_US);
     }
+}
+
+/* After a while of rest (groups may sleep by then) the leader goes: another must come. */
+static void replace_leader(struct sim *sim)
+{
+    struct sim_node *old;
+    uint64_t end_us;
+
+    run_to(sim, sim->clock.now_us + (uint64_t)REST_SECONDS * SECOND_US);
+    old = sim_find_leader(sim, 0, false);
+    if (old == NULL) {
+        sim_fail(sim, "the leader was lost while nothing happened");
+        return;
+    }
+    if (sim_node_voter_count(old, 0) < SIM_FOUNDERS) {
+        return;
+    }
+    end_us = sim->clock.now_us + (uint64_t)REPLACE_SECONDS * SECOND_US;
+    old->restart_at_us = UINT64_MAX;
+    sim_node_crash(old, false);
+    while (sim->failure[0] == '\0' && sim_find_leader(sim, 0, false) == NULL) {
+        if (sim->clock.now_us >= end_us) {
+            sim_fail(sim, "nobody replaced the leader in %d s", REPLACE_SECONDS);
+            sim_node_describe_all(sim);
+            return;
+        }
+        run_to(sim, sim->clock.now_us + SETTLE_STEP_US);
+    }
+    settle(sim);
 }
 
 /* ---- reading a replica's whole log ---- */
@@ -302,6 +337,9 @@ bool sim_run(uint64_t seed, bool is_verbose, struct sim_totals *out_totals, uint
     begin(sim);
     run_to(sim, sim->clock.now_us + (uint64_t)SIM_SECONDS * SECOND_US);
     settle(sim);
+    if (sim->failure[0] == '\0') {
+        replace_leader(sim);
+    }
     if (sim->failure[0] == '\0') {
         read_all(sim);
     }

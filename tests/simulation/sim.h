@@ -50,6 +50,7 @@ struct sim_node {
     uint64_t next_us;
     uint64_t paused_until_us; /* as by SIGSTOP; 0: runs */
     uint64_t restart_at_us;   /* while it is down */
+    uint64_t crash_at_us;     /* the power goes then; 0: it stays */
     uint64_t full_until_us;
     uint64_t life; /* how often it was started */
     struct random random;
@@ -113,6 +114,7 @@ bool sim_node_works(const struct sim_node *node); /* runs and is not paused */
 bool sim_node_has_member(const struct sim_node *node, int group, int32_t other);
 bool sim_node_is_voter(const struct sim_node *node, int group);
 bool sim_node_is_caught_up(const struct sim_node *node, int group);
+int sim_node_voter_count(const struct sim_node *node, int group);
 void sim_node_describe_all(const struct sim *sim);
 /* Who says it leads; NULL: nobody. The newest epoch, or any by chance if `may_be_stale`. */
 struct sim_node *sim_find_leader(struct sim *sim, int group, bool may_be_stale);

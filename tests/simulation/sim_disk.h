@@ -26,6 +26,7 @@ struct storage *sim_disk_open(struct sim_disk *disk, struct loop *loop);
  */
 void sim_disk_crash(struct sim_disk *disk, struct storage *storage, bool loses_power);
 
+void sim_disk_set_delay(struct sim_disk *disk, uint64_t min_us, uint64_t max_us);
 void sim_disk_set_full(struct sim_disk *disk, bool is_full);
 /* Flip a bit of what this group has stored, while the node is down. False: there was nothing. */
 bool sim_disk_damage(struct sim_disk *disk, struct group_id group);

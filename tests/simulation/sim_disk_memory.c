@@ -39,6 +39,11 @@ void sim_disk_crash(struct sim_disk *self, struct storage *storage, bool loses_p
     memory_storage_crash(storage);
 }
 
+void sim_disk_set_delay(struct sim_disk *self, uint64_t min_us, uint64_t max_us)
+{
+    memory_disk_set_sync(self->disk, min_us, max_us);
+}
+
 void sim_disk_set_full(struct sim_disk *self, bool is_full)
 {
     memory_disk_set_full(self->disk, is_full);

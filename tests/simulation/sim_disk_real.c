@@ -90,6 +90,11 @@ void sim_disk_crash(struct sim_disk *self, struct storage *storage, bool loses_p
     storage_abandon(storage);
 }
 
+void sim_disk_set_delay(struct sim_disk *self, uint64_t min_us, uint64_t max_us)
+{
+    fake_disk_set_delay(self->fake, min_us, max_us);
+}
+
 void sim_disk_set_full(struct sim_disk *self, bool is_full)
 {
     fake_disk_set_capacity(self->fake,

@@ -99,16 +99,6 @@ static void fill_one(struct sim_faults *faults)
     faults->sim->totals.fulls++;
 }
 
-static int count_voters(const struct sim_node *node)
-{
-    int count = 0;
-
-    for (int32_t other = 0; other < SIM_NODES; other++) {
-        count += sim_node_has_member(node, 0, other);
-    }
-    return count;
-}
-
 /* One replica's disk at a time: the majority keeps its own. */
 static void damage_one(struct sim_faults *faults)
 {
@@ -120,7 +110,8 @@ static void damage_one(struct sim_faults *faults)
             return;
         }
     }
-    if (!sim_node_is_voter(node, 0) || faults->is_changing || count_voters(node) < VOTERS_MIN) {
+    if (!sim_node_is_voter(node, 0) || faults->is_changing ||
+        sim_node_voter_count(node, 0) < VOTERS_MIN) {
         return;
     }
     node->restart_at_us = after(sim, 50, 500);
@@ -130,6 +121,29 @@ static void damage_one(struct sim_faults *faults)
         node->was_damaged = true;
         sim->totals.damages++;
         sim_trace(sim, "node %d is damaged", node->id);
+    }
+}
+
+/* Disks that take their time: what is promised and what is durable are far apart. */
+static void slow_disk(struct sim_faults *faults)
+{
+    struct sim *sim = faults->sim;
+    uint64_t most_us = 1000u << random_below(&sim->random, 10);
+
+    sim_disk_set_delay(any_node(sim)->disk, most_us / 8, most_us);
+}
+
+/* Whoever votes now loses its power at once and is back at once. */
+static void storm(struct sim_faults *faults)
+{
+    struct sim *sim = faults->sim;
+
+    for (int i = 0; i < SIM_NODES; i++) {
+        struct sim_node *node = &sim->nodes[i];
+
+        if (sim_node_works(node) && random_chance(&sim->random, 700000)) {
+            node->crash_at_us = after(sim, 0, 1500);
+        }
     }
 }
 
@@ -243,7 +257,7 @@ static void change_members(struct sim_faults *faults)
     faults->is_changing = true;
     faults->leaving = -1;
     faults->change_deadline_us = after(sim, 30000, 30000);
-    if (count_voters(leader) > VOTERS_MIN &&
+    if (sim_node_voter_count(leader, 0) > VOTERS_MIN &&
         (count >= VOTERS_MAX || random_chance(&sim->random, 500000))) {
         int32_t node = members[random_below(&sim->random, (uint64_t)count)].node;
 
@@ -325,10 +339,11 @@ struct fault {
 };
 
 static const struct fault plan[] = {
-    {14, crash_one},      {10, crash_leader}, {2, crash_all},      {8, pause_one},
-    {4, fill_one},        {3, damage_one},    {3, jump_clock},     {8, cut_one_way},
-    {8, isolate_leader},  {6, split},         {5, reset_link},     {4, slow_network},
-    {14, change_members}, {8, transfer},      {3, delete_records},
+    {6, slow_disk},      {6, storm},        {14, crash_one},      {10, crash_leader},
+    {2, crash_all},      {8, pause_one},    {4, fill_one},        {3, damage_one},
+    {3, jump_clock},     {8, cut_one_way},  {8, isolate_leader},  {6, split},
+    {5, reset_link},     {4, slow_network}, {14, change_members}, {8, transfer},
+    {3, delete_records},
 };
 
 static void run_one_fault(struct sim_faults *faults)
@@ -354,6 +369,14 @@ static void recover_node(struct sim *sim, struct sim_node *node)
 {
     uint64_t now_us = sim->clock.now_us;
 
+    if (node->crash_at_us != 0 && now_us >= node->crash_at_us) {
+        node->crash_at_us = 0;
+        if (sim_node_works(node)) {
+            node->restart_at_us = after(sim, 1, 40);
+            sim_node_crash(node, true);
+            sim->totals.crashes++;
+        }
+    }
     if (!node->is_running && now_us >= node->restart_at_us) {
         sim_node_start(node);
     }
@@ -364,10 +387,6 @@ static void recover_node(struct sim *sim, struct sim_node *node)
     if (node->full_until_us != 0 && now_us >= node->full_until_us) {
         node->full_until_us = 0;
         sim_disk_set_full(node->disk, false);
-    }
-    if (node->was_damaged && sim_node_works(node) && sim_node_is_voter(node, 0) &&
-        sim_node_is_caught_up(node, 0)) {
-        node->was_damaged = false;
     }
 }
 
@@ -405,6 +424,7 @@ uint64_t sim_faults_next_us(const struct sim_faults *faults)
         const struct sim_node *node = &faults->sim->nodes[i];
 
         next_us = earlier(next_us, node->is_running ? 0 : node->restart_at_us);
+        next_us = earlier(next_us, node->crash_at_us);
         next_us = earlier(next_us, node->paused_until_us);
         next_us = earlier(next_us, node->full_until_us);
     }
@@ -434,6 +454,8 @@ void sim_faults_heal(struct sim_faults *faults)
         struct sim_node *node = &sim->nodes[i];
 
         node->restart_at_us = sim->clock.now_us;
+        node->crash_at_us = 0;
+        sim_disk_set_delay(node->disk, 20, 200);
         node->full_until_us = node->full_until_us != 0 ? sim->clock.now_us : 0;
     }
     run_recoveries(faults);

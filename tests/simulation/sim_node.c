@@ -264,6 +264,16 @@ bool sim_node_has_member(const struct sim_node *node, int group, int32_t other)
     return false;
 }
 
+int sim_node_voter_count(const struct sim_node *node, int group)
+{
+    int count = 0;
+
+    for (int32_t other = 0; other < SIM_NODES; other++) {
+        count += sim_node_has_member(node, group, other);
+    }
+    return count;
+}
+
 bool sim_node_is_voter(const struct sim_node *node, int group)
 {
     return node->is_running && sim_node_has_member(node, group, node->id);

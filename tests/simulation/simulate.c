@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "gyre/base/mutation.h"
+
 #include "simulation/sim.h"
 
 struct arguments {
@@ -19,6 +21,7 @@ struct arguments {
     bool is_verbose;
     bool has_minima;
     bool stops_at_failure;
+    bool repeats;
 };
 
 struct result {
@@ -34,8 +37,21 @@ static const struct argp_option options[] = {
     {"verbose", 'v', NULL, 0, "Tell what happens", 0},
     {"minima", 'm', NULL, 0, "Fail if the faults together reached too little", 0},
     {"stop", 'x', NULL, 0, "Stop at the first seed that fails", 0},
+    {"repeat", 'r', NULL, 0, "Run each seed twice: the hashes must be equal", 0},
+    {"mutation", 'M', "N", 0, "Plant bug N (builds with -DGYRE_MUTATION=-1)", 0},
     {0},
 };
+
+static error_t plant(struct argp_state *state, const char *value)
+{
+#if GYRE_MUTATION < 0
+    mutation_number = (int)strtol(value, NULL, 10);
+#else
+    argp_error(state, "bug %s cannot be planted: build with -DGYRE_MUTATION=-1", value);
+#endif
+    (void)state;
+    return 0;
+}
 
 static error_t parse(int key, char *value, struct argp_state *state)
 {
@@ -57,6 +73,8 @@ static error_t parse(int key, char *value, struct argp_state *state)
     case 'v': arguments->is_verbose = true; return 0;
     case 'm': arguments->has_minima = true; return 0;
     case 'x': arguments->stops_at_failure = true; return 0;
+    case 'r': arguments->repeats = true; return 0;
+    case 'M': return plant(state, value);
     default: return ARGP_ERR_UNKNOWN;
     }
 }
@@ -95,6 +113,20 @@ static void run_apart(uint64_t seed, struct result *result)
     }
 }
 
+/* The same seed must give the same history. */
+static void run_again(uint64_t seed, struct result *result)
+{
+    struct result second;
+
+    run_apart(seed, &second);
+    if (result->has_passed && second.hash != result->hash) {
+        result->has_passed = false;
+        (void)snprintf(result->failure, sizeof result->failure,
+                       "the second run gave another hash, %016llx",
+                       (unsigned long long)second.hash);
+    }
+}
+
 static void add(struct sim_totals *sum, const struct sim_totals *totals)
 {
     uint64_t *into = (uint64_t *)(void *)sum;
@@ -126,9 +158,9 @@ static void print_totals(const struct sim_totals *sum)
 static bool reaches_minima(const struct sim_totals *sum, unsigned long long seeds)
 {
     bool reaches = sum->acked >= 1000 * seeds && sum->faults >= 5 * seeds &&
-                   sum->elections >= 5 * seeds && sum->truncations >= seeds / 2 &&
-                   sum->installs >= seeds / 5 && sum->torn_recoveries >= seeds / 2 &&
-                   sum->changes >= seeds;
+                   sum->elections >= 8 * seeds && sum->truncations >= seeds &&
+                   sum->installs >= 2 * seeds && sum->torn_recoveries >= 4 * seeds &&
+                   sum->changes >= 2 * seeds;
 
     if (!reaches) {
         (void)printf("the faults reached too little\n");
@@ -156,6 +188,9 @@ int main(int argc, char **argv)
             run_here(seed, arguments.is_verbose, &result);
         } else {
             run_apart(seed, &result);
+        }
+        if (arguments.repeats) {
+            run_again(seed, &result);
         }
         add(&sum, &result.totals);
         passed += result.has_passed;
