@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Threads behind disk lanes; the io_uring engine uses them for what it does not do itself. */
+/* Threads behind disk lanes. */
 #ifndef GYRE_RUNTIME_DISK_THREAD_H
 #define GYRE_RUNTIME_DISK_THREAD_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The disk is a parameter: gyred has an engine of threads or io_uring, the simulator a disk that
+ * The disk is a parameter: gyred has an engine of threads, the simulator a disk that
  * loses what was not synced, tears writes and flips bits.
  *
  * Work is a request, embedded in its owner. disk_submit() hands it to a lane and returns; done()

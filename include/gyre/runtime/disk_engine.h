@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two engines that do gyred's disk work. Both call done() on the thread of `uv`.
- *
- * Threads: one for each ordered lane, four for reads; journal writes carry RWF_DSYNC.
- * io_uring: journal writes and reads go to the kernel from the loop's own thread, which saves two
- * wake-ups a write; everything else still goes to threads. Where the kernel or a container's
- * policy refuses io_uring, disk_uring_new() returns UNSUPPORTED and the threads do all.
+ * The engine that does gyred's disk work: a thread for each ordered lane, four for reads; journal
+ * writes carry RWF_DSYNC. done() is called on the thread of `uv`. An engine on io_uring is to come;
+ * `disk_engine_new()` is where it will be chosen.
  */
 #ifndef GYRE_RUNTIME_DISK_ENGINE_H
 #define GYRE_RUNTIME_DISK_ENGINE_H
@@ -17,10 +14,7 @@
 
 struct disk *disk_thread_new(uv_loop_t *uv);
 
-MUST_USE
-enum error disk_uring_new(uv_loop_t *uv, struct disk **out_disk);
-
-/* The best engine that works here. `out_name` gets "io_uring" or "threads"; may be NULL. */
+/* The best engine that works here. `out_name` gets "threads"; may be NULL. */
 struct disk *disk_engine_new(uv_loop_t *uv, const char **out_name);
 
 /*
