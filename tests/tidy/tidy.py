@@ -50,11 +50,11 @@ def module_of(path):
     parts = path.parts
     if parts[0] == "include" and parts[1] == "gyre":
         return parts[2]
-    if parts[0] in ("server", "replication") and len(parts) > 2:
+    if parts[0] in ("server", "replication", "auth") and len(parts) > 2:
         return parts[1]
     if parts[0] == "server":
         return "main"
-    return "auth" if parts[0] == "auth" else None
+    return None
 
 
 def module_of_include(target):
