@@ -41,6 +41,7 @@
 #include "handlers/dispatch.h"
 #include "handlers/fetch_session.h"
 #include "handlers/forward.h"
+#include "handlers/quotas.h"
 #include "metadata/catalog_open.h"
 #include "metadata/catalog_store.h"
 #include "network/admin_http.h"
@@ -74,6 +75,7 @@ struct broker_process {
     struct network *network;
     struct producer_ids *producer_ids;
     struct fetch_sessions *fetch_sessions;
+    struct quotas *quotas;
     struct admin_http *admin; /* NULL: not wanted */
     struct broker broker;
     struct broker_metrics broker_metrics;
@@ -277,6 +279,7 @@ static void fill_broker(struct broker_process *process)
     process->fetch_sessions =
         fetch_sessions_new(&process->loop, &process->random,
                            process->config->max_incremental_fetch_session_cache_slots);
+    process->quotas = quotas_new(&process->loop, process->catalog, process->config);
     process->broker = (struct broker){
         .node_id = process->config->node_id,
         .cluster_id = storage_identity(process->storage)->cluster_id,
@@ -294,6 +297,7 @@ static void fill_broker(struct broker_process *process)
         .groups = process->groups,
         .producer_ids = process->producer_ids,
         .fetch_sessions = process->fetch_sessions,
+        .quotas = process->quotas,
     };
     forward_serve(&process->broker);
 }
@@ -458,6 +462,7 @@ static void on_network_closed(void *context)
     cluster_stop(process->cluster);
     partition_table_free(process->partitions);
     group_coordinator_free(process->groups);
+    quotas_free(process->quotas);
     catalog_free(process->catalog);
     producer_ids_free(process->producer_ids);
     fetch_sessions_free(process->fetch_sessions);

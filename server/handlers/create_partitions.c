@@ -9,9 +9,12 @@
 #include "handlers/broker.h"
 #include "handlers/catalog_changes.h"
 #include "handlers/hosted_partition.h"
+#include "handlers/quotas.h"
 #include "handlers/request.h"
 #include "handlers/topic_plan.h"
 #include "metadata/catalog_commands.h"
+
+enum { VERSION_STRICT_QUOTA = 3 };
 
 struct growing_topic {
     struct map_link by_name;
@@ -150,6 +153,14 @@ static void submit(struct partition_creations *self, struct growing_topic *topic
                          &topic->out->error_message);
 }
 
+/* The last that is asked: what is refused for another reason uses nothing. */
+static bool charge(struct partition_creations *self, struct growing_topic *topic)
+{
+    return quotas_charge_mutations(self->request, topic->added, VERSION_STRICT_QUOTA) ||
+           refuse(topic, KAFKA_ERROR_THROTTLING_QUOTA_EXCEEDED,
+                  STRING("The throttling quota has been exceeded."));
+}
+
 static void reply(struct catalog_changes *changes)
 {
     struct partition_creations *self = changes->context;
@@ -218,7 +229,8 @@ void create_partitions_handle(struct request *request)
     }
     catalog_changes_init(&self->changes, request, reply, self);
     for (int32_t i = 0; i < self->count; i++) {
-        if (check(self, &self->topics[i]) && !self->in.validate_only) {
+        if (check(self, &self->topics[i]) && !self->in.validate_only &&
+            charge(self, &self->topics[i])) {
             submit(self, &self->topics[i]);
         }
     }

@@ -16,12 +16,13 @@
 #include "handlers/broker.h"
 #include "handlers/catalog_changes.h"
 #include "handlers/config_view.h"
+#include "handlers/quotas.h"
 #include "handlers/request.h"
 #include "handlers/topic_plan.h"
 #include "metadata/catalog_commands.h"
 #include "metadata/topic_name.h"
 
-enum { VERSION_DESCRIBED = 5 }; /* the answer holds counts and settings */
+enum { VERSION_DESCRIBED = 5, VERSION_STRICT_QUOTA = 6 }; /* the answer holds counts and settings */
 
 /* One distinct name of the request. */
 struct wanted_topic {
@@ -403,6 +404,16 @@ static bool collect(struct topic_creations *self)
     return true;
 }
 
+/* The last that is asked: what is refused for another reason uses nothing. */
+static void charge(struct topic_creations *self, struct wanted_topic *topic)
+{
+    if (!is_refused(topic) && !self->in.validate_only &&
+        !quotas_charge_mutations(self->request, topic->partition_count, VERSION_STRICT_QUOTA)) {
+        (void)refuse(topic, KAFKA_ERROR_THROTTLING_QUOTA_EXCEEDED,
+                     STRING("The throttling quota has been exceeded."));
+    }
+}
+
 static void check_all(struct topic_creations *self)
 {
     for (int32_t i = 0; i < self->count; i++) {
@@ -432,6 +443,7 @@ void create_topics_handle(struct request *request)
     check_all(self);
     catalog_changes_init(&self->changes, request, reply, self);
     for (int32_t i = 0; i < self->count; i++) {
+        charge(self, &self->topics[i]);
         if (!is_refused(&self->topics[i]) && !self->in.validate_only) {
             submit(self, &self->topics[i]);
         }

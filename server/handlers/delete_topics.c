@@ -13,10 +13,11 @@
 #include "handlers/broker.h"
 #include "handlers/catalog_changes.h"
 #include "handlers/hosted_partition.h"
+#include "handlers/quotas.h"
 #include "handlers/request.h"
 #include "metadata/catalog_commands.h"
 
-enum { VERSION_KNOWS_DISABLED = 3, VERSION_TOPIC_IDS = 6 };
+enum { VERSION_KNOWS_DISABLED = 3, VERSION_STRICT_QUOTA = 5, VERSION_TOPIC_IDS = 6 };
 
 struct doomed_topic {
     struct map_link by_reference;
@@ -217,6 +218,18 @@ static void refuse_all(struct topic_deletions *self)
     request_reply(self->request, &delete_topics_response_layout, &self->out);
 }
 
+/* The last that is asked: what is refused for another reason uses nothing. */
+static bool charge(struct topic_deletions *self, struct doomed_topic *topic)
+{
+    if (quotas_charge_mutations(self->request, topic->topic->partition_count,
+                                VERSION_STRICT_QUOTA)) {
+        return true;
+    }
+    refuse(topic, KAFKA_ERROR_THROTTLING_QUOTA_EXCEEDED,
+           STRING("The throttling quota has been exceeded."));
+    return false;
+}
+
 void delete_topics_handle(struct request *request)
 {
     struct topic_deletions *self = request_alloc(request, sizeof *self);
@@ -235,7 +248,7 @@ void delete_topics_handle(struct request *request)
     check_all(self);
     catalog_changes_init(&self->changes, request, reply, self);
     for (int32_t i = 0; i < self->count; i++) {
-        if (self->topics[i].topic != NULL) {
+        if (self->topics[i].topic != NULL && charge(self, &self->topics[i])) {
             submit(self, &self->topics[i]);
         }
     }

@@ -4,6 +4,7 @@
 #include "gyre/wire/api.h"
 
 #include "handlers/api_versions.h"
+#include "handlers/quotas.h"
 #include "wire_messages/api_keys.h"
 
 static const struct handler unknown_api_versions = {
@@ -52,5 +53,7 @@ enum error dispatch_parse(const struct handler_table *table, struct request *req
 
 void dispatch_start(const struct handler *handler, struct request *request)
 {
+    quotas_begin_time(request);
     handler->handle(request);
+    quotas_end_time(request);
 }

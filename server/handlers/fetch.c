@@ -6,6 +6,7 @@
 
 #include "handlers/broker.h"
 #include "handlers/fetch_state.h"
+#include "handlers/quotas.h"
 
 static void advance(struct fetch *fetch);
 
@@ -274,7 +275,12 @@ static size_t bytes_limit(const struct fetch *fetch)
     if (fetch->in.max_bytes < limit) {
         limit = fetch->in.max_bytes;
     }
-    return limit > 0 ? (size_t)limit : 0;
+    if (limit <= 0) {
+        return 0;
+    }
+    return (size_t)limit < quotas_fetch_bytes_max(fetch->request)
+               ? (size_t)limit
+               : quotas_fetch_bytes_max(fetch->request);
 }
 
 void fetch_handle(struct request *request)

@@ -5,6 +5,7 @@
 #include "handlers/broker.h"
 #include "handlers/fetch_state.h"
 #include "handlers/hosted_partition.h"
+#include "handlers/quotas.h"
 
 enum { ENDPOINTS_MAX = 64 };
 
@@ -164,7 +165,10 @@ void fetch_answer(struct fetch *fetch)
 
     fetch_response_init(&out);
     out.session_id = fetch->plan.session_id;
-    if (!select_parts(fetch, &selection) || fill_topics(fetch, &selection, &out) != ERROR_NONE) {
+    if (!quotas_charge_fetch(request, fetch->bytes)) {
+        request_reply(request, &fetch_response_layout, &out); /* nothing, and the time to wait */
+    } else if (!select_parts(fetch, &selection) ||
+               fill_topics(fetch, &selection, &out) != ERROR_NONE) {
         request_close(request);
     } else {
         if (request->broker->metrics != NULL) {

@@ -18,6 +18,7 @@
 #include "cluster/cluster.h"
 #include "handlers/broker.h"
 #include "handlers/hosted_partition.h"
+#include "handlers/quotas.h"
 #include "handlers/request.h"
 #include "wire_messages/produce.h"
 
@@ -132,6 +133,7 @@ static bool has_error(const struct produce *produce)
 
 static void finish(struct produce *produce)
 {
+    quotas_charge_produce(produce->request, produce->request->frame.length);
     if (produce->in.acks != 0) {
         add_endpoints(produce);
         request_reply(produce->request, &produce_response_layout, &produce->out);

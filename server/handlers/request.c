@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "handlers/request.h"
 
+#include <string.h>
+
 #include "gyre/observe/log.h"
 #include "gyre/wire/api.h"
 #include "gyre/wire/message.h"
+
+#include "handlers/quotas.h"
 
 void request_init(struct request *request, struct broker *broker,
                   struct connection_info *connection, struct buffer_slice frame)
@@ -58,11 +62,31 @@ bool request_decode(struct request *request, const struct message_layout *layout
     return true;
 }
 
-void request_reply(struct request *request, const struct message_layout *layout, const void *out)
+/* What the client is told to wait (KIP-219); the pipeline sees to it that it does. */
+static void tell_throttle(const struct request *request, const struct message_layout *layout,
+                          void *out)
+{
+    const struct struct_layout *root = layout->root;
+
+    for (uint16_t i = 0; i < root->field_count; i++) {
+        const struct field_layout *field = &root->fields[i];
+
+        if (field->kind == FIELD_INT32 && strcmp(field->name, "throttle_time_ms") == 0) {
+            memcpy((char *)out + field->offset, &request->throttle_ms, sizeof request->throttle_ms);
+            return;
+        }
+    }
+}
+
+void request_reply(struct request *request, const struct message_layout *layout, void *out)
 {
     enum error error;
 
     CHECK(layout == request->api->response);
+    quotas_charge_time(request);
+    if (request->throttle_ms > 0) {
+        tell_throttle(request, layout, out);
+    }
     if (request->is_orphaned) {
         finish(request, REQUEST_REPLIED);
         return;

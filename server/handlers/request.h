@@ -110,13 +110,16 @@ struct request {
     struct list link;
     void *owner;
     size_t budget_bytes;
+    uint64_t running_since_us; /* 0: its time is not measured, or its handler has returned */
+    uint64_t used_us;
 };
 
 /* The body into `in`. False: it was malformed and the request is ended; just return. */
 bool request_decode(struct request *request, const struct message_layout *layout, void *in);
 
-/* `out` and all that it points to are copied or referenced before this returns. */
-void request_reply(struct request *request, const struct message_layout *layout, const void *out);
+/* `out` and all that it points to are copied or referenced before this returns. Its
+ * throttle_time_ms, where it has one, is written here. */
+void request_reply(struct request *request, const struct message_layout *layout, void *out);
 /* The whole answer, size and header included, as another broker made it. Takes the slice. */
 void request_relay(struct request *request, struct buffer_slice answer);
 void request_reply_nothing(struct request *request);

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "handlers/quotas.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "gyre/config/config.h"
+#include "gyre/metadata/catalog.h"
+#include "gyre/quota/quota.h"
+#include "gyre/runtime/clock.h"
+#include "gyre/runtime/loop.h"
+
+#include "handlers/broker.h"
+#include "handlers/request.h"
+
+enum { METERS_MAX = 100000 };
+
+struct quotas {
+    struct loop *loop;
+    struct catalog *catalog;
+    struct quota_table *table;     /* bytes, requests, connections */
+    struct quota_table *mutations; /* has windows of its own */
+};
+
+/* ---- life ---- */
+
+static struct quota_table *new_table(int32_t samples, int32_t window_seconds)
+{
+    struct quota_options options = {.samples = samples,
+                                    .window_us = (uint64_t)window_seconds * 1000000,
+                                    .meters_max = METERS_MAX};
+
+    return quota_table_new(&options);
+}
+
+struct quotas *quotas_new(struct loop *loop, struct catalog *catalog,
+                          const struct broker_config *config)
+{
+    struct quotas *quotas = check_alloc_zero(sizeof *quotas);
+
+    quotas->loop = loop;
+    quotas->catalog = catalog;
+    quotas->table = new_table(config->quota_window_num, config->quota_window_size_seconds);
+    quotas->mutations = new_table(config->controller_quota_window_num,
+                                  config->controller_quota_window_size_seconds);
+    return quotas;
+}
+
+void quotas_free(struct quotas *quotas)
+{
+    if (quotas != NULL) {
+        quota_table_free(quotas->table);
+        quota_table_free(quotas->mutations);
+        free(quotas);
+    }
+}
+
+/* ---- charging ---- */
+
+static struct quotas *quotas_of(const struct request *request)
+{
+    return request->is_forwarded || request->broker == NULL ? NULL : request->broker->quotas;
+}
+
+static struct quota_subject subject_of(const struct request *request)
+{
+    const char *colon = strchr(request->connection->principal, ':');
+
+    return (struct quota_subject){
+        .user = string_from(colon == NULL ? request->connection->principal : colon + 1),
+        .client_id = request->client_id};
+}
+
+static void rest(struct request *request, int32_t ms)
+{
+    if (ms > request->throttle_ms) {
+        request->throttle_ms = ms;
+    }
+}
+
+static int32_t record(struct request *request, enum quota_kind kind, double amount)
+{
+    struct quotas *quotas = quotas_of(request);
+    struct quota_subject subject = subject_of(request);
+
+    return quota_record(quotas->table, kind, &subject, amount, loop_now_us(quotas->loop));
+}
+
+static bool has(const struct request *request, enum quota_kind kind)
+{
+    const struct quotas *quotas = quotas_of(request);
+
+    return quotas != NULL && quota_table_has(quotas->table, kind);
+}
+
+void quotas_charge_produce(struct request *request, size_t bytes)
+{
+    if (has(request, QUOTA_PRODUCE)) {
+        rest(request, record(request, QUOTA_PRODUCE, (double)bytes));
+    }
+}
+
+bool quotas_charge_fetch(struct request *request, size_t bytes)
+{
+    int32_t ms;
+
+    if (!has(request, QUOTA_FETCH)) {
+        return true;
+    }
+    ms = record(request, QUOTA_FETCH, (double)bytes);
+    if (ms == 0) {
+        return true;
+    }
+    (void)record(request, QUOTA_FETCH, -(double)bytes);
+    rest(request, ms);
+    return false;
+}
+
+size_t quotas_fetch_bytes_max(const struct request *request)
+{
+    const struct broker_config *config = request->broker->config;
+    struct quota_subject subject;
+    double limit;
+
+    if (!has(request, QUOTA_FETCH)) {
+        return SIZE_MAX;
+    }
+    subject = subject_of(request);
+    limit = quota_limit(request->broker->quotas->table, QUOTA_FETCH, &subject) *
+            (config->quota_window_num - 1) * config->quota_window_size_seconds;
+    return limit >= (double)INT32_MAX ? SIZE_MAX : (size_t)limit;
+}
+
+bool quotas_charge_mutations(struct request *request, int32_t partitions, int16_t strict_version)
+{
+    struct quotas *quotas = quotas_of(request);
+    bool is_strict = request->api_version >= strict_version;
+    struct quota_subject subject;
+    uint64_t now_us;
+    int32_t ms;
+
+    if (quotas == NULL || !quota_table_has(quotas->mutations, QUOTA_CONTROLLER_MUTATION)) {
+        return true;
+    }
+    subject = subject_of(request);
+    now_us = loop_now_us(quotas->loop);
+    ms = quota_rest_ms(quotas->mutations, QUOTA_CONTROLLER_MUTATION, &subject, now_us);
+    if (is_strict && ms > 0) {
+        rest(request, ms);
+        return false;
+    }
+    ms = quota_record(quotas->mutations, QUOTA_CONTROLLER_MUTATION, &subject, partitions, now_us);
+    if (!is_strict) {
+        rest(request, ms);
+    }
+    return true;
+}
+
+void quotas_begin_time(struct request *request)
+{
+    if (has(request, QUOTA_REQUEST)) {
+        request->running_since_us = clock_monotonic_us(request->broker->loop->clock);
+    }
+}
+
+void quotas_end_time(struct request *request)
+{
+    if (request->running_since_us != 0) {
+        request->used_us +=
+            clock_monotonic_us(request->broker->loop->clock) - request->running_since_us;
+        request->running_since_us = 0;
+    }
+}
+
+void quotas_charge_time(struct request *request)
+{
+    quotas_end_time(request);
+    if (request->used_us > 0 && has(request, QUOTA_REQUEST)) {
+        rest(request, record(request, QUOTA_REQUEST, (double)request->used_us));
+    }
+}
+
+int32_t quotas_charge_connection(struct quotas *quotas, struct string ip)
+{
+    struct quota_subject subject = {.ip = ip};
+    uint64_t now_us = loop_now_us(quotas->loop);
+    int32_t ms = quota_record(quotas->table, QUOTA_CONNECTION_RATE, &subject, 1, now_us);
+
+    if (ms > 0) {
+        quota_unrecord(quotas->table, QUOTA_CONNECTION_RATE, &subject, 1, now_us);
+    }
+    return ms;
+}
