@@ -41,6 +41,8 @@ static const struct broker_option options[] = {
 #define OPTION_LIST(field, text, fallback, when, words) \
     {.name = text, .type = OPTION_TYPE_LIST, .change = when, .fallback_text = fallback, \
      .doc = words, FIELD(field)},
+#define OPTION_PASSWORD(field, text, when, words) \
+    {.name = text, .type = OPTION_TYPE_PASSWORD, .change = when, .doc = words, FIELD(field)},
 #include "gyre/config/broker_options.def"
 };
 
@@ -77,6 +79,30 @@ const struct broker_option *broker_option_find(struct string name)
         }
     }
     return NULL;
+}
+
+/* What stands behind the next dot; the null string if there is none. */
+static struct string after_dot(struct string text)
+{
+    const char *dot = text.length <= 0 ? NULL : memchr(text.bytes, '.', (size_t)text.length);
+
+    return dot == NULL ? STRING_NULL
+                       : (struct string){dot + 1, text.length - (int32_t)(dot + 1 - text.bytes)};
+}
+
+const struct broker_option *broker_option_find_of_listener(struct string key)
+{
+    static const char prefix[] = "listener.name.";
+    size_t length = sizeof prefix - 1;
+    const struct broker_option *option;
+    struct string rest;
+
+    if ((size_t)key.length <= length || memcmp(key.bytes, prefix, length) != 0) {
+        return NULL;
+    }
+    rest = after_dot((struct string){key.bytes + length, key.length - (int32_t)length});
+    option = broker_option_find(rest);
+    return option != NULL ? option : broker_option_find(after_dot(rest));
 }
 
 bool config_is_kafka_key(struct string name)
@@ -192,6 +218,7 @@ bool broker_option_fallback(const struct broker_option *option, char *text, size
     case OPTION_TYPE_LONG: return print_number(option, option->fallback_number, text, size);
     case OPTION_TYPE_DOUBLE: (void)snprintf(text, size, "%g", option->fallback_real); return true;
     case OPTION_TYPE_STRING:
+    case OPTION_TYPE_PASSWORD:
     case OPTION_TYPE_LIST: break;
     }
     (void)snprintf(text, size, "%s", option->fallback_text == NULL ? "" : option->fallback_text);
@@ -224,9 +251,12 @@ bool broker_option_value(const struct broker_option *option, const struct broker
     case OPTION_TYPE_LONG: return print_number(option, *(const int64_t *)field, text, size);
     case OPTION_TYPE_DOUBLE: (void)snprintf(text, size, "%g", *(const double *)field); return true;
     case OPTION_TYPE_LIST: return print_list(field, text, size);
+    case OPTION_TYPE_PASSWORD: (void)snprintf(text, size, "[hidden]"); break;
     case OPTION_TYPE_STRING: break;
     }
     value = *(const struct string *)field;
-    (void)snprintf(text, size, "%.*s", STRING_ARGUMENTS(value));
+    if (option->type == OPTION_TYPE_STRING) {
+        (void)snprintf(text, size, "%.*s", STRING_ARGUMENTS(value));
+    }
     return value.bytes != NULL;
 }

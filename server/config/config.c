@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gyre/config/config.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -176,6 +177,29 @@ struct string config_given(const struct broker_config *config, const char *name)
     return entry == NULL ? STRING_NULL : entry->value;
 }
 
+struct string config_listener_option(const struct broker_config *config, const char *listener,
+                                     const char *option)
+{
+    char key[2 * CONFIG_NAME_BYTES_MAX + 64];
+    int length = snprintf(key, sizeof key, "listener.name.%s.%s", listener, option);
+    const struct config_entry *entry;
+
+    CHECK(length > 0 && (size_t)length < sizeof key);
+    for (char *letter = key; *letter != '\0'; letter++) {
+        *letter = (char)tolower((unsigned char)*letter);
+    }
+    entry = config_entries_find(config->entries, key);
+    if (entry == NULL) {
+        entry = config_entries_find(config->entries, option);
+    }
+    if (entry == NULL) {
+        const struct broker_option *row = broker_option_find(string_from(option));
+
+        return row == NULL ? STRING_NULL : string_from(row->fallback_text);
+    }
+    return entry->value;
+}
+
 static void set_list(struct broker_config *config, struct config_list *list, struct string value)
 {
     struct string rest = value;
@@ -212,6 +236,7 @@ static void set_field(struct broker_config *config, const struct broker_option *
     case OPTION_TYPE_LONG: error = option_value_parse_long(value, field); break;
     case OPTION_TYPE_DOUBLE: error = option_value_parse_double(value, field); break;
     case OPTION_TYPE_STRING:
+    case OPTION_TYPE_PASSWORD:
         *(struct string *)field = value.length == 0 ? STRING_NULL : value;
         break;
     case OPTION_TYPE_LIST: set_list(config, field, value); break;
@@ -247,6 +272,19 @@ static void refuse_unknown(const struct config_entry *entry, struct config_repor
     }
 }
 
+/* listener.name....: looked at when the listener asks, config_listener_option(). */
+static bool apply_of_listener(const struct config_entry *entry, struct config_report *report)
+{
+    const struct broker_option *option = broker_option_find_of_listener(entry->key);
+    char reason[256];
+
+    if (option != NULL && entry->value.length > 0 &&
+        broker_option_validate(option, entry->value, reason, sizeof reason) != ERROR_NONE) {
+        config_report_problem(report, entry, "%.*s %s", STRING_ARGUMENTS(entry->key), reason);
+    }
+    return option != NULL;
+}
+
 static void apply_entry(struct broker_config *config, const struct config_entry *entry,
                         struct config_report *report)
 {
@@ -256,7 +294,8 @@ static void apply_entry(struct broker_config *config, const struct config_entry 
     if (option != NULL) {
         /* A nullable number, a text or a list may be given as nothing. */
         if (entry->value.length == 0 && option->choices == NULL &&
-            (option->is_nullable || option->type == OPTION_TYPE_STRING)) {
+            (option->is_nullable || option->type == OPTION_TYPE_STRING ||
+             option->type == OPTION_TYPE_PASSWORD)) {
             return;
         }
         if (broker_option_validate(option, entry->value, reason, sizeof reason) != ERROR_NONE) {
@@ -264,6 +303,8 @@ static void apply_entry(struct broker_config *config, const struct config_entry 
             return;
         }
         set_field(config, option, entry->value);
+    } else if (apply_of_listener(entry, report)) {
+        return;
     } else if (config_is_kafka_key(entry->key)) {
         config_report_note(report, entry, "'%.*s' is Kafka's and has no use here",
                            STRING_ARGUMENTS(entry->key));

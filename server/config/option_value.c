@@ -187,6 +187,7 @@ enum error option_value_check(const struct option_rule *rule, struct string valu
                    : refuse(reason, reason_size, "a whole number", value);
     case OPTION_TYPE_DOUBLE: return check_double(rule, value, reason, reason_size);
     case OPTION_TYPE_LIST: return check_list(rule, value, reason, reason_size);
+    case OPTION_TYPE_PASSWORD:
     case OPTION_TYPE_STRING: break;
     }
     if (rule->choices == NULL || option_value_is_choice(value, rule->choices)) {

@@ -168,7 +168,7 @@ void config_view_broker_option(struct request *request, const struct broker_opti
         .source = CONFIG_SOURCE_DEFAULT,
         .type = (int8_t)option->type,
         .is_read_only = option->change != OPTION_DYNAMIC,
-        .is_sensitive = is_secret(option->name),
+        .is_sensitive = option->type == OPTION_TYPE_PASSWORD || is_secret(option->name),
         .doc = option->doc,
     };
     add_broker_layers(broker, &layers);

@@ -67,6 +67,7 @@ struct broker_config {
 #define OPTION_STRING(field, name, fallback, change, doc)            struct string field;
 #define OPTION_CHOICE(field, name, fallback, choices, change, doc)   struct string field;
 #define OPTION_LIST(field, name, fallback, change, doc)              struct config_list field;
+#define OPTION_PASSWORD(field, name, change, doc)                    struct string field;
 #include "gyre/config/broker_options.def"
 
     /* ---- what follows from them ---- */
@@ -117,6 +118,7 @@ enum option_type {
     OPTION_TYPE_LONG = 5,
     OPTION_TYPE_DOUBLE = 6,
     OPTION_TYPE_LIST = 7,
+    OPTION_TYPE_PASSWORD = 9, /* text that is never shown */
 };
 
 enum option_change {
@@ -148,6 +150,14 @@ bool config_is_kafka_key(struct string name);
 
 /* The value as given in the file, null string when it was not given. */
 struct string config_given(const struct broker_config *config, const char *name);
+
+/*
+ * What an option says for one listener: listener.name.<name in small letters>.<option>, else the
+ * option itself, else its default. Text with a NUL behind it, which lives as long as the
+ * configuration; the null string where there is nothing.
+ */
+struct string config_listener_option(const struct broker_config *config, const char *listener,
+                                     const char *option);
 
 /* The default as text: NUL-terminated, cut off at `size`. False: null. */
 bool broker_option_fallback(const struct broker_option *option, char *text, size_t size);

@@ -87,6 +87,41 @@ static void a_file_of_kraft_mode_is_accepted(void **state)
     forget(&loaded);
 }
 
+static void a_listener_has_options_of_its_own(void **state)
+{
+    struct loaded loaded = load("node.id=1\nlisteners=SSL://:1\nssl.client.auth=requested\n"
+                                "ssl.keystore.password=hunter2\n"
+                                "listener.name.ssl.ssl.client.auth=required\n"
+                                "listener.name.ssl.ssl.endpoint.identification.algorithm=\n"
+                                "listener.name.ssl.scram-sha-256.ssl.key.password=x\n");
+    const struct broker_config *config = loaded.config;
+    char text[4096] = "";
+    FILE *out;
+
+    (void)state;
+    assert_int_equal(loaded.error, ERROR_NONE);
+    assert_null(loaded.report.text);
+    assert_true(string_is(config_listener_option(config, "SSL", "ssl.client.auth"), "required"));
+    assert_true(string_is(config_listener_option(config, "rpc", "ssl.client.auth"), "requested"));
+    assert_true(
+        string_is(config_listener_option(config, "SSL", "ssl.enabled.protocols"), "TLSv1.3"));
+    assert_int_equal(
+        config_listener_option(config, "SSL", "ssl.endpoint.identification.algorithm").length, 0);
+    assert_null(config_listener_option(config, "SSL", "ssl.truststore.location").bytes);
+    assert_true(
+        broker_option_value(broker_option_find(STRING("ssl.keystore.password")), config, text, 99));
+    assert_string_equal(text, "[hidden]");
+    out = tmpfile();
+    assert_non_null(out);
+    config_print(config, out);
+    rewind(out);
+    while (fgets(text, sizeof text, out) != NULL) {
+        assert_null(strstr(text, "hunter2"));
+    }
+    assert_int_equal(fclose(out), 0);
+    forget(&loaded);
+}
+
 static void every_problem_is_told_with_its_line(void **state)
 {
     static const struct {
@@ -116,6 +151,8 @@ static void every_problem_is_told_with_its_line(void **state)
         {"node.id=1\nadvertised.listeners=SSL://h:1\n", "is not one of `listeners`"},
         {"node.id=1\ngyre.seed.servers=a:1,b\n", ":2: gyre.seed.servers: 'b' is not host:port"},
         {"node.id=1\ngyre.rpc.listeners=a:1,b:2\n", "is one endpoint too many"},
+        {"node.id=1\nlistener.name.ssl.ssl.client.auth=maybe\n",
+         ":2: listener.name.ssl.ssl.client.auth must be one of none|requested|required"},
         {"node.id=1\na=\\u1\n", ":2: not a properties file"},
     };
 
@@ -236,6 +273,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_fill_what_is_not_given),
         cmocka_unit_test(a_file_of_kraft_mode_is_accepted),
+        cmocka_unit_test(a_listener_has_options_of_its_own),
         cmocka_unit_test(every_problem_is_told_with_its_line),
         cmocka_unit_test(several_problems_are_told_at_once),
         cmocka_unit_test(overrides_are_stronger_than_the_file),
