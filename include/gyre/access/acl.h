@@ -86,7 +86,11 @@ void acl_set_free(struct acl_set *set);
 /* May this entry be created? The sentence says what is wrong, in Kafka's words; NULL: it may. */
 const char *acl_problem(const struct acl *acl);
 
-/* NONE also where an equal entry exists already (a set). LIMIT: ACLS_MAX are there. */
+/* Bit N: operation N has a meaning for this type of resource. Without ALL. */
+uint32_t acl_supported_operations(enum acl_resource resource);
+
+/* `acl` has no problem. NONE also where an equal entry exists already (a set). LIMIT: ACLS_MAX are
+ * there. */
 MUST_USE
 enum error acl_set_add(struct acl_set *set, const struct acl *acl);
 /* NOT_FOUND: no equal entry. */
