@@ -311,6 +311,40 @@ static void insert_found(struct list *found, struct journal_file *file)
     list_insert_before(where, &file->link);
 }
 
+/* A file whose making was cut short has neither frames nor all of its room: it is made anew. */
+static bool is_half_made(const struct journal *journal, const char *path)
+{
+    struct disk *disk = journal->options.disk;
+    struct disk_stat status;
+
+    return disk->operations->stat(disk, path, &status) == ERROR_NONE &&
+           status.size_bytes < journal->options.file_bytes;
+}
+
+static enum error remove_file(struct journal *journal, const char *path, int fd)
+{
+    struct disk_request close = {.operation = DISK_CLOSE, .fd = fd};
+    struct disk_request unlink = {.operation = DISK_UNLINK, .path = path};
+
+    disk_execute(journal->options.disk, &close);
+    disk_execute(journal->options.disk, &unlink);
+    return unlink.error;
+}
+
+static void take_file(struct replay *replay, int number, int fd, uint64_t first_sequence)
+{
+    struct journal_ring *ring = &replay->journal->ring;
+    struct journal_file *file = journal_ring_add(replay->journal, number, fd);
+
+    if (first_sequence != 0) {
+        file->first_sequence = first_sequence;
+        insert_found(&replay->found, file);
+    } else {
+        list_append(&ring->free, &file->link);
+        ring->free_count++;
+    }
+}
+
 static enum error examine_file(struct replay *replay, int number)
 {
     struct journal *journal = replay->journal;
@@ -319,25 +353,22 @@ static enum error examine_file(struct replay *replay, int number)
     struct iovec vector = {.iov_base = replay->bytes, .iov_len = BLOCK_BYTES};
     struct disk_request read = {.operation = DISK_READ_AT, .vectors = &vector, .vector_count = 1};
     struct frame_header header;
-    struct journal_file *file;
+    bool is_found;
 
     journal_ring_path(journal, number, path);
     disk_execute(journal->options.disk, &open);
     if (open.error != ERROR_NONE) {
         return open.error;
     }
-    file = journal_ring_add(journal, number, open.opened_fd);
     read.fd = open.opened_fd;
     disk_execute(journal->options.disk, &read);
-    if (read.error == ERROR_NONE &&
-        journal_frame_parse(&journal->options, replay->bytes, (size_t)read.bytes, &header) &&
-        header.sequence >= replay->caller->from_sequence) {
-        file->first_sequence = header.sequence;
-        insert_found(&replay->found, file);
-    } else {
-        list_append(&journal->ring.free, &file->link);
-        journal->ring.free_count++;
+    is_found = read.error == ERROR_NONE &&
+               journal_frame_parse(&journal->options, replay->bytes, (size_t)read.bytes, &header) &&
+               header.sequence >= replay->caller->from_sequence;
+    if (read.error == ERROR_NONE && !is_found && is_half_made(journal, path)) {
+        return remove_file(journal, path, read.fd);
     }
+    take_file(replay, number, read.fd, is_found ? header.sequence : 0);
     return read.error;
 }
 

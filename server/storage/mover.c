@@ -447,6 +447,10 @@ static void begin_work(struct mover *mover)
 {
     struct partition_log *log = mover->log;
 
+    if (log->is_removed) {
+        mover_end(mover); /* while it unlinked: there is nothing left to move */
+        return;
+    }
     if (log->needs_cut) {
         if (may_cut(log)) {
             begin_cut(mover);

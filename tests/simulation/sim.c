@@ -150,7 +150,8 @@ static void settle(struct sim *sim)
     }
 }
 
-/* After a while of rest (groups may sleep by then) the leader goes: another must come. */
+/* After a while of rest (groups may sleep by then) the leader goes: another must come. No replica
+ * is damaged by now. */
 static void replace_leader(struct sim *sim)
 {
     struct sim_node *old;
@@ -260,9 +261,10 @@ static void read_log(struct sim *sim, struct sim_node *node, int group)
     }
 }
 
+/* Finds what was damaged, too: until a replica is read, nobody knows. */
 static void read_all(struct sim *sim)
 {
-    for (int group = 0; group < SIM_GROUPS; group++) {
+    for (int group = 0; group < SIM_GROUPS && sim->failure[0] == '\0'; group++) {
         struct sim_node *leader = sim_find_leader(sim, group, false);
 
         read_log(sim, leader, group);
@@ -337,6 +339,10 @@ bool sim_run(uint64_t seed, bool is_verbose, struct sim_totals *out_totals, uint
     begin(sim);
     run_to(sim, sim->clock.now_us + (uint64_t)SIM_SECONDS * SECOND_US);
     settle(sim);
+    if (sim->failure[0] == '\0') {
+        read_all(sim);
+        settle(sim);
+    }
     if (sim->failure[0] == '\0') {
         replace_leader(sim);
     }

@@ -20,7 +20,7 @@ struct storage;
 struct sim_disk *sim_disk_new(struct random *random, int32_t node);
 void sim_disk_free(struct sim_disk *disk);
 
-/* Open the storage that is there; recovery runs inside. */
+/* Open the storage that is there; recovery runs inside. NULL: the disk is too full for that. */
 struct storage *sim_disk_open(struct sim_disk *disk, struct loop *loop);
 /* The node dies: by power (what was not synced is lost in part) or by kill -9. Frees the storage.
  */

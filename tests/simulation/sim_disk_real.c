@@ -62,6 +62,7 @@ struct storage *sim_disk_open(struct sim_disk *self, struct loop *loop)
     struct disk *disk = fake_disk_as_disk(self->fake);
     struct storage *storage = NULL;
     char message[256] = "";
+    enum error error;
 
     fake_disk_set_loop(self->fake, loop);
     if (!self->is_formatted) {
@@ -71,7 +72,11 @@ struct storage *sim_disk_open(struct sim_disk *self, struct loop *loop)
         CHECK(storage_format(disk, options.directory, &identity) == ERROR_NONE);
         self->is_formatted = true;
     }
-    if (storage_open(loop, disk, &options, message, &storage) != ERROR_NONE) {
+    error = storage_open(loop, disk, &options, message, &storage);
+    if (error == ERROR_NO_SPACE) {
+        return NULL;
+    }
+    if (error != ERROR_NONE) {
         (void)fprintf(stderr, "node %d: %s\n", self->node, message);
     }
     CHECK(storage != NULL);

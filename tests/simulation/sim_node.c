@@ -7,6 +7,8 @@
 
 #include "simulation/sim_history.h"
 
+enum { RESTART_US = 1000 * 1000 };
+
 const struct group_id sim_groups[SIM_GROUPS] = {
     {.topic = {{0x51, 2, 3}}, .partition = 0},
     {.topic = {{0x51, 2, 3}}, .partition = 1},
@@ -134,6 +136,13 @@ void sim_node_start(struct sim_node *node)
     random_seed(&node->random, random_u64(&sim->random));
     loop_init(&node->loop, &sim->clock.clock);
     node->loop.wake = on_wake;
+    node->storage = sim_disk_open(node->disk, &node->loop);
+    if (node->storage == NULL) {
+        sim_trace(sim, "node %d has no room to start", node->id);
+        loop_release(&node->loop);
+        node->restart_at_us = sim->clock.now_us + RESTART_US;
+        return;
+    }
     node->is_woken = true;
     node->is_running = true;
     node->is_dying = false;
@@ -145,7 +154,6 @@ void sim_node_start(struct sim_node *node)
     task_init(&node->pool.task, pool_run);
     node->links = fake_network_join(sim->network, node->id);
     node->rpc = rpc_new(&node->loop, node->links);
-    node->storage = sim_disk_open(node->disk, &node->loop);
     node->consensus = consensus_new(&node->loop, node->storage, node->links, node->rpc,
                                     &node->random, &sim->options);
     services.loop = &node->loop;

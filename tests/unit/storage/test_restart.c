@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a start finds half made, and what is half done when a log is removed. */
+#include "support/storage_world.h"
+#include "support/test.h"
+
+enum { SEGMENTS = 6, BATCH_BYTES = 30000, MOMENTS = 100000, MOMENT_US = 50 };
+
+static const struct log_options options = {.segment_bytes = 2 * BATCH_BYTES,
+                                           .segment_ms = INT64_MAX,
+                                           .index_interval_bytes = 4096};
+
+static struct partition_log *begin(struct storage_world *world)
+{
+    struct partition_log *log;
+
+    storage_world_open(world);
+    log = storage_create_log(world->storage, storage_world_group(1));
+    partition_log_set_options(log, &options);
+    (void)partition_log_set_term_vote(log, 1, 1);
+    return log;
+}
+
+static void append(struct partition_log *log, int count)
+{
+    for (int i = 0; i < count; i++) {
+        struct log_entry entry = {.index = partition_log_last_index(log) + 1,
+                                  .term = 1,
+                                  .kind = ENTRY_BATCH,
+                                  .offset_count = 1,
+                                  .base_offset = partition_log_end_offset(log)};
+
+        entry.payload = storage_world_batch(entry.base_offset, 1, BATCH_BYTES, entry.index, 1000);
+        (void)partition_log_append(log, &entry, 1);
+    }
+}
+
+static void take_snapshot(struct partition_log *log, int64_t start_offset)
+{
+    uint64_t index = partition_log_last_index(log);
+    struct log_snapshot snapshot = {.index = index,
+                                    .term = 1,
+                                    .start_offset = start_offset,
+                                    .next_offset = partition_log_end_offset(log),
+                                    .configuration = storage_world_bytes("c", 1)};
+
+    (void)partition_log_set_snapshot(log, &snapshot);
+}
+
+/* Old segments are being unlinked, and newer entries wait to be moved, when the log goes. */
+static void a_log_may_go_while_its_segments_are_unlinked(void **state)
+{
+    struct storage_world world;
+    struct partition_log *log;
+
+    (void)state;
+    storage_world_init(&world, 5);
+    log = begin(&world);
+    append(log, 2 * SEGMENTS);
+    storage_world_run(&world, 100000);
+    take_snapshot(log, partition_log_end_offset(log));
+    storage_world_run(&world, 100000);
+    append(log, 2 * SEGMENTS);
+    storage_world_run(&world, 100000);
+    partition_log_set_start_offset(log, 2 * SEGMENTS);
+    for (int i = 0; i < MOMENTS && fake_disk_count(world.fake, DISK_UNLINK) == 0; i++) {
+        storage_world_run(&world, MOMENT_US);
+    }
+    assert_true(fake_disk_count(world.fake, DISK_UNLINK) > 0);
+    append(log, SEGMENTS);
+    storage_world_run(&world, 6 * MOMENT_US);
+    assert_true(fake_disk_count(world.fake, DISK_UNLINK) < SEGMENTS);
+    storage_remove_log(world.storage, log);
+    storage_world_run(&world, 5000000);
+    assert_string_equal(world.fatal, "");
+    storage_world_close(&world);
+    storage_world_release(&world);
+}
+
+/* It has no room of its own: used as it is, a full disk would end the process. */
+static void a_journal_file_that_was_half_made_is_made_anew(void **state)
+{
+    struct disk_request create = {
+        .operation = DISK_OPEN, .flags = DISK_CREATE, .path = "/data/journal/0001.journal"};
+    struct storage_world world;
+    struct partition_log *log;
+
+    (void)state;
+    storage_world_init(&world, 6);
+    (void)begin(&world);
+    storage_world_run(&world, 100000);
+    storage_world_kill(&world);
+    disk_execute(fake_disk_as_disk(world.fake), &create);
+    assert_int_equal(create.error, ERROR_NONE);
+    storage_world_open(&world);
+    log = storage_find_log(world.storage, storage_world_group(1));
+    assert_non_null(log);
+    partition_log_set_options(log, &options);
+    assert_int_equal(fake_disk_size(world.fake, "/data/journal/0001.journal"), -1);
+    fake_disk_set_capacity(world.fake, fake_disk_used(world.fake));
+    for (int64_t bytes = 0; bytes < 2 * world.options.journal_file_bytes; bytes += BATCH_BYTES) {
+        append(log, 1);
+        storage_world_run(&world, 1000);
+    }
+    assert_string_equal(world.fatal, "");
+    fake_disk_set_capacity(world.fake, INT64_MAX);
+    storage_world_run(&world, 3000000);
+    storage_world_close(&world);
+    storage_world_release(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_log_may_go_while_its_segments_are_unlinked),
+        cmocka_unit_test(a_journal_file_that_was_half_made_is_made_anew),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
