@@ -36,6 +36,10 @@ static void announce(struct catalog *catalog)
                                         CONTAINER_OF(at, struct catalog_topic, by_id));
             }
         }
+        for (int kind = 0; listener->security_changed != NULL && kind < CATALOG_SECURITY_KINDS;
+             kind++) {
+            listener->security_changed(listener->context, (enum catalog_security)kind);
+        }
         if (listener->loaded != NULL) {
             listener->loaded(listener->context);
         }

@@ -40,6 +40,10 @@ static void form_region(struct catalog_state *state, const void *message,
                        "A region has a cluster id and an index from 0 to %d.", REGION_INDEX_MAX);
         return;
     }
+    catalog_apply_first_credentials(state, in, result);
+    if (result->error != KAFKA_ERROR_NONE) {
+        return;
+    }
     state->cluster_id = in->cluster_id;
     string_drop(&state->region);
     state->region = string_keep(in->region);
@@ -213,6 +217,14 @@ static catalog_apply_command find_apply(int16_t record)
         [CATALOG_SET_TARGETS_RECORD] = catalog_apply_set_targets,
         [CATALOG_SET_REPLICAS_RECORD] = catalog_apply_set_replicas,
         [CATALOG_ALLOCATE_PRODUCER_IDS_RECORD] = allocate_producer_ids,
+        [CATALOG_SET_SCRAM_RECORD] = catalog_apply_set_scram,
+        [CATALOG_SET_ACLS_RECORD] = catalog_apply_set_acls,
+        [CATALOG_SET_QUOTAS_RECORD] = catalog_apply_set_quotas,
+        [CATALOG_SET_TOKEN_RECORD] = catalog_apply_set_token,
+        [CATALOG_REMOVE_TOKENS_RECORD] = catalog_apply_remove_tokens,
+        [CATALOG_SET_STREAM_RECORD] = catalog_apply_set_stream,
+        [CATALOG_REMOVE_STREAM_RECORD] = catalog_apply_remove_stream,
+        [CATALOG_SET_ROLE_RECORD] = catalog_apply_set_role,
     };
     CHECK(record >= 0);
     CHECK((size_t)record < sizeof table / sizeof table[0]);

@@ -53,4 +53,26 @@ void catalog_apply_broker_settings(struct catalog_state *state, const void *mess
 void catalog_apply_group_settings(struct catalog_state *state, const void *message,
                                   struct catalog_result *result);
 
+/* catalog_apply_security.c */
+struct catalog_form_region;
+void catalog_apply_first_credentials(struct catalog_state *state,
+                                     const struct catalog_form_region *in,
+                                     struct catalog_result *result);
+void catalog_apply_set_scram(struct catalog_state *state, const void *message,
+                             struct catalog_result *result);
+void catalog_apply_set_acls(struct catalog_state *state, const void *message,
+                            struct catalog_result *result);
+void catalog_apply_set_quotas(struct catalog_state *state, const void *message,
+                              struct catalog_result *result);
+void catalog_apply_set_token(struct catalog_state *state, const void *message,
+                             struct catalog_result *result);
+void catalog_apply_remove_tokens(struct catalog_state *state, const void *message,
+                                 struct catalog_result *result);
+void catalog_apply_set_stream(struct catalog_state *state, const void *message,
+                              struct catalog_result *result);
+void catalog_apply_remove_stream(struct catalog_state *state, const void *message,
+                                 struct catalog_result *result);
+void catalog_apply_set_role(struct catalog_state *state, const void *message,
+                            struct catalog_result *result);
+
 #endif

@@ -19,6 +19,14 @@ static const struct catalog_command_kind kinds[] = {
     {CATALOG_SET_TARGETS_RECORD, &catalog_set_targets_layout},
     {CATALOG_SET_REPLICAS_RECORD, &catalog_set_replicas_layout},
     {CATALOG_ALLOCATE_PRODUCER_IDS_RECORD, &catalog_allocate_producer_ids_layout},
+    {CATALOG_SET_SCRAM_RECORD, &catalog_set_scram_layout},
+    {CATALOG_SET_ACLS_RECORD, &catalog_set_acls_layout},
+    {CATALOG_SET_QUOTAS_RECORD, &catalog_set_quotas_layout},
+    {CATALOG_SET_TOKEN_RECORD, &catalog_set_token_layout},
+    {CATALOG_REMOVE_TOKENS_RECORD, &catalog_remove_tokens_layout},
+    {CATALOG_SET_STREAM_RECORD, &catalog_set_stream_layout},
+    {CATALOG_REMOVE_STREAM_RECORD, &catalog_remove_stream_layout},
+    {CATALOG_SET_ROLE_RECORD, &catalog_set_role_layout},
 };
 
 /* Decoded, a command is larger than its bytes, but not by more than this. */

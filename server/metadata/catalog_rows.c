@@ -84,6 +84,13 @@ static void append_settings(struct frame_output *output, const struct settings_o
     arena_release(&arena);
 }
 
+static void append_object(struct frame_output *output, const struct security_object *object)
+{
+    struct buffer *bytes = buffer_ref(object->bytes);
+
+    frame_output_append(output, (struct buffer_slice){bytes, bytes->bytes, bytes->size});
+}
+
 static void append_named(struct frame_output *output, const struct catalog_state *state,
                          const struct row_key *key)
 {
@@ -116,6 +123,13 @@ static void append_named(struct frame_output *output, const struct catalog_state
             settings_find_owner(of_group ? &state->group_settings : &state->broker_settings, owner);
         if (object != NULL) {
             append_settings(output, object, of_group);
+        }
+        return;
+    }
+    case ROW_SECURITY: {
+        const struct security_object *object = security_find_digest(&state->security, owner.bytes);
+        if (object != NULL) {
+            append_object(output, object);
         }
         return;
     }
@@ -176,6 +190,10 @@ struct buffer *catalog_rows_snapshot(const struct catalog_state *state)
     }
     append_all_settings(&snapshot, &row, &state->broker_settings, false);
     append_all_settings(&snapshot, &row, &state->group_settings, true);
+    map_for_each(link, &state->security.by_digest) {
+        append_object(&row, CONTAINER_OF(link, struct security_object, by_digest));
+        append_measured(&snapshot, &row);
+    }
     map_for_each(link, &state->topics_by_id) {
         append_topic(&row, CONTAINER_OF(link, struct catalog_topic, by_id));
         append_measured(&snapshot, &row);
@@ -260,6 +278,12 @@ static void remove_unnamed(struct catalog_state *state, const struct map *keys)
     }
     remove_unnamed_settings(state, &state->broker_settings, keys, ROW_BROKER_SETTINGS);
     remove_unnamed_settings(state, &state->group_settings, keys, ROW_GROUP_SETTINGS);
+    map_for_each_safe(link, &state->security.by_digest) {
+        struct security_object *object = CONTAINER_OF(link, struct security_object, by_digest);
+        if (!has_key(keys, ROW_SECURITY, object->digest, sizeof object->digest)) {
+            security_remove_object(state, object);
+        }
+    }
 }
 
 static enum error collect_keys(struct bytes snapshot, struct map *keys)

@@ -191,12 +191,28 @@ static void set_key(struct row_key *key, enum row_kind kind, const void *owner, 
     key->length = (int32_t)length + 1;
 }
 
+static bool is_security_row(struct bytes bytes)
+{
+    int16_t record = 0;
+    int16_t version = 0;
+
+    return catalog_commands_head(bytes, &record, &version) == ERROR_NONE && security_is_row(record);
+}
+
 enum error catalog_rows_key(struct bytes bytes, struct row_key *out_key)
 {
+    uint8_t digest[SECURITY_DIGEST_BYTES];
     union any_row row;
     struct arena arena;
     int16_t record = 0;
 
+    if (is_security_row(bytes)) {
+        enum error security_error = security_digest_of(bytes, digest);
+        if (security_error == ERROR_NONE) {
+            set_key(out_key, ROW_SECURITY, digest, sizeof digest);
+        }
+        return security_error;
+    }
     arena_init(&arena, SIZE_MAX / 2);
     enum error error = decode_row(bytes, &arena, &record, &row);
     if (error == ERROR_NONE) {
@@ -360,6 +376,9 @@ enum error catalog_rows_put(struct catalog_state *state, struct bytes bytes)
     struct arena arena;
     int16_t record = 0;
 
+    if (is_security_row(bytes)) {
+        return security_put_bytes(state, bytes);
+    }
     if (is_known(state, bytes)) {
         return ERROR_NONE;
     }

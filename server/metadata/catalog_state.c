@@ -14,6 +14,7 @@ void catalog_state_init(struct catalog_state *state, const struct broker_config 
     map_init(&state->brokers);
     map_init(&state->broker_settings);
     map_init(&state->group_settings);
+    security_init(&state->security);
     map_init(&state->dirty);
     list_init(&state->listeners);
     (void)snprintf(state->node_text, sizeof state->node_text, "%d", node_id);
@@ -41,6 +42,7 @@ void catalog_state_release(struct catalog_state *state)
     map_release(&state->brokers);
     release_settings(&state->broker_settings);
     release_settings(&state->group_settings);
+    security_release(&state->security);
     catalog_state_forget_dirty(state);
     map_release(&state->dirty);
     string_drop(&state->region);

@@ -11,6 +11,8 @@
 
 #include "gyre/metadata/catalog.h"
 
+#include "metadata/security.h"
+
 /* A topic with the index that only the state needs. */
 struct topic_object {
     struct catalog_topic topic;
@@ -30,7 +32,8 @@ enum row_kind {
     ROW_BROKER = 'b',
     ROW_TOPIC = 't',
     ROW_BROKER_SETTINGS = 's',
-    ROW_GROUP_SETTINGS = 'g'
+    ROW_GROUP_SETTINGS = 'g',
+    ROW_SECURITY = 'x' /* the digest of what identifies it */
 };
 enum { ROW_KEY_BYTES_MAX = 256 }; /* LMDB takes 511 */
 
@@ -52,6 +55,7 @@ struct catalog_state {
     struct map brokers;
     struct map broker_settings;
     struct map group_settings;
+    struct security security;
     int64_t partition_count;
     uint64_t applied_index;
 

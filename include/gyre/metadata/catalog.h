@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The catalog is what a region knows of itself: brokers, topics, configurations, blocks of
- * producer ids; later credentials, access rules and mirrors. It is the state machine of a Raft
- * group of its own, so that every broker has the whole of it and decides from local memory; LMDB
- * keeps the applied state for a fast start (never on a request's path).
+ * producer ids, who may do what (catalog_security.h); later mirrors. It is the state machine of a
+ * Raft group of its own, so that every broker has the whole of it and decides from local memory;
+ * LMDB keeps the applied state for a fast start (never on a request's path).
  *
  * What it returns is borrowed until the end of the loop's turn. Thread: the shard's own.
  */
@@ -17,6 +17,7 @@
 #include "gyre/base/list.h"
 #include "gyre/base/map.h"
 #include "gyre/config/topic_config.h"
+#include "gyre/metadata/catalog_security.h"
 #include "gyre/raft/consensus.h"
 #include "gyre/wire/kafka_error.h"
 
@@ -154,6 +155,8 @@ struct catalog_listener {
     void (*broker_changed)(void *context, const struct catalog_broker *broker);
     void (*broker_removed)(void *context, int32_t node_id);
     void (*leader_changed)(void *context, int32_t node_id);
+    /* Something of this kind came, changed or went; once for each kind before loaded(). */
+    void (*security_changed)(void *context, enum catalog_security kind);
     /* Once: all that the store held came by topic_created and broker_changed before. Raft goes on
      * from there, so what is missing now may still come: not yet a reason to remove anything. */
     void (*loaded)(void *context);

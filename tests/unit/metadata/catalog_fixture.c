@@ -45,6 +45,13 @@ static void on_broker_removed(void *context, int32_t node_id)
     note(context, "-", string_from(text));
 }
 
+static void on_security(void *context, enum catalog_security kind)
+{
+    static const char *const names[] = {"scram", "acl", "quota", "token", "stream", "role"};
+
+    note(context, "!", string_from(names[kind]));
+}
+
 void catalog_fixture_listen(struct catalog_fixture *fixture, struct catalog_state *state)
 {
     fixture->listener = (struct catalog_listener){
@@ -53,6 +60,7 @@ void catalog_fixture_listen(struct catalog_fixture *fixture, struct catalog_stat
         .topic_changed = on_changed,
         .broker_changed = on_broker,
         .broker_removed = on_broker_removed,
+        .security_changed = on_security,
         .context = fixture,
     };
     list_append(&state->listeners, &fixture->listener.link);

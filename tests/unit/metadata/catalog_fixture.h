@@ -11,7 +11,7 @@ struct catalog_fixture {
     struct catalog_state state;
     struct catalog_listener listener;
     struct catalog_result result; /* of the last command */
-    char heard[1024];             /* "+t" created, "-t" deleted, "*t" changed, "b1", "-b1" */
+    char heard[1024]; /* "+t" created, "-t" deleted, "*t" changed, "b1", "-b1", "!acl" */
 };
 
 void catalog_fixture_init(struct catalog_fixture *fixture, int broker_count);
