@@ -16,7 +16,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <uv.h>
 
 #include "gyre/base/map.h"
@@ -36,6 +35,7 @@
 #include "broker_metrics.h"
 #include "cluster/cluster_services.h"
 #include "coordinator/group_coordinator.h"
+#include "descriptor_budget.h"
 #include "format_command.h"
 #include "handlers/broker.h"
 #include "handlers/dispatch.h"
@@ -60,6 +60,7 @@ struct broker_process {
     uv_signal_t interrupt;
     struct random random;
     uint64_t incarnation;
+    struct descriptor_budget descriptors;
     struct disk *disk;
     struct work_pool *pool;
     struct metrics *metrics;
@@ -87,21 +88,11 @@ struct broker_process {
 
 /* ---- the ground: loop, disk, storage ---- */
 
-static void raise_file_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static void start_ground(struct broker_process *process)
 {
     const char *engine = NULL;
 
-    raise_file_limit();
+    process->descriptors = descriptor_budget_make(process->config->max_connections);
     random_seed_from_system(&process->random);
     hash_set_seed(random_u64(&process->random));
     process->incarnation = random_u64(&process->random) >> 1; /* kept in signed fields */
@@ -127,6 +118,7 @@ static enum error open_storage(struct broker_process *process)
         .journal_file_count = config->gyre_journal_file_count,
         .cache_bytes_max = (size_t)config->gyre_cache_bytes,
         .reserved_bytes = config->gyre_disk_reserved_bytes,
+        .open_files_max = process->descriptors.files,
         .memory_sync_us = (uint64_t)config->gyre_memory_sync_ms * 1000,
     };
     char message[MESSAGE_BYTES] = "";
@@ -313,6 +305,7 @@ static enum error open_listeners(struct broker_process *process)
     options.loop = &process->loop;
     options.broker = &process->broker;
     options.table = dispatch_table();
+    options.connections_max = process->descriptors.connections;
     options.metrics = process->metrics;
     process->network = network_new(&options);
     for (int i = 0; i < config->kafka_listener_count; i++) {

@@ -34,6 +34,8 @@ enum error error_from_errno(int number)
     case EAGAIN: return ERROR_AGAIN;
     case EDQUOT:
     case ENOSPC: return ERROR_NO_SPACE;
+    case EMFILE:
+    case ENFILE: return ERROR_NO_DESCRIPTORS;
     case EEXIST: return ERROR_EXISTS;
     case EINVAL: return ERROR_INVALID;
     case ENOENT: return ERROR_NOT_FOUND;

@@ -8,6 +8,7 @@ enum kafka_error error_map_to_kafka(enum error error)
     case ERROR_NOT_LEADER: return KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER;
     case ERROR_AGAIN:
     case ERROR_BUSY:
+    case ERROR_NO_DESCRIPTORS:
     case ERROR_TIMEOUT: return KAFKA_ERROR_REQUEST_TIMED_OUT;
     case ERROR_CANCELLED:
     case ERROR_CLOSED: return KAFKA_ERROR_NETWORK_EXCEPTION;

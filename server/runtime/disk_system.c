@@ -47,6 +47,12 @@ static bool transfer_advance(struct transfer *transfer, size_t bytes)
     return false;
 }
 
+static void fail(struct disk_request *request)
+{
+    request->system_error = errno;
+    request->error = error_from_errno(errno);
+}
+
 static void perform_read(struct disk_request *request)
 {
     struct transfer transfer;
@@ -60,7 +66,7 @@ static void perform_read(struct disk_request *request)
             if (errno == EINTR) {
                 continue;
             }
-            request->error = error_from_errno(errno);
+            fail(request);
             return;
         }
         if (got == 0) {
@@ -85,7 +91,7 @@ static void perform_write(struct disk_request *request, int flags)
             if (errno == EINTR) {
                 continue;
             }
-            request->error = error_from_errno(errno);
+            fail(request);
             return;
         }
         request->bytes += put;
@@ -145,6 +151,7 @@ void disk_system_perform(struct disk_request *request)
     int result = 0;
 
     request->error = ERROR_NONE;
+    request->system_error = 0;
     request->bytes = 0;
     switch (request->operation) {
     case DISK_OPEN: result = perform_open(request); break;
@@ -162,7 +169,7 @@ void disk_system_perform(struct disk_request *request)
     case DISK_REMOVE_DIRECTORY: result = rmdir(request->path); break;
     }
     if (result < 0) {
-        request->error = error_from_errno(errno);
+        fail(request);
     }
 }
 

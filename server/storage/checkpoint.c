@@ -5,15 +5,18 @@
 
 #include "gyre/base/check.h"
 
+#include "descriptors.h"
+#include "failure.h"
 #include "log_change.h"
 #include "log_files.h"
+#include "log_sync.h"
 #include "log_tail.h"
 #include "mover.h"
 #include "removal.h"
 #include "space.h"
 #include "storage_life.h"
 
-enum { SYNCS_AT_ONCE_MAX = 2, SOON_US = 1000000, RETRY_US = 1000000 };
+enum { SOON_US = 1000000, RETRY_US = 1000000 };
 
 enum checkpoint_step { IDLE, MOVING, SYNCING, WRITING };
 enum writing_step {
@@ -25,13 +28,6 @@ enum writing_step {
     FILE_RENAME,
     FILE_NAME,
     FILE_DONE
-};
-
-/* Syncs run beside the lazy writes, two at a time, so that reads still find a free thread. */
-struct sync_job {
-    struct disk_request request;
-    struct checkpointer *owner;
-    struct log_file *file; /* NULL: idle, or a directory */
 };
 
 struct checkpointer {
@@ -46,12 +42,8 @@ struct checkpointer {
     uint64_t moves_ended; /* since then */
     uint64_t count;
     /* syncing */
-    struct sync_job syncs[SYNCS_AT_ONCE_MAX];
-    int syncs_running;
-    struct log_file **files; /* owned; used until synced */
-    size_t file_count;
-    size_t file_capacity;
-    size_t file_at;
+    uint64_t sync_mark;
+    bool is_directory_syncing;
     struct group_id *directories; /* owned */
     size_t directory_count;
     size_t directory_capacity;
@@ -90,9 +82,6 @@ struct checkpointer *checkpoint_new(struct storage *storage)
     timer_init(&self->soon, on_soon);
     timer_init(&self->retry, on_retry);
     task_init(&self->proceed, go_on);
-    for (int i = 0; i < SYNCS_AT_ONCE_MAX; i++) {
-        self->syncs[i].owner = self;
-    }
     return self;
 }
 
@@ -102,7 +91,6 @@ void checkpoint_free(struct checkpointer *self)
         timer_stop(self->storage->loop, &self->soon);
         timer_stop(self->storage->loop, &self->retry);
         task_cancel(&self->proceed);
-        free(self->files);
         free(self->directories);
         free(self->bytes.bytes);
         free(self);
@@ -207,27 +195,6 @@ static uint64_t included_lsn(const struct partition_log *log)
     return journal_next_lsn(log->storage->journal) - 1;
 }
 
-static void take_dirty_files(struct checkpointer *self)
-{
-    struct storage *storage = self->storage;
-
-    self->file_count = 0;
-    self->file_at = 0;
-    list_for_each_safe(link, &storage->dirty_files) {
-        struct log_file *file = list_entry(link, struct log_file, dirty_link);
-
-        list_remove(link);
-        CHECK(file->fd >= 0);
-        log_file_use(storage, file);
-        if (self->file_count == self->file_capacity) {
-            self->file_capacity = self->file_capacity == 0 ? 64 : self->file_capacity * 2;
-            self->files =
-                check_realloc(self->files, self->file_capacity * sizeof(struct log_file *));
-        }
-        self->files[self->file_count++] = file;
-    }
-}
-
 static void take_dirty_directory(struct checkpointer *self, struct partition_log *log)
 {
     if (!log->directory_is_dirty) {
@@ -255,45 +222,28 @@ static void begin_syncing(struct checkpointer *self)
         log->syncing_lsn = included_lsn(log);
         take_dirty_directory(self, log);
     }
-    take_dirty_files(self);
+    self->sync_mark = log_sync_all(self->storage);
     self->is_root_synced = !self->storage->root_is_dirty;
     self->storage->root_is_dirty = false;
 }
 
-static void on_synced(struct disk_request *request)
+void checkpoint_on_synced(struct storage *storage)
 {
-    struct sync_job *sync = CONTAINER_OF(request, struct sync_job, request);
-    struct checkpointer *self = sync->owner;
-    struct storage *storage = self->storage;
-    bool is_gone = request->operation == DISK_SYNC_DIRECTORY && request->error == ERROR_NOT_FOUND;
-
-    if (request->error != ERROR_NONE && !is_gone) {
-        storage->fatal(storage->fatal_context, "a segment could not be synced");
-        return;
+    if (storage->checkpointer->step == SYNCING) {
+        loop_defer(storage->loop, &storage->checkpointer->proceed);
     }
-    if (sync->file != NULL) {
-        log_file_unuse(storage, sync->file);
-        sync->file = NULL;
-    }
-    request->done = NULL;
-    self->syncs_running--;
-    loop_defer(storage->loop, &self->proceed);
 }
 
-static void sync_next_file(struct checkpointer *self)
+static void on_directory_synced(struct disk_request *request)
 {
-    for (int i = 0; i < SYNCS_AT_ONCE_MAX && self->file_at < self->file_count; i++) {
-        struct sync_job *sync = &self->syncs[i];
+    struct checkpointer *self = CONTAINER_OF(request, struct checkpointer, request);
 
-        if (sync->request.done != NULL) {
-            continue;
-        }
-        sync->file = self->files[self->file_at++];
-        sync->request =
-            (struct disk_request){.operation = DISK_SYNC, .fd = sync->file->fd, .done = on_synced};
-        self->syncs_running++;
-        disk_submit(self->storage->disk, DISK_LANE_READ, &sync->request);
+    if (request->error != ERROR_NONE && request->error != ERROR_NOT_FOUND) {
+        storage_fail(self->storage, request, "a log's directory could not be synced");
+        return;
     }
+    self->is_directory_syncing = false;
+    loop_defer(self->storage->loop, &self->proceed);
 }
 
 /* Directories one after the other; the root last, as it names the others. */
@@ -310,10 +260,10 @@ static bool sync_next_directory(struct checkpointer *self)
     } else {
         return false;
     }
-    self->syncs[0].request =
-        (struct disk_request){.operation = DISK_SYNC_DIRECTORY, .path = path, .done = on_synced};
-    self->syncs_running++;
-    disk_submit(storage->disk, DISK_LANE_SEGMENT, &self->syncs[0].request);
+    self->request = (struct disk_request){
+        .operation = DISK_SYNC_DIRECTORY, .path = path, .done = on_directory_synced};
+    self->is_directory_syncing = true;
+    descriptors_submit(storage, DISK_LANE_SEGMENT, &self->request);
     return true;
 }
 
@@ -335,7 +285,7 @@ static void submit(struct checkpointer *self, struct disk_request request)
 {
     self->request = request;
     self->request.done = on_written;
-    disk_submit(self->storage->disk, DISK_LANE_SEGMENT, &self->request);
+    descriptors_submit(self->storage, DISK_LANE_SEGMENT, &self->request);
 }
 
 static void begin_writing(struct checkpointer *self)
@@ -378,16 +328,16 @@ static void finish(struct checkpointer *self)
     storage_close_poke(storage);
 }
 
-static void write_failed(struct checkpointer *self, enum error error)
+static void write_failed(struct checkpointer *self)
 {
     struct storage *storage = self->storage;
 
-    if (error != ERROR_NO_SPACE) {
-        storage->fatal(storage->fatal_context, "a checkpoint could not be written");
+    if (self->request.error != ERROR_NO_SPACE) {
+        storage_fail(storage, &self->request, "a checkpoint could not be written");
         return;
     }
     if (self->fd >= 0) {
-        log_files_submit_close(storage, self->fd);
+        descriptors_close_other(storage, self->fd);
     }
     space_set(storage, false);
     timer_start(storage->loop, &self->retry, RETRY_US);
@@ -433,7 +383,7 @@ static void on_written(struct disk_request *request)
     struct checkpointer *self = CONTAINER_OF(request, struct checkpointer, request);
 
     if (request->error != ERROR_NONE) {
-        write_failed(self, request->error);
+        write_failed(self);
         return;
     }
     write_step(self);
@@ -449,8 +399,8 @@ static void go_on(struct task *task)
         begin_syncing(self);
     }
     if (self->step == SYNCING) {
-        sync_next_file(self);
-        if (self->syncs_running > 0 || sync_next_directory(self)) {
+        if (self->is_directory_syncing || !log_sync_is_done(self->storage, self->sync_mark) ||
+            sync_next_directory(self)) {
             return;
         }
         end_syncing(self);

@@ -25,6 +25,8 @@ void checkpoint_request(struct storage *storage);
 void checkpoint_request_soon(struct storage *storage);
 /* A mover or another job has finished: go on if that was what we waited for. */
 void checkpoint_poke(struct storage *storage);
+/* A file or more has been synced. */
+void checkpoint_on_synced(struct storage *storage);
 bool checkpoint_is_idle(const struct storage *storage);
 /* How many were finished. */
 uint64_t checkpoint_count(const struct storage *storage);

@@ -6,6 +6,7 @@
  */
 #include "journal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -194,13 +195,23 @@ static size_t frame_seal(struct journal *journal, struct journal_frame *frame)
     return padded;
 }
 
+void journal_fail(struct journal *journal, const struct disk_request *request, const char *what)
+{
+    char cause[JOURNAL_PATH_MAX];
+    char reason[2 * JOURNAL_PATH_MAX];
+
+    disk_describe(request, cause, sizeof cause);
+    (void)snprintf(reason, sizeof reason, "%s: %s", what, cause);
+    journal->events.fatal(journal->events.context, reason);
+}
+
 static void on_frame_written(struct disk_request *request)
 {
     struct journal *journal = CONTAINER_OF(request, struct journal, request);
     struct journal_frame *frame = journal->in_flight;
 
     if (request->error != ERROR_NONE) {
-        journal->events.fatal(journal->events.context, "a journal write failed");
+        journal_fail(journal, request, "a journal write failed");
         return;
     }
     journal->pending_bytes -= frame->length - sizeof(struct frame_header);

@@ -138,13 +138,14 @@ static void make_file(struct journal *journal)
 }
 
 /* The half-made file stays under its name and is taken up again by the next attempt. */
-static void making_failed(struct journal_making *making, enum error error)
+static void making_failed(struct journal_making *making)
 {
     struct journal *journal = making->journal;
     struct journal_file *file = making->file;
+    enum error error = making->request.error;
 
-    if (error != ERROR_NO_SPACE) {
-        journal->events.fatal(journal->events.context, "a journal file could not be made");
+    if (error != ERROR_NO_SPACE && error != ERROR_NO_DESCRIPTORS) {
+        journal_fail(journal, &making->request, "a journal file could not be made");
         return;
     }
     making->file = NULL;
@@ -157,7 +158,9 @@ static void making_failed(struct journal_making *making, enum error error)
     }
     free(file);
     timer_start(journal->options.loop, &making->retry, RETRY_US);
-    journal->events.space(journal->events.context, false);
+    if (error == ERROR_NO_SPACE) {
+        journal->events.space(journal->events.context, false);
+    }
 }
 
 static void making_retry(struct timer *timer)
@@ -203,7 +206,7 @@ static void making_step(struct disk_request *request)
         making->file->fd = request->opened_fd;
     }
     if (request->error != ERROR_NONE) {
-        making_failed(making, request->error);
+        making_failed(making);
         return;
     }
     switch (making->step) {

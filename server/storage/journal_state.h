@@ -101,6 +101,7 @@ struct journal_file *journal_ring_place(struct journal *journal, size_t length);
 
 /* journal.c */
 void journal_unstall(struct journal *journal);
+void journal_fail(struct journal *journal, const struct disk_request *request, const char *what);
 
 /* journal_replay.c */
 bool journal_frame_parse(const struct journal_options *options, const char *bytes, size_t available,

@@ -7,6 +7,8 @@
 
 #include "gyre/base/check.h"
 
+#include "descriptors.h"
+
 /* ---- names ---- */
 
 void log_files_directory(const struct storage *storage, struct group_id group,
@@ -64,87 +66,50 @@ bool log_files_parse_directory(const char *name, struct group_id *out_group)
 
 /* ---- descriptors ---- */
 
-struct close_job {
-    struct storage_job job;
-    struct disk_request request;
-};
-
-static void close_abandon(struct storage_job *job)
-{
-    list_remove(&job->link);
-    free(CONTAINER_OF(job, struct close_job, job));
-}
-
-static void on_fd_closed(struct disk_request *request)
-{
-    struct close_job *job = CONTAINER_OF(request, struct close_job, request);
-
-    list_remove(&job->job.link);
-    free(job);
-}
-
-void log_files_submit_close(struct storage *storage, int fd)
-{
-    struct close_job *job;
-
-    if (storage->is_dead) {
-        return; /* the disk is not ours to ask any more; the descriptor goes with the process */
-    }
-    job = check_alloc_zero(sizeof *job);
-    storage_job_init(&job->job, storage, close_abandon);
-    job->request = (struct disk_request){.operation = DISK_CLOSE, .fd = fd, .done = on_fd_closed};
-    disk_submit(storage->disk, DISK_LANE_SEGMENT, &job->request);
-}
-
 void log_file_init(struct log_file *file, enum log_file_kind kind, bool is_fresh)
 {
     *file = (struct log_file){.fd = -1, .kind = kind, .is_fresh = is_fresh};
-    list_init(&file->open_link);
+    list_init(&file->idle_link);
     list_init(&file->dirty_link);
 }
 
-static void close_file(struct storage *storage, struct log_file *file)
+void log_file_close(struct storage *storage, struct log_file *file)
 {
-    log_files_submit_close(storage, file->fd);
+    descriptors_close(storage, file->fd);
     file->fd = -1;
-    list_remove(&file->open_link);
-    storage->open_file_count--;
+    list_remove(&file->idle_link);
 }
 
 /* A dirty file stays open: its descriptor is what will be synced. */
-static void close_some(struct storage *storage)
+static void settle(struct storage *storage, struct log_file *file)
 {
-    list_for_each_safe(link, &storage->open_files) {
-        struct log_file *file = list_entry(link, struct log_file, open_link);
-
-        if (storage->open_file_count <= OPEN_FILES_MAX) {
-            break;
-        }
-        if (file->users == 0 && list_is_alone(&file->dirty_link)) {
-            close_file(storage, file);
-        }
+    list_remove(&file->idle_link);
+    if (file->fd >= 0 && file->users == 0 && list_is_alone(&file->dirty_link)) {
+        list_append(&storage->descriptors.idle, &file->idle_link);
+        descriptors_trim(storage);
     }
 }
 
 void log_file_opened(struct storage *storage, struct log_file *file, int fd)
 {
     if (file->fd >= 0) {
-        log_files_submit_close(storage, fd);
+        descriptors_close(storage, fd);
         return;
     }
     file->fd = fd;
-    list_append(&storage->open_files, &file->open_link);
-    storage->open_file_count++;
+    settle(storage, file);
 }
 
-void log_file_use(struct storage *storage, struct log_file *file)
+void log_file_hold(struct log_file *file)
 {
+    file->holders++;
+}
+
+void log_file_use(struct log_file *file)
+{
+    log_file_hold(file);
     file->users++;
-    if (file->fd >= 0) {
-        list_remove(&file->open_link);
-        list_append(&storage->open_files, &file->open_link);
-        close_some(storage);
-    }
+    list_remove(&file->idle_link);
 }
 
 static void free_data(struct data_segment *segment)
@@ -164,9 +129,21 @@ static void free_container(struct log_file *file)
     }
     side = file->kind == LOG_FILE_ENTRIES ? CONTAINER_OF(file, struct side_segment, entries)
                                           : CONTAINER_OF(file, struct side_segment, commands);
-    if (side->entries.is_orphan && side->commands.is_orphan && side->entries.users == 0 &&
-        side->commands.users == 0) {
+    if (side->entries.is_orphan && side->commands.is_orphan && side->entries.holders == 0 &&
+        side->commands.holders == 0) {
         free(side);
+    }
+}
+
+void log_file_let_go(struct storage *storage, struct log_file *file)
+{
+    CHECK(file->holders > file->users);
+    file->holders--;
+    if (file->is_orphan && file->holders == 0) {
+        if (file->fd >= 0) {
+            log_file_close(storage, file);
+        }
+        free_container(file);
     }
 }
 
@@ -174,19 +151,10 @@ void log_file_unuse(struct storage *storage, struct log_file *file)
 {
     CHECK(file->users > 0);
     file->users--;
-    if (file->is_orphan && file->users == 0) {
-        if (file->fd >= 0) {
-            close_file(storage, file);
-        }
-        free_container(file);
+    if (!file->is_orphan) {
+        settle(storage, file);
     }
-}
-
-void log_file_mark_dirty(struct storage *storage, struct log_file *file)
-{
-    if (list_is_alone(&file->dirty_link) && !file->is_orphan) {
-        list_append(&storage->dirty_files, &file->dirty_link);
-    }
+    log_file_let_go(storage, file);
 }
 
 /* No longer its log's: closed as soon as nobody uses it. */
@@ -194,22 +162,30 @@ static void orphan(struct storage *storage, struct log_file *file)
 {
     file->is_orphan = true;
     list_remove(&file->dirty_link);
-    if (file->users == 0 && file->fd >= 0) {
-        close_file(storage, file);
+    list_remove(&file->idle_link);
+    if (file->holders == 0 && file->fd >= 0) {
+        log_file_close(storage, file);
     }
+}
+
+static void close_now(struct storage *storage, struct log_file *file)
+{
+    struct disk_request request = {.operation = DISK_CLOSE, .fd = file->fd};
+
+    disk_execute(storage->disk, &request);
+    file->fd = -1;
+    list_remove(&file->idle_link);
+    list_remove(&file->dirty_link);
 }
 
 void log_files_close_all(struct storage *storage)
 {
-    list_for_each_safe(link, &storage->open_files) {
-        struct log_file *file = list_entry(link, struct log_file, open_link);
-        struct disk_request request = {.operation = DISK_CLOSE, .fd = file->fd};
-
-        disk_execute(storage->disk, &request);
-        file->fd = -1;
-        list_remove(link);
+    list_for_each_safe(link, &storage->descriptors.idle) {
+        close_now(storage, list_entry(link, struct log_file, idle_link));
     }
-    storage->open_file_count = 0;
+    list_for_each_safe(link, &storage->syncs.dirty) {
+        close_now(storage, list_entry(link, struct log_file, dirty_link));
+    }
 }
 
 /* ---- lists of segments ---- */
@@ -318,7 +294,7 @@ void log_files_drop_data(struct partition_log *log, uint32_t at, bool now)
             (log->data_count - at - 1) * sizeof(struct data_segment *));
     log->data_count--;
     orphan(log->storage, &segment->file);
-    if (segment->file.users == 0) {
+    if (segment->file.holders == 0) {
         free_data(segment);
     }
 }
@@ -334,14 +310,14 @@ void log_files_drop_side(struct partition_log *log, uint32_t at, bool now)
     log->side_count--;
     orphan(log->storage, &segment->entries);
     orphan(log->storage, &segment->commands);
-    if (segment->entries.users == 0 && segment->commands.users == 0) {
+    if (segment->entries.holders == 0 && segment->commands.holders == 0) {
         free(segment);
     }
 }
 
 static void release_file(struct log_file *file)
 {
-    list_remove(&file->open_link);
+    list_remove(&file->idle_link);
     list_remove(&file->dirty_link);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A log's files: their names, the descriptors that are open, and the lists of segments. At most
- * OPEN_FILES_MAX descriptors stay open; who needs a file opens it again.
+ * A log's files: their names, the descriptors that are open, and the lists of segments. A file
+ * that nobody uses may be closed (descriptors.h); who needs it opens it again.
  */
 #ifndef GYRE_STORAGE_LOG_FILES_H
 #define GYRE_STORAGE_LOG_FILES_H
@@ -19,12 +19,14 @@ bool log_files_parse_directory(const char *name, struct group_id *out_group);
 void log_file_init(struct log_file *file, enum log_file_kind kind, bool is_fresh);
 /* `fd` was opened for `file`; if somebody else was faster, it is closed again. */
 void log_file_opened(struct storage *storage, struct log_file *file, int fd);
-void log_file_use(struct storage *storage, struct log_file *file); /* fd >= 0 */
-/* If its log dropped it meanwhile, the last one out closes it and frees its segment. */
+/* Keep the segment; if its log drops it, the last one out closes the file and frees the segment. */
+void log_file_hold(struct log_file *file);
+void log_file_let_go(struct storage *storage, struct log_file *file);
+/* The same for a request: the file also stays open. Only work that ends by itself may use one. */
+void log_file_use(struct log_file *file);
 void log_file_unuse(struct storage *storage, struct log_file *file);
-void log_file_mark_dirty(struct storage *storage, struct log_file *file);
+void log_file_close(struct storage *storage, struct log_file *file);
 void log_files_close_all(struct storage *storage); /* blocking; nothing under way */
-void log_files_submit_close(struct storage *storage, int fd);
 
 /* ---- segments ---- */
 struct data_segment *log_files_add_data(struct partition_log *log, int64_t base_offset,

@@ -11,6 +11,8 @@
 #include "gyre/wire/record_batch.h"
 
 #include "checkpoint.h"
+#include "descriptors.h"
+#include "failure.h"
 #include "log_change.h"
 #include "log_files.h"
 #include "log_index.h"
@@ -109,7 +111,7 @@ void pulled_free(struct partition_log *log, struct pulled_batches *pulled)
 {
     log->storage->pulled_bytes -= pulled->slice.length;
     list_remove(&pulled->link);
-    log_file_unuse(log->storage, &pulled->segment->file);
+    log_file_let_go(log->storage, &pulled->segment->file);
     buffer_slice_unref(&pulled->slice);
     free(pulled);
 }
@@ -146,7 +148,7 @@ static void queue_bytes(struct partition_log *log, struct buffer_slice batches, 
     pulled->position = position;
     pulled->slice = buffer_slice(batches.buffer,
                                  (size_t)(batches.bytes - batches.buffer->bytes) + offset, length);
-    log_file_use(log->storage, &segment->file);
+    log_file_hold(&segment->file);
     log->storage->pulled_bytes += length;
     list_append(&log->pulled, &pulled->link);
 }
@@ -276,7 +278,7 @@ static void submit(struct install *install, enum disk_lane lane, struct disk_req
 {
     install->request = request;
     install->request.done = on_step_done;
-    disk_submit(install->log->storage->disk, lane, &install->request);
+    descriptors_submit(install->log->storage, lane, &install->request);
 }
 
 /* Sync the segments that are not yet; one that is closed is synced. */
@@ -289,7 +291,7 @@ static bool sync_next(struct install *install)
 
         if (file->fd >= 0) {
             install->file = file;
-            log_file_use(log->storage, file);
+            log_file_use(file);
             submit(install, DISK_LANE_READ,
                    (struct disk_request){.operation = DISK_SYNC, .fd = file->fd});
             return true;
@@ -341,7 +343,7 @@ static void on_step_done(struct disk_request *request)
     struct storage *storage = install->job.storage;
 
     if (request->error != ERROR_NONE) {
-        storage->fatal(storage->fatal_context, "an installed segment could not be synced");
+        storage_fail(storage, request, "an installed segment could not be synced");
         return;
     }
     request->done = NULL;

@@ -3,6 +3,7 @@
 
 #include "gyre/base/check.h"
 
+#include "descriptors.h"
 #include "log_files.h"
 #include "log_tail.h"
 #include "removal.h"
@@ -84,7 +85,7 @@ void log_read_start(struct log_read *read, struct log_file *file, uint64_t numbe
     read->length = length;
     read->got = 0;
     read->done = done;
-    log_file_use(storage, file);
+    log_file_use(file);
     if (file->fd >= 0) {
         submit_read(read);
         return;
@@ -92,7 +93,7 @@ void log_read_start(struct log_read *read, struct log_file *file, uint64_t numbe
     log_files_path(read->log, file->kind, number, read->path);
     read->request =
         (struct disk_request){.operation = DISK_OPEN, .path = read->path, .done = on_opened};
-    disk_submit(storage->disk, DISK_LANE_READ, &read->request);
+    descriptors_open(storage, DISK_LANE_READ, &read->request);
 }
 
 uint32_t log_read_written(const struct partition_log *log, const struct data_segment *segment)

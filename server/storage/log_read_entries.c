@@ -78,8 +78,8 @@ static void let_go(struct entry_reader *reader)
 
     if (side != NULL) {
         reader->side = NULL;
-        log_file_unuse(reader->read.log->storage, &side->entries);
-        log_file_unuse(reader->read.log->storage, &side->commands);
+        log_file_let_go(reader->read.log->storage, &side->entries);
+        log_file_let_go(reader->read.log->storage, &side->commands);
     }
 }
 
@@ -87,8 +87,8 @@ static void hold(struct entry_reader *reader, struct side_segment *side)
 {
     let_go(reader);
     if (side != NULL) {
-        log_file_use(reader->read.log->storage, &side->entries);
-        log_file_use(reader->read.log->storage, &side->commands);
+        log_file_hold(&side->entries);
+        log_file_hold(&side->commands);
     }
     reader->side = side;
 }

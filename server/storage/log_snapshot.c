@@ -12,6 +12,8 @@
 #include "gyre/base/crc32c.h"
 
 #include "checkpoint.h"
+#include "descriptors.h"
+#include "failure.h"
 #include "log_change.h"
 #include "log_files.h"
 #include "mover.h"
@@ -141,7 +143,7 @@ static void submit(struct state_job *job, struct disk_request request)
 {
     job->request = request;
     job->request.done = on_state_step;
-    disk_submit(job->job.storage->disk, DISK_LANE_SEGMENT, &job->request);
+    descriptors_submit(job->job.storage, DISK_LANE_SEGMENT, &job->request);
 }
 
 static void state_end(struct state_job *job)
@@ -225,7 +227,7 @@ static void on_state_step(struct disk_request *request)
 
     if (request->error == ERROR_NO_SPACE) {
         if (job->fd >= 0) {
-            log_files_submit_close(storage, job->fd);
+            descriptors_close_other(storage, job->fd);
             job->fd = -1;
         }
         space_set(storage, false);
@@ -233,7 +235,7 @@ static void on_state_step(struct disk_request *request)
         return;
     }
     if (request->error != ERROR_NONE && !is_there) {
-        storage->fatal(storage->fatal_context, "a snapshot's state could not be written");
+        storage_fail(storage, request, "a snapshot's state could not be written");
         return;
     }
     job->step++;

@@ -22,7 +22,7 @@ static void let_go(struct log_walk *walk)
 
     if (segment != NULL) {
         walk->segment = NULL;
-        log_file_unuse(walk->read.log->storage, &segment->file);
+        log_file_let_go(walk->read.log->storage, &segment->file);
     }
 }
 
@@ -170,7 +170,7 @@ static void hold(struct log_walk *walk, struct data_segment *segment)
 {
     if (walk->segment != segment) {
         let_go(walk);
-        log_file_use(walk->read.log->storage, &segment->file);
+        log_file_hold(&segment->file);
         walk->segment = segment;
         buffer_unref(walk->chunk);
         walk->chunk = NULL;

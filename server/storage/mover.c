@@ -15,8 +15,11 @@
 #include "gyre/base/mutation.h"
 
 #include "checkpoint.h"
+#include "descriptors.h"
+#include "failure.h"
 #include "log_change.h"
 #include "log_files.h"
+#include "log_sync.h"
 #include "log_tail.h"
 #include "mover_run.h"
 #include "outside.h"
@@ -89,14 +92,12 @@ static bool wants_mover(const struct partition_log *log, bool force)
 
 static void use_files(struct mover *mover)
 {
-    struct storage *storage = mover->log->storage;
-
     if (mover->data != NULL) {
-        log_file_use(storage, &mover->data->file);
+        log_file_use(&mover->data->file);
     }
     if (mover->side != NULL) {
-        log_file_use(storage, &mover->side->entries);
-        log_file_use(storage, &mover->side->commands);
+        log_file_use(&mover->side->entries);
+        log_file_use(&mover->side->commands);
     }
 }
 
@@ -212,7 +213,7 @@ static void on_step_done(struct disk_request *request)
         return;
     }
     if (error != ERROR_NONE) {
-        storage->fatal(storage->fatal_context, "a segment file could not be changed");
+        storage_fail(storage, request, "a segment file could not be changed");
         return;
     }
     step_on(mover);
@@ -222,7 +223,11 @@ static void submit(struct mover *mover, struct disk_request request)
 {
     mover->request = request;
     mover->request.done = on_step_done;
-    disk_submit(mover->log->storage->disk, DISK_LANE_SEGMENT, &mover->request);
+    if (request.operation == DISK_OPEN) {
+        descriptors_open(mover->log->storage, DISK_LANE_SEGMENT, &mover->request);
+    } else {
+        descriptors_submit(mover->log->storage, DISK_LANE_SEGMENT, &mover->request);
+    }
 }
 
 /* Unlink the next file that is free to go. False: none is left. */
@@ -287,7 +292,7 @@ static void submit_writes(struct mover *mover)
                                                    .vector_count = write->vector_count,
                                                    .done = on_write_done};
             if (MUTATION(40)) {
-                log_file_mark_dirty(storage, write->file);
+                log_sync_mark(storage, write->file);
             }
             disk_submit(storage->disk, DISK_LANE_SEGMENT, &write->request);
         }
@@ -321,14 +326,13 @@ static void on_write_done(struct disk_request *request)
     struct mover *mover = write->mover;
     struct storage *storage = mover->log->storage;
 
-    /* Not before: a sync that overtakes the write would take the mark away and not the bytes. */
     if (!MUTATION(40)) {
-        log_file_mark_dirty(storage, write->file);
+        log_sync_mark(storage, write->file);
     }
     if (request->error == ERROR_NO_SPACE) {
         mover->error = ERROR_NO_SPACE;
     } else if (request->error != ERROR_NONE) {
-        storage->fatal(storage->fatal_context, "a segment write failed");
+        storage_fail(storage, request, "a segment write failed");
         return;
     }
     if (--mover->writes_running == 0) {
@@ -366,7 +370,7 @@ static void begin_cut(struct mover *mover)
         mover_end(mover);
         return;
     }
-    log_file_use(log->storage, &mover->data->file);
+    log_file_use(&mover->data->file);
     if (mover->data->file.fd >= 0) {
         cut(mover);
     } else {
@@ -426,7 +430,7 @@ static void emptied(struct mover *mover)
     struct mover_write *write = &mover->writes[mover->file_at];
 
     write->file->is_fresh = false;
-    log_file_mark_dirty(mover->log->storage, write->file);
+    log_sync_mark(mover->log->storage, write->file);
     mover->file_at++;
     open_next(mover);
 }

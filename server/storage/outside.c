@@ -5,6 +5,8 @@
 
 #include "gyre/base/check.h"
 
+#include "descriptors.h"
+#include "failure.h"
 #include "log_change.h"
 #include "log_files.h"
 #include "log_tail.h"
@@ -125,7 +127,7 @@ static void on_written(struct disk_request *request)
         return;
     }
     if (request->error != ERROR_NONE && request->error != ERROR_NO_SPACE) {
-        storage->fatal(storage->fatal_context, "a segment write failed");
+        storage_fail(storage, request, "a segment write failed");
         return;
     }
     job_end(job);
@@ -149,7 +151,7 @@ static void on_opened(struct disk_request *request)
     struct storage *storage = job->log->storage;
 
     if (request->error != ERROR_NONE) {
-        storage->fatal(storage->fatal_context, "a segment could not be opened");
+        storage_fail(storage, request, "a segment could not be opened");
         return;
     }
     log_file_opened(storage, &job->segment->file, request->opened_fd);
@@ -162,7 +164,7 @@ static void start(struct outside_job *job)
 
     job->is_running = true;
     log->outside_running++;
-    log_file_use(log->storage, &job->segment->file);
+    log_file_use(&job->segment->file);
     if (job->segment->file.fd >= 0) {
         write_payload(job);
         return;
@@ -170,7 +172,7 @@ static void start(struct outside_job *job)
     log_files_path(log, LOG_FILE_DATA, (uint64_t)job->segment->base_offset, job->path);
     job->request =
         (struct disk_request){.operation = DISK_OPEN, .path = job->path, .done = on_opened};
-    disk_submit(log->storage->disk, DISK_LANE_READ, &job->request);
+    descriptors_open(log->storage, DISK_LANE_READ, &job->request);
 }
 
 struct data_segment *outside_waiting_segment(const struct partition_log *log)

@@ -8,6 +8,7 @@
 #include "gyre/base/check.h"
 
 #include "checkpoint.h"
+#include "failure.h"
 #include "log_change.h"
 #include "log_files.h"
 #include "outside.h"
@@ -120,7 +121,7 @@ static void on_unlinked(struct disk_request *request)
     struct storage *storage = removal->storage;
 
     if (request->error != ERROR_NONE && request->error != ERROR_NOT_FOUND) {
-        storage->fatal(storage->fatal_context, "a removed log's file could not be unlinked");
+        storage_fail(storage, request, "a removed log's file could not be unlinked");
         return;
     }
     if (removal->step == REMOVING) {
@@ -134,10 +135,17 @@ static void on_unlinked(struct disk_request *request)
 static void begin_unlinking(struct removal *removal)
 {
     struct disk *disk = removal->storage->disk;
+    enum error error;
 
     removal->step = UNLINKING;
     log_files_directory(removal->storage, removal->group, removal->directory);
-    if (disk->operations->list(disk, removal->directory, visit_name, removal) != ERROR_NONE) {
+    error = disk->operations->list(disk, removal->directory, visit_name, removal);
+    if (error == ERROR_NO_DESCRIPTORS) {
+        removal->step = IN_CHECKPOINT;
+        checkpoint_request_soon(removal->storage); /* which looks here again */
+        return;
+    }
+    if (error != ERROR_NONE) {
         finish(removal); /* there never was a directory */
         return;
     }

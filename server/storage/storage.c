@@ -8,8 +8,11 @@
 #include "gyre/base/check.h"
 
 #include "checkpoint.h"
+#include "descriptors.h"
+#include "failure.h"
 #include "log_change.h"
 #include "log_files.h"
+#include "log_sync.h"
 #include "mover.h"
 #include "removal.h"
 #include "space.h"
@@ -38,6 +41,16 @@ void storage_set_fatal(struct storage *storage, void (*fatal)(void *context, con
 {
     storage->user_fatal = fatal;
     storage->user_fatal_context = context;
+}
+
+void storage_fail(struct storage *storage, const struct disk_request *request, const char *what)
+{
+    char cause[REASON_MAX];
+    char reason[2 * REASON_MAX];
+
+    disk_describe(request, cause, sizeof cause);
+    (void)snprintf(reason, sizeof reason, "%s: %s", what, cause);
+    storage->fatal(storage->fatal_context, reason);
 }
 
 /* ---- what the journal tells ---- */
@@ -90,8 +103,8 @@ static struct storage *storage_new(struct loop *loop, struct disk *disk,
     map_init(&storage->logs);
     list_init(&storage->move_queue);
     list_init(&storage->jobs);
-    list_init(&storage->open_files);
-    list_init(&storage->dirty_files);
+    descriptors_init(storage);
+    log_sync_init(storage);
     list_init(&storage->removals);
     list_init(&storage->cached_logs);
     list_init(&storage->outside_writes);
@@ -148,6 +161,7 @@ static void free_memory(struct storage *storage)
     timer_stop(storage->loop, &storage->retry_timer);
     timer_stop(storage->loop, &storage->space_timer);
     timer_stop(storage->loop, &storage->close_timer);
+    descriptors_release(storage);
     task_cancel(&storage->move_task);
     task_cancel(&storage->corrupt_task);
     task_cancel(&storage->close_task);

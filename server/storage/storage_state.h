@@ -29,7 +29,8 @@ enum {
     MOVE_BYTES_MAX = 2 * 1024 * 1024,
     MOVE_VECTORS_MAX = 512,
     MOVES_AT_ONCE_MAX = 8,
-    OPEN_FILES_MAX = 1024,          /* descriptors kept open */
+    OPEN_FILES_DEFAULT = 1024,      /* descriptors of logs' files */
+    SYNCS_AT_ONCE_MAX = 2,          /* so that reads still find a free thread */
     OUTSIDE_BYTES_MIN = 128 * 1024, /* a batch so large goes straight to its segment */
     INDEX_BYTES_MIN = 64 * 1024,    /* of batches per index slot, at least */
     REASON_MAX = 256,
@@ -47,10 +48,12 @@ enum log_file_kind {
 
 /* An open file, or one that could be. */
 struct log_file {
-    struct list open_link;  /* in storage.open_files, most recent last */
-    struct list dirty_link; /* in storage.dirty_files: written and not synced */
+    struct list idle_link;  /* in descriptors.idle, most recent last: it may be closed */
+    struct list dirty_link; /* in syncs.dirty: written and not synced */
+    uint64_t dirty_mark;    /* since when */
     int fd;                 /* -1: not open */
-    int users;              /* requests under way; it stays open, and its segment alive */
+    int holders;            /* its segment stays alive */
+    int users;              /* among them: requests under way; it stays open, too */
     enum log_file_kind kind;
     bool was_opened; /* for writing, by this process */
     bool is_fresh;   /* to be made empty at the first open for writing */
@@ -234,6 +237,34 @@ struct partition_log {
 
 struct checkpointer; /* checkpoint.c */
 
+struct log_sync {
+    struct disk_request request;
+    struct storage *storage;
+    struct log_file *file; /* used; NULL: nothing to do */
+    uint64_t mark;
+};
+
+/* log_sync.c */
+struct log_syncs {
+    struct list dirty; /* of struct log_file, oldest mark first */
+    uint64_t last_mark;
+    uint64_t wanted; /* marks up to it are to be synced at once */
+    struct log_sync jobs[SYNCS_AT_ONCE_MAX];
+};
+
+/* descriptors.c */
+struct descriptors {
+    struct list idle;    /* of struct log_file */
+    struct list waiting; /* of struct descriptor_job, oldest first: for room */
+    struct list patient; /* the same: for the operating system */
+    struct timer again;
+    bool is_refused; /* the operating system had none; wait for a close or the timer */
+    int limit_max;
+    int limit;   /* lower while the operating system refuses more */
+    int count;   /* of logs' files: open, being opened or being closed */
+    int closing; /* among them */
+};
+
 struct storage {
     struct loop *loop;
     struct disk *disk;
@@ -253,9 +284,8 @@ struct storage {
     struct list jobs;         /* every struct storage_job under way */
     struct timer retry_timer; /* space ran out in a segment write */
     /* files */
-    struct list open_files;
-    int open_file_count;
-    struct list dirty_files;
+    struct descriptors descriptors;
+    struct log_syncs syncs;
     bool root_is_dirty;                /* a log's directory was made or removed */
     struct list removals;              /* struct removal, removal.c */
     struct checkpointer *checkpointer; /* owned */

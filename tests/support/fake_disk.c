@@ -32,6 +32,9 @@ struct fake_disk {
     struct fake_names names;
     struct fake_file **descriptors; /* slots; NULL: free */
     int descriptor_count;
+    int descriptors_open;
+    int descriptors_peak;
+    int descriptors_max;
     struct list lanes[3]; /* of flights, oldest first */
     uint64_t delay_min_us;
     uint64_t delay_max_us;
@@ -67,6 +70,10 @@ static int descriptor_new(struct fake_disk *fake, struct fake_file *file)
                                                                  sizeof(struct fake_file *));
     }
     file->references++;
+    fake->descriptors_open++;
+    if (fake->descriptors_open > fake->descriptors_peak) {
+        fake->descriptors_peak = fake->descriptors_open;
+    }
     fake->descriptors[slot] = file;
     return slot + FD_BASE;
 }
@@ -84,6 +91,7 @@ static void descriptor_close(struct fake_disk *fake, int fd)
     struct fake_file *file = descriptor_file(fake, fd);
 
     fake->descriptors[fd - FD_BASE] = NULL;
+    fake->descriptors_open--;
     fake_file_unref(file);
 }
 
@@ -193,6 +201,12 @@ static enum error perform_allocate(struct fake_disk *fake, struct disk_request *
     return ERROR_NONE;
 }
 
+static bool lacks_descriptor(const struct fake_disk *fake, const struct disk_request *request)
+{
+    return (request->operation == DISK_OPEN || request->operation == DISK_SYNC_DIRECTORY) &&
+           fake->descriptors_open >= fake->descriptors_max;
+}
+
 static bool fails_on_purpose(struct fake_disk *fake, struct disk_request *request)
 {
     int *count = &fake->fail_count[request->operation];
@@ -227,6 +241,11 @@ static void perform(struct fake_disk *fake, struct disk_request *request)
     request->error = ERROR_NONE;
     request->bytes = 0;
     if (fails_on_purpose(fake, request)) {
+        return;
+    }
+    if (lacks_descriptor(fake, request)) {
+        request->error = ERROR_NO_DESCRIPTORS;
+        request->opened_fd = -1;
         return;
     }
     switch (request->operation) {
@@ -353,6 +372,7 @@ struct fake_disk *fake_disk_new(struct loop *loop, uint64_t seed)
         list_init(&fake->lanes[i]);
     }
     fake->capacity = INT64_MAX;
+    fake->descriptors_max = DESCRIPTORS_MAX;
     fake_disk_set_delay(fake, 20, 200);
     return fake;
 }
@@ -463,6 +483,16 @@ bool fake_disk_flip(struct fake_disk *fake, const char *path, int64_t offset, un
         file->stable.bytes[offset] = (char)(file->stable.bytes[offset] ^ (1 << (bit % 8)));
     }
     return true;
+}
+
+void fake_disk_set_descriptors(struct fake_disk *fake, int count)
+{
+    fake->descriptors_max = count;
+}
+
+int fake_disk_descriptors_peak(const struct fake_disk *fake)
+{
+    return fake->descriptors_peak;
 }
 
 int64_t fake_disk_size(const struct fake_disk *fake, const char *path)

@@ -40,6 +40,11 @@ void fake_disk_kill(struct fake_disk *fake);
 void fake_disk_set_capacity(struct fake_disk *fake, int64_t bytes);
 int64_t fake_disk_used(const struct fake_disk *fake);
 
+/* How many files may be open at once; without one to spare, requests get NO_DESCRIPTORS. */
+void fake_disk_set_descriptors(struct fake_disk *fake, int count);
+/* The most that were open at once so far. */
+int fake_disk_descriptors_peak(const struct fake_disk *fake);
+
 /* Flip one bit, now and on stable storage. False if there is no such file or byte. */
 bool fake_disk_flip(struct fake_disk *fake, const char *path, int64_t offset, unsigned bit);
 

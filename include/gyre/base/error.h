@@ -22,6 +22,7 @@
     X(IO, "the operating system refused an input or output operation")                             \
     X(LIMIT, "a configured limit is reached")                                                      \
     X(MALFORMED, "the bytes do not follow the format")                                             \
+    X(NO_DESCRIPTORS, "no file descriptor is free")                                                \
     X(NO_MEMORY, "out of memory")                                                                  \
     X(NO_SPACE, "no space is left on the device")                                                  \
     X(NOT_FOUND, "there is no such thing")                                                         \
@@ -42,7 +43,8 @@ enum error {
 const char *error_name(enum error error);
 const char *error_text(enum error error);
 
-/* Translate errno: ENOSPC and EDQUOT to NO_SPACE, ENOENT to NOT_FOUND, others to IO or nearer. */
+/* Translate errno: ENOSPC and EDQUOT to NO_SPACE, EMFILE and ENFILE to NO_DESCRIPTORS, ENOENT
+ * to NOT_FOUND, others to IO or nearer. */
 enum error error_from_errno(int number);
 
 #endif

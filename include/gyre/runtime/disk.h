@@ -62,11 +62,15 @@ struct disk_request {
     const char *to_path; /* borrowed until done */
 
     enum error error; /* out */
+    int system_error; /* out: the errno behind it, 0 if there is none; to be told, not judged */
     int64_t bytes;    /* out: read or written */
     int opened_fd;    /* out: DISK_OPEN */
     void (*done)(struct disk_request *request);
     struct disk_request *next; /* the disk's, between submit and done */
 };
+
+/* "open of /a/b: no file descriptor is free (errno 24)", of a request that failed. */
+void disk_describe(const struct disk_request *request, char *text, size_t size);
 
 struct disk_stat {
     int64_t size_bytes;
