@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "handlers/dispatch.h"
 
+#include "gyre/observe/log.h"
 #include "gyre/wire/api.h"
 
 #include "handlers/api_versions.h"
@@ -51,8 +52,33 @@ enum error dispatch_parse(const struct handler_table *table, struct request *req
     return ERROR_NONE;
 }
 
+/* Who is nobody yet, or no longer, may only say who it is (KIP-368). */
+static const char *why_not(const struct handler *handler, const struct request *request)
+{
+    const struct connection_info *connection = request->connection;
+
+    if ((handler->flags & HANDLER_BEFORE_AUTHENTICATION) != 0) {
+        return NULL;
+    }
+    if (!connection->is_authenticated) {
+        return "request before authentication";
+    }
+    if (connection->session_ends_us != 0 && request->arrived_us >= connection->session_ends_us) {
+        return "request after the end of the session";
+    }
+    return NULL;
+}
+
 void dispatch_start(const struct handler *handler, struct request *request)
 {
+    const char *refusal = why_not(handler, request);
+
+    if (refusal != NULL) {
+        log_info(LOG_HANDLERS, refusal, field_string("api", request->api->name),
+                 field_string("peer", request->connection->peer_host));
+        request_close(request);
+        return;
+    }
     quotas_begin_time(request);
     handler->handle(request);
     quotas_end_time(request);

@@ -48,6 +48,7 @@ MUST_USE
 enum error dispatch_parse(const struct handler_table *table, struct request *request,
                           const struct handler **out_handler);
 
+/* Closes the connection instead where it has not said yet who it is, or its session is over. */
 void dispatch_start(const struct handler *handler, struct request *request);
 
 #endif

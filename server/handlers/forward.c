@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gyre/access/identity.h"
 #include "gyre/metadata/catalog.h"
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/rpc.h"
@@ -36,13 +37,29 @@ static void on_answer(void *context, enum error error, struct buffer_slice answe
     request_relay(forwarding->request, buffer_slice_ref(answer));
 }
 
+/* The type stands before the colon of the principal. */
+static void fill_identity(struct forwarded_request *message, const struct request *request)
+{
+    const struct identity *identity = request->connection->identity;
+
+    message->type = (struct string){identity->principal.bytes,
+                                    identity->principal.length - identity->name.length - 1};
+    message->name = identity->name;
+    message->groups.items = identity->groups;
+    message->groups.count = identity->group_count;
+    message->are_groups_known = identity->are_groups_known;
+    message->token_id = identity->token_id;
+    message->credential_version = (int64_t)identity->credential_version;
+    message->expires_ms = identity->expires_ms;
+}
+
 static struct buffer_slice encode(const struct request *request)
 {
     struct forwarded_request message;
     struct frame_output output;
 
     forwarded_request_init(&message);
-    message.principal = string_from(request->connection->principal);
+    fill_identity(&message, request);
     message.peer_host = string_from(request->connection->peer_host);
     message.listener = string_from(request->connection->listener->name);
     message.frame = (struct bytes){request->frame.bytes, (int32_t)request->frame.length};
@@ -98,6 +115,7 @@ static void run_answer(struct task *task)
         rpc_answer(foreign->peer, ERROR_CLOSED, nothing);
     }
     request_release(&foreign->request);
+    connection_info_release(&foreign->connection);
     free(foreign);
 }
 
@@ -113,6 +131,29 @@ static void copy_text(char *to, size_t size, struct string text)
     (void)snprintf(to, size, "%.*s", STRING_ARGUMENTS(text));
 }
 
+/* The other broker has authenticated the client. */
+static enum error identify(struct foreign_request *foreign, const struct forwarded_request *in)
+{
+    struct identity_options options = {
+        .type = in->type,
+        .name = in->name,
+        .mechanism = "FORWARDED",
+        .groups = in->groups.items,
+        .group_count = in->groups.count,
+        .are_groups_known = in->are_groups_known,
+        .token_id = in->token_id,
+        .credential_version = (uint64_t)in->credential_version,
+        .expires_ms = in->expires_ms,
+    };
+    struct identity *identity;
+    enum error error = identity_new(&options, &identity);
+
+    if (error == ERROR_NONE) {
+        connection_info_identify(&foreign->connection, identity, 0);
+    }
+    return error;
+}
+
 static void start(struct broker *broker, struct rpc_request peer,
                   const struct forwarded_request *in)
 {
@@ -122,8 +163,7 @@ static void start(struct broker *broker, struct rpc_request peer,
 
     copy_text(foreign->listener_name, sizeof foreign->listener_name, in->listener);
     foreign->listener.name = foreign->listener_name;
-    foreign->connection.listener = &foreign->listener;
-    copy_text(foreign->connection.principal, sizeof foreign->connection.principal, in->principal);
+    connection_info_init(&foreign->connection, &foreign->listener);
     copy_text(foreign->connection.peer_host, sizeof foreign->connection.peer_host, in->peer_host);
     foreign->peer = peer;
     task_init(&foreign->answer, run_answer);
@@ -131,7 +171,8 @@ static void start(struct broker *broker, struct rpc_request peer,
                  (struct buffer_slice){frame, frame->bytes, frame->size});
     foreign->request.is_forwarded = true;
     foreign->request.ended = on_ended;
-    if (dispatch_parse(dispatch_table(), &foreign->request, &handler) == ERROR_NONE &&
+    if (identify(foreign, in) == ERROR_NONE &&
+        dispatch_parse(dispatch_table(), &foreign->request, &handler) == ERROR_NONE &&
         foreign->request.header.api_key == API_DESCRIBE_QUORUM) {
         dispatch_start(handler, &foreign->request);
     } else {

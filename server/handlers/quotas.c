@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "gyre/access/identity.h"
 #include "gyre/config/config.h"
 #include "gyre/metadata/catalog.h"
 #include "gyre/quota/quota.h"
@@ -64,11 +65,9 @@ static struct quotas *quotas_of(const struct request *request)
 
 static struct quota_subject subject_of(const struct request *request)
 {
-    const char *colon = strchr(request->connection->principal, ':');
 
-    return (struct quota_subject){
-        .user = string_from(colon == NULL ? request->connection->principal : colon + 1),
-        .client_id = request->client_id};
+    return (struct quota_subject){.user = request->connection->identity->name,
+                                  .client_id = request->client_id};
 }
 
 static void rest(struct request *request, int32_t ms)

@@ -38,6 +38,8 @@
 #include "gyre/wire/frame.h"
 #include "gyre/wire/reader.h"
 
+#include "handlers/connection_info.h"
+
 struct api_description;
 struct broker;
 struct handler;
@@ -45,30 +47,7 @@ struct handler_table;
 struct message_layout;
 
 enum {
-    CONNECTION_PEER_BYTES_MAX = 64,
-    CONNECTION_PRINCIPAL_BYTES_MAX = 256,
-    CONNECTION_SOFTWARE_BYTES_MAX = 64,
     REQUEST_ARENA_BYTES_MAX = 64 * 1024 * 1024,
-};
-
-/* Where a client came in, and what it is told to come back to. */
-struct listener_info {
-    const char *name; /* "PLAINTEXT"; Metadata shows each broker's endpoint of this name */
-    int index;
-    int16_t security_protocol; /* 0 PLAINTEXT, 1 SSL, 2 SASL_PLAINTEXT, 3 SASL_SSL */
-    const char *advertised_host;
-    uint16_t advertised_port;
-};
-
-/* Who asks. Lives as long as any of its requests. */
-struct connection_info {
-    uint64_t id;
-    const struct listener_info *listener;
-    char peer_host[CONNECTION_PEER_BYTES_MAX]; /* "127.0.0.1" */
-    uint16_t peer_port;
-    char principal[CONNECTION_PRINCIPAL_BYTES_MAX];    /* "User:ANONYMOUS" */
-    char software_name[CONNECTION_SOFTWARE_BYTES_MAX]; /* told by ApiVersions; "" before */
-    char software_version[CONNECTION_SOFTWARE_BYTES_MAX];
 };
 
 enum request_end {
@@ -89,6 +68,7 @@ struct request {
     struct string client_id; /* points into the frame; may be null */
     uint64_t arrived_us;
     int32_t throttle_ms; /* set by a handler: the connection rests this long after the answer */
+    bool is_last;        /* set by a handler: the connection is closed after the answer */
     bool is_orphaned;
     bool is_forwarded; /* by another broker, which answers the client (forward.h) */
     /* Set by a handler that parks the request (a join, a long poll): called once when the client is

@@ -9,6 +9,7 @@
 #include "gyre/observe/metrics.h"
 
 #include "network/network_internal.h"
+#include "network/session_watch.h"
 
 enum { WRITE_VECTORS_MAX = 64, QUEUE_CAPACITY_MIN = 16 };
 
@@ -22,6 +23,7 @@ static void free_if_over(struct connection *connection)
         struct network *network = connection->network;
 
         network_forget_connection(network, connection);
+        connection_info_release(&connection->info);
         free(connection->queue);
         free(connection);
         network_check_closed(network);
@@ -54,6 +56,7 @@ void connection_close(struct connection *connection)
         return;
     }
     connection->is_closing = true;
+    session_watch_stop(connection);
     connection->is_drained = pipeline_close(&connection->pipeline);
     uv_close((uv_handle_t *)&connection->tcp, on_closed);
 }
@@ -234,6 +237,7 @@ static void send_output(void *context, struct frame_output *output)
     if (connection->is_closing) {
         return;
     }
+    session_watch(connection);
     make_room(connection, (size_t)output->count);
     for (int32_t i = 0; i < output->count; i++) {
         if (output->slices[i].length > 0) {
@@ -319,9 +323,8 @@ void connection_accept(struct network *network, uv_stream_t *server,
     struct connection *connection = check_alloc_zero(sizeof *connection);
 
     connection->network = network;
-    connection->info.listener = listener;
+    connection_info_init(&connection->info, listener);
     connection->info.id = ++network->next_connection_id;
-    (void)snprintf(connection->info.principal, sizeof connection->info.principal, "User:ANONYMOUS");
     pipeline_init(&connection->pipeline, &network->shared, &connection->info, &carrier, connection);
     CHECK(uv_tcp_init(network->options.uv, &connection->tcp) == 0);
     list_append(&network->connections, &connection->link);
@@ -337,5 +340,6 @@ void connection_accept(struct network *network, uv_stream_t *server,
         return;
     }
     set_socket_options(connection);
+    session_watch(connection);
     set_reading(connection, true);
 }

@@ -23,7 +23,9 @@ struct connection {
     struct list link; /* of the network, longest silent first */
     struct connection_info info;
     struct pipeline pipeline;
-    uint64_t active_us; /* the last byte in or out */
+    uint64_t active_us;   /* the last byte in or out */
+    struct timer session; /* session_watch.h, as the next */
+    uint64_t session_deadline_us;
 
     /* ---- what is to be sent, oldest first ---- */
     struct buffer_slice *queue; /* owned */

@@ -9,6 +9,7 @@
 #include "gyre/observe/metrics.h"
 
 #include "network/network_internal.h"
+#include "network/session_watch.h"
 
 enum {
     REQUEST_MEMORY_DEFAULT = 256 * 1024 * 1024,
@@ -192,6 +193,7 @@ struct network *network_new(const struct network_options *options)
     list_init(&network->connections);
     map_init(&network->addresses);
     task_init(&network->finish, finish);
+    task_init(&network->recheck, session_watch_recheck);
     timer_init(&network->sweep, on_sweep);
     timer_start(options->loop, &network->sweep, 0);
     return network;
@@ -206,6 +208,13 @@ static void close_listeners(struct network *network)
 {
     for (int i = 0; i < network->listener_count; i++) {
         listener_close(network->listeners[i]);
+    }
+}
+
+void network_recheck_identities(struct network *network)
+{
+    if (!network->is_closing) {
+        loop_defer_last(network->options.loop, &network->recheck);
     }
 }
 
@@ -228,6 +237,7 @@ void network_close(struct network *network, void (*closed)(void *context), void 
     network->closed = closed;
     network->closed_context = context;
     timer_stop(network->options.loop, &network->sweep);
+    task_cancel(&network->recheck);
     close_listeners(network);
     list_for_each_safe(link, &network->connections) {
         connection_close(list_entry(link, struct connection, link));

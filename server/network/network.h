@@ -8,6 +8,7 @@
 #ifndef GYRE_NETWORK_NETWORK_H
 #define GYRE_NETWORK_NETWORK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
@@ -16,6 +17,7 @@
 
 struct broker;
 struct handler_table;
+struct identity;
 struct loop;
 struct metrics;
 struct network;
@@ -36,6 +38,9 @@ struct network_options {
     int send_buffer_bytes;      /* -1: the system's choice */
     int receive_buffer_bytes;   /* -1: the system's choice */
     int backlog;
+    /* Is this still a valid identity (see network_recheck_identities())? NULL: each is. */
+    bool (*is_valid_identity)(void *context, const struct identity *identity);
+    void *identity_context;
 };
 
 /* From the broker's configuration; uv, loop, broker, table and metrics are left to the caller. */
@@ -55,6 +60,10 @@ enum error network_listen(struct network *network, const struct config_listener 
 /* No new connections; each open one is closed when what it asked is answered. */
 void network_drain(struct network *network);
 int network_connection_count(const struct network *network);
+
+/* Credentials changed: soon, in a turn of its own, every connection is asked about again, and
+ * those are closed whose identity is not valid any more. Cheap to call for each change. */
+void network_recheck_identities(struct network *network);
 
 /* Closes everything; closed(context) when the last request has ended, never before this returns.
  * The network is freed then. */

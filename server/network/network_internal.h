@@ -28,6 +28,7 @@ struct network {
     uint64_t next_connection_id;
     struct map addresses; /* struct address_count */
     struct timer sweep;
+    struct task recheck; /* of identities */
 
     /* ---- the end ---- */
     bool is_draining;

@@ -8,6 +8,7 @@
 #include "gyre/observe/metrics.h"
 #include "gyre/wire/api.h"
 
+#include "network/pipeline_internal.h"
 #include "wire_messages/api_keys.h"
 
 enum { SLAB_BYTES = 64 * 1024, SLAB_READ_MIN = 8 * 1024, SMALL_FRAME_BYTES_MAX = 64 * 1024 };
@@ -27,6 +28,7 @@ static void resume_starved(struct task *task);
 void pipeline_shared_init(struct pipeline_shared *shared)
 {
     shared->request_memory = 0;
+    shared->unauthenticated_memory = 0;
     shared->slab = NULL;
     shared->slab_used = 0;
     list_init(&shared->starved);
@@ -36,18 +38,19 @@ void pipeline_shared_init(struct pipeline_shared *shared)
 void pipeline_shared_release(struct pipeline_shared *shared)
 {
     CHECK(list_is_empty(&shared->starved));
+    CHECK(shared->unauthenticated_memory == 0);
     task_cancel(&shared->memory_freed);
     buffer_unref(shared->slab);
     shared->slab = NULL;
 }
 
-static void charge(struct pipeline_shared *shared, size_t bytes)
+void pipeline_charge(struct pipeline_shared *shared, size_t bytes)
 {
     shared->request_memory += bytes;
     metric_set(shared->metrics, METRIC_REQUEST_MEMORY_BYTES, (int64_t)shared->request_memory);
 }
 
-static void discharge(struct pipeline_shared *shared, size_t bytes)
+void pipeline_discharge(struct pipeline_shared *shared, size_t bytes)
 {
     CHECK(shared->request_memory >= bytes);
     shared->request_memory -= bytes;
@@ -110,11 +113,20 @@ static size_t memory_limit(const struct pipeline *pipeline)
     return is_large ? limit : 2 * limit;
 }
 
+static int requests_max(const struct pipeline *pipeline)
+{
+    int most = pipeline->shared->requests_max;
+
+    return pipeline->connection->is_authenticated || most < UNAUTHENTICATED_REQUESTS_MAX
+               ? most
+               : UNAUTHENTICATED_REQUESTS_MAX;
+}
+
 static bool is_saturated(struct pipeline *pipeline)
 {
     struct pipeline_shared *shared = pipeline->shared;
 
-    if (pipeline->is_ending || pipeline->request_count >= shared->requests_max ||
+    if (pipeline->is_ending || pipeline->request_count >= requests_max(pipeline) ||
         pipeline->output_bytes > shared->output_bytes_max) {
         return true;
     }
@@ -136,7 +148,7 @@ static void resume(struct pipeline *pipeline)
     }
     pipeline->rest = (struct buffer_slice){0};
     set_reading(pipeline, true);
-    if (rest.length > 0) {
+    if (rest.buffer != NULL) {
         parse_received(pipeline, rest);
     }
 }
@@ -161,11 +173,7 @@ static void resume_starved(struct task *task)
 
 static void forget_input(struct pipeline *pipeline)
 {
-    if (pipeline->partial != NULL) {
-        discharge(pipeline->shared, pipeline->partial->size);
-        buffer_unref(pipeline->partial);
-        pipeline->partial = NULL;
-    }
+    pipeline_partial_forget(pipeline);
     buffer_slice_unref(&pipeline->rest);
     pipeline->prefix_used = 0;
     list_remove(&pipeline->starved_link);
@@ -175,7 +183,7 @@ static void forget_request(struct pipeline *pipeline, struct request *request)
 {
     list_remove(&request->link);
     pipeline->request_count--;
-    discharge(pipeline->shared, request->budget_bytes);
+    pipeline_discharge(pipeline->shared, request->budget_bytes);
     request_release(request);
     free(request);
 }
@@ -201,7 +209,7 @@ void pipeline_end(struct pipeline *pipeline)
     loop_defer_last(pipeline->shared->loop, &pipeline->flush);
 }
 
-static void refuse(struct pipeline *pipeline, const char *why, enum error error)
+void pipeline_refuse(struct pipeline *pipeline, const char *why, enum error error)
 {
     log_info(LOG_NETWORK, "connection is closed for what it sent", field_string("reason", why),
              field_string("peer", pipeline->connection->peer_host),
@@ -283,7 +291,7 @@ static void charge_arena(struct pipeline *pipeline, struct request *request)
     size_t held = request->frame.length + request->arena.used_bytes;
 
     if (held > request->budget_bytes) {
-        charge(pipeline->shared, held - request->budget_bytes);
+        pipeline_charge(pipeline->shared, held - request->budget_bytes);
         request->budget_bytes = held;
     }
 }
@@ -342,6 +350,7 @@ static void take_ended(struct pipeline *pipeline, struct frame_output *output)
             break;
         }
         count_answered(pipeline, request);
+        is_closing = is_closing || request->is_last;
         take_output(pipeline, request, output);
         forget_request(pipeline, request);
         if (is_closing && !pipeline->is_broken) {
@@ -423,7 +432,7 @@ static void admit(struct pipeline *pipeline, struct buffer_slice frame)
     error = dispatch_parse(shared->table, request, &request->handler);
     if (error != ERROR_NONE) {
         forget_request(pipeline, request);
-        refuse(pipeline, "unreadable or unknown request", error);
+        pipeline_refuse(pipeline, "unreadable or unknown request", error);
         return;
     }
     metric_add_api(shared->metrics, API_METRIC_REQUESTS, request->api->key, 1);
@@ -440,16 +449,6 @@ static void move_on(struct buffer_slice *slice, size_t bytes)
     slice->length -= bytes;
 }
 
-/* A frame that has not come whole gets a buffer of its own, into which the rest is read. */
-static void begin_partial(struct pipeline *pipeline, struct buffer_slice *slice, size_t size)
-{
-    pipeline->partial = buffer_new(size);
-    pipeline->partial_used = slice->length;
-    memcpy(pipeline->partial->bytes, slice->bytes, slice->length);
-    charge(pipeline->shared, size);
-    move_on(slice, slice->length);
-}
-
 static void take_prefix(struct pipeline *pipeline, struct buffer_slice *slice)
 {
     size_t wanted = FRAME_PREFIX_BYTES - pipeline->prefix_used;
@@ -460,35 +459,52 @@ static void take_prefix(struct pipeline *pipeline, struct buffer_slice *slice)
     move_on(slice, taken);
 }
 
+static int32_t frame_bytes_max(const struct pipeline *pipeline)
+{
+    int32_t most = pipeline->shared->frame_bytes_max;
+
+    return pipeline->connection->is_authenticated || most < UNAUTHENTICATED_FRAME_BYTES_MAX
+               ? most
+               : UNAUTHENTICATED_FRAME_BYTES_MAX;
+}
+
 static void take_frame(struct pipeline *pipeline, struct buffer_slice *slice)
 {
     int32_t size;
-    enum error error = frame_parse_size(pipeline->prefix, pipeline->shared->frame_bytes_max, &size);
+    enum error error = frame_parse_size(pipeline->prefix, frame_bytes_max(pipeline), &size);
     struct buffer_slice frame;
 
-    if (error == ERROR_NONE && size < FRAME_REQUEST_BYTES_MIN) {
+    if (error == ERROR_NONE && size < FRAME_REQUEST_BYTES_MIN &&
+        !pipeline->connection->expects_token) {
         error = ERROR_MALFORMED;
     }
     if (error != ERROR_NONE) {
-        refuse(pipeline, "size of the request", error);
+        pipeline_refuse(pipeline, "size of the request", error);
         return;
     }
     pipeline->prefix_used = 0;
     if ((size_t)size > slice->length) {
-        begin_partial(pipeline, slice, (size_t)size);
+        pipeline_partial_begin(pipeline, slice, (size_t)size);
         return;
     }
     frame = buffer_slice_ref(*slice);
     frame.length = (size_t)size;
     move_on(slice, frame.length);
-    charge(pipeline->shared, frame.length);
+    pipeline_charge(pipeline->shared, frame.length);
     admit(pipeline, frame);
+}
+
+/* A SASL token may be empty: such a frame is whole with its prefix. */
+static bool has_more(const struct pipeline *pipeline, const struct buffer_slice *slice)
+{
+    return slice->length > 0 ||
+           (pipeline->prefix_used == FRAME_PREFIX_BYTES && load_be32(pipeline->prefix) == 0);
 }
 
 /* Takes `slice`. */
 static void parse_received(struct pipeline *pipeline, struct buffer_slice slice)
 {
-    while (slice.length > 0 && !pipeline->is_ending) {
+    while (has_more(pipeline, &slice) && !pipeline->is_ending) {
         if (is_saturated(pipeline)) {
             pipeline->rest = slice;
             set_reading(pipeline, false);
@@ -526,16 +542,6 @@ void pipeline_reserve(struct pipeline *pipeline, char **out_bytes, size_t *out_s
     *out_size = SLAB_BYTES - shared->slab_used;
 }
 
-static void complete_partial(struct pipeline *pipeline)
-{
-    struct buffer *whole = pipeline->partial;
-    struct buffer_slice frame = {.buffer = whole, .bytes = whole->bytes, .length = whole->size};
-
-    pipeline->partial = NULL;
-    pipeline->partial_used = 0;
-    admit(pipeline, frame);
-}
-
 void pipeline_received(struct pipeline *pipeline, size_t size)
 {
     struct pipeline_shared *shared = pipeline->shared;
@@ -548,8 +554,10 @@ void pipeline_received(struct pipeline *pipeline, size_t size)
     if (pipeline->partial != NULL) {
         CHECK(size <= pipeline->partial->size - pipeline->partial_used);
         pipeline->partial_used += size;
-        if (pipeline->partial_used == pipeline->partial->size) {
-            complete_partial(pipeline);
+        if (pipeline->partial_used == pipeline->partial_size) {
+            admit(pipeline, pipeline_partial_complete(pipeline));
+        } else if (pipeline->partial_used == pipeline->partial->size) {
+            pipeline_partial_grow(pipeline);
         }
         return;
     }

@@ -28,6 +28,13 @@
 struct metrics;
 struct pipeline;
 
+/* Of connections that have not said who they are; together they hold no more than the last. */
+enum {
+    UNAUTHENTICATED_FRAME_BYTES_MAX = 64 * 1024,
+    UNAUTHENTICATED_REQUESTS_MAX = 4,
+    UNAUTHENTICATED_MEMORY_BYTES_MAX = 32 * 1024 * 1024,
+};
+
 /* What all connections of one shard have in common. */
 struct pipeline_shared {
     /* ---- set by the owner ---- */
@@ -42,6 +49,7 @@ struct pipeline_shared {
 
     /* ---- private ---- */
     size_t request_memory;
+    size_t unauthenticated_memory; /* of it: incomplete frames of the unauthenticated */
     struct buffer *slab; /* small frames of all connections are read into it, one after the other */
     size_t slab_used;
     struct list starved; /* pipelines that wait for memory */
@@ -72,7 +80,9 @@ struct pipeline {
     size_t prefix_used;
     struct buffer *partial; /* owned; a frame that is not complete */
     size_t partial_used;
-    struct buffer_slice rest; /* received while paused */
+    size_t partial_size; /* of the whole frame; the buffer of the unauthenticated grows up to it */
+    size_t unauthenticated_bytes; /* of `partial` */
+    struct buffer_slice rest;     /* received while paused */
     bool is_reading;
     struct list starved_link;
 

@@ -99,6 +99,8 @@ static const struct pipeline_carrier carrier = {.send = send_output,
 
 /* ---- the fixture ---- */
 
+static const struct listener_info listener = {.name = "PLAINTEXT"};
+
 static uint64_t monotonic_us(const struct clock *clock)
 {
     return CONTAINER_OF(clock, const struct pipeline_fixture, clock)->now_us;
@@ -127,6 +129,7 @@ void pipeline_fixture_init(struct pipeline_fixture *fixture)
                                                .output_bytes_max = 4096,
                                                .request_memory_max = 8U << 20};
     pipeline_shared_init(&fixture->shared);
+    connection_info_init(&fixture->connection, &listener);
     pipeline_init(&fixture->pipeline, &fixture->shared, &fixture->connection, &carrier, fixture);
 }
 
@@ -142,6 +145,7 @@ void pipeline_fixture_release(struct pipeline_fixture *fixture)
         CHECK(fixture->is_drained);
     }
     CHECK(fixture->shared.request_memory == 0);
+    connection_info_release(&fixture->connection);
     pipeline_shared_release(&fixture->shared);
     frame_output_release(&fixture->sent);
     loop_release(&fixture->loop);

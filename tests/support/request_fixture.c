@@ -10,11 +10,10 @@ void request_fixture_init(struct request_fixture *fixture, struct broker *broker
 {
     *fixture = (struct request_fixture){
         .listener = {.name = "PLAINTEXT", .advertised_host = "localhost", .advertised_port = 9092}};
-    fixture->connection = (struct connection_info){.id = 1,
-                                                   .listener = &fixture->listener,
-                                                   .peer_host = "127.0.0.1",
-                                                   .peer_port = 40000,
-                                                   .principal = "User:ANONYMOUS"};
+    connection_info_init(&fixture->connection, &fixture->listener);
+    fixture->connection.id = 1;
+    memcpy(fixture->connection.peer_host, "127.0.0.1", sizeof "127.0.0.1");
+    fixture->connection.peer_port = 40000;
     arena_init(&fixture->answer, 64U << 20);
     request_init(&fixture->request, broker, &fixture->connection, (struct buffer_slice){0});
 }
@@ -30,6 +29,7 @@ static void forget(struct request_fixture *fixture)
 void request_fixture_release(struct request_fixture *fixture)
 {
     forget(fixture);
+    connection_info_release(&fixture->connection);
 }
 
 enum error request_fixture_dispatch(struct request_fixture *fixture,

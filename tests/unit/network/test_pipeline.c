@@ -191,7 +191,7 @@ static void large_frames_wait_for_memory_and_small_ones_pass(void **state)
 {
     struct buffer *large = pipeline_fixture_frame(API_PRODUCE, 1, (1 << 20) - 100);
     struct pipeline_fixture fixture;
-    struct connection_info connection = {0};
+    struct connection_info connection = {.is_authenticated = true};
     struct pipeline other;
     char *into;
     size_t size;
@@ -310,6 +310,108 @@ static void a_throttled_connection_rests_after_its_answer(void **state)
     pipeline_fixture_release(&fixture);
 }
 
+/* ---- before authentication ---- */
+
+static void forget_who(struct pipeline_fixture *fixture)
+{
+    fixture->connection.is_authenticated = false;
+}
+
+static void who_is_nobody_yet_may_not_ask_for_more_than_who_it_may_be(void **state)
+{
+    struct pipeline_fixture fixture;
+
+    (void)state;
+    pipeline_fixture_init(&fixture);
+    forget_who(&fixture);
+    pipeline_fixture_ask(&fixture, API_HEARTBEAT, 1);
+    (void)loop_turn(&fixture.loop);
+    assert_string_equal(ANSWERS(&fixture), "");
+    assert_true(fixture.is_finished);
+    pipeline_fixture_release(&fixture);
+}
+
+static void a_session_that_is_over_takes_no_requests(void **state)
+{
+    struct pipeline_fixture fixture;
+
+    (void)state;
+    pipeline_fixture_init(&fixture);
+    fixture.connection.session_ends_us = 1000;
+    pipeline_fixture_ask(&fixture, API_HEARTBEAT, 1);
+    fixture.now_us = 1000;
+    pipeline_fixture_ask(&fixture, API_HEARTBEAT, 2);
+    (void)loop_turn(&fixture.loop);
+    assert_string_equal(ANSWERS(&fixture), "1");
+    assert_true(fixture.is_finished);
+    pipeline_fixture_release(&fixture);
+}
+
+static void a_large_frame_before_authentication_closes_the_connection(void **state)
+{
+    struct buffer *frame = pipeline_fixture_frame(API_PRODUCE, 1, UNAUTHENTICATED_FRAME_BYTES_MAX);
+    struct pipeline_fixture fixture;
+
+    (void)state;
+    pipeline_fixture_init(&fixture);
+    forget_who(&fixture);
+    (void)pipeline_fixture_feed(&fixture, frame->bytes, 4, SIZE_MAX);
+    (void)pipeline_fixture_feed(&fixture, frame->bytes + 4, 1, SIZE_MAX);
+    (void)loop_turn(&fixture.loop);
+    assert_true(fixture.is_finished);
+    assert_int_equal(fixture.shared.request_memory, 0);
+    buffer_unref(frame);
+    pipeline_fixture_release(&fixture);
+}
+
+static void memory_before_authentication_grows_with_what_comes(void **state)
+{
+    struct buffer *frame = pipeline_fixture_frame(API_HEARTBEAT, 1, 60000);
+    struct pipeline_fixture fixture;
+    size_t before = 0;
+
+    (void)state;
+    pipeline_fixture_init(&fixture);
+    forget_who(&fixture);
+    for (size_t fed = 0; fed < frame->size - 1;) {
+        size_t piece = frame->size - 1 - fed < 777 ? frame->size - 1 - fed : 777;
+
+        assert_int_equal(pipeline_fixture_feed(&fixture, frame->bytes + fed, piece, SIZE_MAX),
+                         piece);
+        fed += piece;
+        assert_true(fixture.shared.unauthenticated_memory <= 2 * fed + 1024);
+        assert_true(fixture.shared.unauthenticated_memory >= before);
+        before = fixture.shared.unauthenticated_memory;
+    }
+    assert_int_equal(before, frame->size - 4);
+    (void)pipeline_fixture_feed(&fixture, frame->bytes + frame->size - 1, 1, SIZE_MAX);
+    assert_int_equal(fixture.shared.unauthenticated_memory, 0);
+    buffer_unref(frame);
+    pipeline_fixture_release(&fixture);
+}
+
+static void those_who_are_nobody_share_a_limit_of_memory(void **state)
+{
+    struct buffer *frame = pipeline_fixture_frame(API_HEARTBEAT, 1, 60000);
+    struct pipeline_fixture fixture;
+
+    (void)state;
+    pipeline_fixture_init(&fixture);
+    forget_who(&fixture);
+    fixture.shared.unauthenticated_memory = UNAUTHENTICATED_MEMORY_BYTES_MAX - 2000;
+    (void)pipeline_fixture_feed(&fixture, frame->bytes, 900, SIZE_MAX);
+    (void)loop_turn(&fixture.loop);
+    assert_false(fixture.is_finished);
+    (void)pipeline_fixture_feed(&fixture, frame->bytes + 900, 4000, SIZE_MAX);
+    (void)loop_turn(&fixture.loop);
+    assert_true(fixture.is_finished);
+    assert_int_equal(fixture.shared.unauthenticated_memory,
+                     UNAUTHENTICATED_MEMORY_BYTES_MAX - 2000);
+    fixture.shared.unauthenticated_memory = 0;
+    buffer_unref(frame);
+    pipeline_fixture_release(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -326,6 +428,11 @@ int main(void)
         cmocka_unit_test(requests_of_a_lost_connection_run_to_their_end),
         cmocka_unit_test(a_parked_request_is_told_that_its_client_is_gone),
         cmocka_unit_test(a_throttled_connection_rests_after_its_answer),
+        cmocka_unit_test(who_is_nobody_yet_may_not_ask_for_more_than_who_it_may_be),
+        cmocka_unit_test(a_session_that_is_over_takes_no_requests),
+        cmocka_unit_test(a_large_frame_before_authentication_closes_the_connection),
+        cmocka_unit_test(memory_before_authentication_grows_with_what_comes),
+        cmocka_unit_test(those_who_are_nobody_share_a_limit_of_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What pipeline.c and pipeline_partial.c know of each other. Thread: the shard's own. */
+#ifndef GYRE_NETWORK_PIPELINE_INTERNAL_H
+#define GYRE_NETWORK_PIPELINE_INTERNAL_H
+
+#include "network/pipeline.h"
+
+/* Memory of requests and of incomplete frames. */
+void pipeline_charge(struct pipeline_shared *shared, size_t bytes);
+void pipeline_discharge(struct pipeline_shared *shared, size_t bytes);
+
+/* Ends the connection for what it sent. */
+void pipeline_refuse(struct pipeline *pipeline, const char *why, enum error error);
+
+/* Moves what there is of a frame of `size` bytes out of the slice, into pipeline->partial. */
+void pipeline_partial_begin(struct pipeline *pipeline, struct buffer_slice *slice, size_t size);
+/* Its buffer is full and the frame is not whole. */
+void pipeline_partial_grow(struct pipeline *pipeline);
+/* The frame is whole; its memory stays charged. */
+struct buffer_slice pipeline_partial_complete(struct pipeline *pipeline);
+void pipeline_partial_forget(struct pipeline *pipeline);
+
+#endif
