@@ -3,7 +3,7 @@
  * What a region keeps to check a password: never the password. Salt, iterations and two keys of
  * RFC 5802, for each user and hash. Native PLAIN is checked against the same keys.
  *
- * Thread: any (values only).
+ * Thread: any.
  */
 #ifndef GYRE_SASL_CREDENTIAL_H
 #define GYRE_SASL_CREDENTIAL_H
@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "gyre/base/bytes.h"
+#include "gyre/base/error.h"
 
 /* Kafka's numbers (ScramMechanism). */
 enum scram_mechanism {
@@ -25,6 +26,7 @@ enum {
     SCRAM_SALT_BYTES_MIN = 8,
     SCRAM_ITERATIONS_MIN = 4096,
     SCRAM_ITERATIONS_MAX = 16384,
+    DELEGATION_TOKEN_HMAC_BYTES = 64,
 };
 
 struct scram_credential {
@@ -48,5 +50,23 @@ struct delegation_token {
     int64_t expires_ms;
     int64_t limit_ms; /* it cannot be renewed beyond */
 };
+
+/* "SCRAM-SHA-256", ... UNKNOWN for other names. */
+enum scram_mechanism credential_mechanism(struct string name);
+const char *credential_mechanism_name(enum scram_mechanism mechanism); /* static */
+int32_t credential_key_bytes(enum scram_mechanism mechanism);          /* 0: unknown */
+
+/* Fill in both keys; mechanism, iterations and salt are set. The first starts from RFC 5802's
+ * SaltedPassword, as AlterUserScramCredentials carries it; the second from the password, which
+ * takes milliseconds: never on a loop. INVALID: unknown mechanism, a length that cannot be. */
+MUST_USE
+enum error credential_set_keys(struct scram_credential *credential, struct bytes salted_password);
+MUST_USE
+enum error credential_set_password(struct scram_credential *credential, struct string password);
+
+/* HMAC-SHA-512 of the token's id under delegation.token.secret.key. INVALID: no secret. */
+MUST_USE
+enum error credential_token_hmac(struct string secret, struct string id,
+                                 uint8_t out_hmac[DELEGATION_TOKEN_HMAC_BYTES]);
 
 #endif
