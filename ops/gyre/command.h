@@ -37,6 +37,7 @@ bool output_format_parse(const char *text, enum output_format *out_format);
 __attribute__((format(printf, 1, 2))) void complain(const char *format, ...);
 
 /* ---- the groups ---- */
+int acl_command(int argc, char **argv);
 int bench_command(int argc, char **argv);
 int cluster_command(int argc, char **argv);
 int consume_command(int argc, char **argv);
@@ -44,5 +45,6 @@ int dev_command(int argc, char **argv);
 int group_command(int argc, char **argv);
 int produce_command(int argc, char **argv);
 int topic_command(int argc, char **argv);
+int user_command(int argc, char **argv);
 
 #endif

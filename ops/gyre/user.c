@@ -1,0 +1,364 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gyre user: the users whose passwords the region checks. */
+#include <argp.h>
+#include <jansson.h>
+#include <stdio.h>
+
+#include "gyre/base/check.h"
+#include "gyre/wire/kafka_error.h"
+
+#include "admin.h"
+#include "json_print.h"
+#include "scram_users.h"
+#include "secret.h"
+#include "table.h"
+#include "wire_messages/describe_user_scram_credentials.h"
+
+#define PASSWORD_VARIABLE "GYRE_NEW_PASSWORD"
+
+enum option_key { KEY_ITERATIONS = 'i', KEY_MECHANISM = 'm', KEY_IF_EXISTS = 0x100 };
+
+struct user_arguments {
+    struct connect_arguments connect;
+    const char *name; /* NULL: all */
+    int32_t iterations;
+    enum scram_mechanism mechanism; /* UNKNOWN: both */
+    bool if_exists;
+    char password[SECRET_BYTES];
+};
+
+struct user_syntax {
+    const struct argp_option *options;
+    const char *documentation;
+    bool needs_name;
+};
+
+/* ---- arguments ---- */
+
+struct input {
+    struct user_arguments *arguments;
+    const struct user_syntax *syntax;
+};
+
+static enum scram_mechanism mechanism_of(struct argp_state *state, const char *text)
+{
+    for (int i = SCRAM_SHA_256; i <= SCRAM_SHA_512; i++) {
+        if (strcmp(text, scram_mechanism_name(i)) == 0) {
+            return (enum scram_mechanism)i;
+        }
+    }
+    argp_error(state, "'%s' is neither SCRAM-SHA-256 nor SCRAM-SHA-512", text);
+    return SCRAM_UNKNOWN;
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+    const struct input *input = state->input;
+    struct user_arguments *arguments = input->arguments;
+
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &arguments->connect; return 0;
+    case KEY_ITERATIONS:
+        arguments->iterations =
+            (int32_t)option_number(state, argument, SCRAM_ITERATIONS_MIN, SCRAM_ITERATIONS_MAX);
+        return 0;
+    case KEY_MECHANISM: arguments->mechanism = mechanism_of(state, argument); return 0;
+    case KEY_IF_EXISTS: arguments->if_exists = true; return 0;
+    case ARGP_KEY_ARG:
+        if (arguments->name != NULL || argument[0] == '\0') {
+            argp_error(state, "what is '%s'?", argument);
+        }
+        arguments->name = argument;
+        return 0;
+    case ARGP_KEY_END:
+        if (input->syntax->needs_name && arguments->name == NULL) {
+            argp_error(state, "which user?");
+        }
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void parse(const struct user_syntax *syntax, int argc, char **argv,
+                  struct user_arguments *arguments)
+{
+    const struct argp_child children[] = {{&connect_options, 0, NULL, 0}, {0}};
+    const struct argp parser = {syntax->options,
+                                parse_option,
+                                syntax->needs_name ? "NAME" : "[NAME]",
+                                syntax->documentation,
+                                children,
+                                NULL,
+                                NULL};
+    struct input input = {arguments, syntax};
+
+    *arguments = (struct user_arguments){.iterations = SCRAM_ITERATIONS_DEFAULT};
+    connect_arguments_init(&arguments->connect);
+    (void)argp_parse(&parser, argc, argv, 0, NULL, &input);
+}
+
+#define OPTION_ITERATIONS                                                                          \
+    {                                                                                              \
+        "iterations", KEY_ITERATIONS, "N", 0, "How slow guessing is made, 4096 to 16384 (4096)", 0 \
+    }
+#define OPTION_MECHANISM                                                                           \
+    {                                                                                              \
+        "mechanism", KEY_MECHANISM, "NAME", 0, "Only SCRAM-SHA-256 or SCRAM-SHA-512 (both)", 0     \
+    }
+
+/* ---- create and rotate ---- */
+
+static enum exit_status set_password(struct session *session, struct user_arguments *arguments)
+{
+    enum exit_status status = STATUS_OK;
+
+    for (int i = SCRAM_SHA_256; i <= SCRAM_SHA_512 && status == STATUS_OK; i++) {
+        if (arguments->mechanism == SCRAM_UNKNOWN || (int)arguments->mechanism == i) {
+            struct scram_change change = {(enum scram_mechanism)i, arguments->iterations};
+
+            status = scram_users_set(session, arguments->name, arguments->password, &change);
+        }
+    }
+    return status;
+}
+
+static void say(const struct user_arguments *arguments, const char *verb)
+{
+    if (arguments->connect.output == OUTPUT_JSON) {
+        json_print(json_pack("{s:s, s:s}", "user", arguments->name, "result", verb));
+    } else {
+        (void)printf("%s user %s\n", verb, arguments->name);
+    }
+}
+
+static enum exit_status create_with(struct session *session, void *context)
+{
+    struct user_arguments *arguments = context;
+    bool is_there;
+    enum exit_status status = scram_users_have(session, arguments->name, &is_there);
+
+    if (status == STATUS_OK && is_there) {
+        complain("%s: there is such a user; `gyre user rotate` changes the password",
+                 arguments->name);
+        return STATUS_FAILED;
+    }
+    if (status == STATUS_OK) {
+        status = set_password(session, arguments);
+    }
+    if (status == STATUS_OK) {
+        say(arguments, "created");
+    }
+    return status;
+}
+
+static enum exit_status rotate_with(struct session *session, void *context)
+{
+    struct user_arguments *arguments = context;
+    bool is_there;
+    enum exit_status status = scram_users_have(session, arguments->name, &is_there);
+
+    if (status == STATUS_OK && !is_there) {
+        complain("%s: there is no such user; `gyre user create` makes one", arguments->name);
+        return STATUS_FAILED;
+    }
+    if (status == STATUS_OK) {
+        status = set_password(session, arguments);
+    }
+    if (status == STATUS_OK) {
+        say(arguments, "rotated");
+    }
+    return status;
+}
+
+static int with_password(const struct user_syntax *syntax, admin_work work, int argc, char **argv)
+{
+    struct user_arguments arguments;
+    enum exit_status status = STATUS_USAGE;
+
+    parse(syntax, argc, argv, &arguments);
+    if (secret_read(PASSWORD_VARIABLE, "password", true, arguments.password)) {
+        status = admin_run(&arguments.connect, work, &arguments);
+    }
+    secret_wipe(arguments.password, sizeof arguments.password);
+    return (int)status;
+}
+
+static int create(int argc, char **argv)
+{
+    static const struct argp_option options[] = {OPTION_ITERATIONS, OPTION_MECHANISM, {0}};
+    static const struct user_syntax syntax = {
+        options,
+        "Make a user, for SCRAM-SHA-256, SCRAM-SHA-512 and PLAIN.\v"
+        "The password is asked for on the terminal, or is the first line of standard input, or "
+        "$" PASSWORD_VARIABLE ". It is salted here: the brokers never see it.\n\n"
+        "Examples:\n"
+        "  gyre user create alice\n"
+        "  pwgen 24 1 | tee alice.secret | gyre user create alice",
+        true};
+
+    return with_password(&syntax, create_with, argc, argv);
+}
+
+static int rotate(int argc, char **argv)
+{
+    static const struct argp_option options[] = {OPTION_ITERATIONS, OPTION_MECHANISM, {0}};
+    static const struct user_syntax syntax = {
+        options,
+        "Give a user another password; who is connected with the old one is cut off.\v"
+        "The password comes as for `gyre user create`.\n\nExample:\n  gyre user rotate alice",
+        true};
+
+    return with_password(&syntax, rotate_with, argc, argv);
+}
+
+/* ---- delete ---- */
+
+static enum exit_status delete_known(struct session *session, struct user_arguments *arguments,
+                                     const struct describe_user_scram_credentials_response *found)
+{
+    const struct describe_user_scram_credentials_response_results *user = found->results.items;
+    enum exit_status status = STATUS_OK;
+
+    if (found->results.count != 1 || user->error_code == KAFKA_ERROR_RESOURCE_NOT_FOUND) {
+        if (arguments->if_exists) {
+            return STATUS_OK;
+        }
+        complain("%s: there is no such user", arguments->name);
+        return STATUS_FAILED;
+    }
+    for (int32_t i = 0; i < user->credential_infos.count && status == STATUS_OK; i++) {
+        int8_t mechanism = user->credential_infos.items[i].mechanism;
+
+        if (arguments->mechanism == SCRAM_UNKNOWN || (int)arguments->mechanism == mechanism) {
+            status = scram_users_remove(session, arguments->name, (enum scram_mechanism)mechanism);
+        }
+    }
+    if (status == STATUS_OK) {
+        say(arguments, "deleted");
+    }
+    return status;
+}
+
+static enum exit_status delete_with(struct session *session, void *context)
+{
+    struct user_arguments *arguments = context;
+    const struct describe_user_scram_credentials_response *response;
+    struct client_call call;
+    enum exit_status status = scram_users_fetch(session, arguments->name, &call, &response);
+
+    if (status == STATUS_OK) {
+        status = delete_known(session, arguments, response);
+    }
+    client_call_release(&call);
+    return status;
+}
+
+static int delete (int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        OPTION_MECHANISM,
+        {"if-exists", KEY_IF_EXISTS, NULL, 0, "Be content if there is no such user", 0},
+        {0},
+    };
+    static const struct user_syntax syntax = {
+        options,
+        "Remove a user; who is connected as this user is cut off.\v"
+        "Rules on the user stay: `gyre acl revoke --principal User:NAME` removes them.\n\n"
+        "Example:\n  gyre user delete alice",
+        true};
+    struct user_arguments arguments;
+
+    parse(&syntax, argc, argv, &arguments);
+    return (int)admin_run(&arguments.connect, delete_with, &arguments);
+}
+
+/* ---- list ---- */
+
+static void print_users(const struct describe_user_scram_credentials_response *response)
+{
+    static const char *const headings[] = {"USER", "MECHANISM", "ITERATIONS", NULL};
+    struct table table;
+
+    table_init(&table, headings);
+    for (int32_t i = 0; i < response->results.count; i++) {
+        const struct describe_user_scram_credentials_response_results *user =
+            &response->results.items[i];
+
+        for (int32_t j = 0; j < user->credential_infos.count; j++) {
+            table_add_line(&table);
+            table_set(&table, 0, "%.*s", STRING_ARGUMENTS(user->user));
+            table_set(&table, 1, "%s",
+                      scram_mechanism_name(user->credential_infos.items[j].mechanism));
+            table_set(&table, 2, "%d", (int)user->credential_infos.items[j].iterations);
+        }
+    }
+    table_print(&table);
+}
+
+static json_t *users_to_json(const struct describe_user_scram_credentials_response *response)
+{
+    json_t *list = json_array();
+
+    for (int32_t i = 0; i < response->results.count; i++) {
+        const struct describe_user_scram_credentials_response_results *user =
+            &response->results.items[i];
+        json_t *mechanisms = json_array();
+
+        for (int32_t j = 0; j < user->credential_infos.count; j++) {
+            (void)json_array_append_new(
+                mechanisms,
+                json_pack("{s:s, s:i}", "mechanism",
+                          scram_mechanism_name(user->credential_infos.items[j].mechanism),
+                          "iterations", (int)user->credential_infos.items[j].iterations));
+        }
+        (void)json_array_append_new(list,
+                                    json_pack("{s:o, s:o}", "user", json_from_string(user->user),
+                                              "mechanisms", mechanisms));
+    }
+    return list;
+}
+
+static enum exit_status list_with(struct session *session, void *context)
+{
+    const struct user_arguments *arguments = context;
+    const struct describe_user_scram_credentials_response *response;
+    struct client_call call;
+    enum exit_status status = scram_users_fetch(session, arguments->name, &call, &response);
+
+    if (status == STATUS_OK && response->results.count == 1 &&
+        response->results.items[0].error_code != KAFKA_ERROR_NONE) {
+        status = session_refused(arguments->name == NULL ? "users" : arguments->name,
+                                 response->results.items[0].error_code,
+                                 response->results.items[0].error_message);
+    } else if (status == STATUS_OK && arguments->connect.output == OUTPUT_JSON) {
+        json_print(users_to_json(response));
+    } else if (status == STATUS_OK) {
+        print_users(response);
+    }
+    client_call_release(&call);
+    return status;
+}
+
+static int list(int argc, char **argv)
+{
+    static const struct argp_option options[] = {{0}};
+    static const struct user_syntax syntax = {
+        options, "List the users that have passwords.\vExample:\n  gyre user list -o json", false};
+    struct user_arguments arguments;
+
+    parse(&syntax, argc, argv, &arguments);
+    return (int)admin_run(&arguments.connect, list_with, &arguments);
+}
+
+int user_command(int argc, char **argv)
+{
+    static const struct command verbs[] = {
+        {"create", "make a user with a password", create},
+        {"rotate", "give a user another password", rotate},
+        {"list", "list the users", list},
+        {"delete", "remove a user", delete},
+    };
+
+    return command_dispatch("gyre user", "Users whose passwords the region checks.", verbs,
+                            (int)(sizeof verbs / sizeof verbs[0]), argc, argv);
+}
