@@ -44,6 +44,7 @@ int consume_command(int argc, char **argv);
 int dev_command(int argc, char **argv);
 int group_command(int argc, char **argv);
 int produce_command(int argc, char **argv);
+int quota_command(int argc, char **argv);
 int topic_command(int argc, char **argv);
 int user_command(int argc, char **argv);
 

@@ -11,6 +11,7 @@ static const struct command groups[] = {
     {"group", "list, describe and delete consumer groups", group_command},
     {"user", "users and their passwords", user_command},
     {"acl", "who may do what: grant, revoke, list, matrix", acl_command},
+    {"quota", "how much clients may use", quota_command},
     {"cluster", "its brokers and its health", cluster_command},
     {"produce", "write lines of stdin to a topic", produce_command},
     {"consume", "print the records of a topic", consume_command},
