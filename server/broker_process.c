@@ -280,6 +280,7 @@ static void fill_broker(struct broker_process *process)
         .pool = process->pool,
         .disk = process->disk,
         .config = process->config,
+        .catalog_silence_us_max = (uint64_t)process->config->gyre_catalog_staleness_max_ms * 1000,
         .metrics = process->metrics,
         .storage = process->storage,
         .rpc = process->rpc,

@@ -13,6 +13,8 @@ enum {
     /* Between members that could ask, as a part of the election timeout. */
     STAGGER_SHARE = 3,
     ATTEMPTS_BACKOFF_MAX = 3,
+    /* A leader silent for so many election timeouts has a quorum no more, or not with us. */
+    LEADER_SILENCE_SHARE = 2,
 };
 
 bool consensus_group_may_vote(const struct consensus_group *group)
@@ -33,6 +35,21 @@ int32_t consensus_group_leader(const struct consensus_group *group)
         return consensus_engine_node(group->engine.follower_state.current_leader.id);
     }
     return -1;
+}
+
+bool consensus_hears_leader(const struct consensus_group *group)
+{
+    const struct consensus *consensus = group->consensus;
+    int32_t leader = consensus_group_leader(group);
+
+    if (leader < 0 || leader == consensus->node) {
+        return leader >= 0;
+    }
+    if (group->is_asleep) {
+        return consensus_peer_is_live(consensus, leader); /* its beats speak for it */
+    }
+    return consensus_now_us(consensus) - group->leader_heard_us <
+           LEADER_SILENCE_SHARE * consensus->options.election_timeout_us;
 }
 
 static bool is_single_voter(const struct consensus_group *group)

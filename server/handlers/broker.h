@@ -19,6 +19,7 @@ struct broker {
     struct work_pool *pool;
     struct disk *disk;
     const struct broker_config *config;
+    uint64_t catalog_silence_us_max; /* nobody is served by an older catalog; 0: no limit (tests) */
     struct metrics *metrics;
     struct storage *storage;
     struct rpc *rpc;

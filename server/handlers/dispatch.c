@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "handlers/dispatch.h"
 
+#include "gyre/metadata/catalog.h"
 #include "gyre/observe/log.h"
 #include "gyre/wire/api.h"
 
 #include "handlers/api_versions.h"
+#include "handlers/broker.h"
 #include "handlers/quotas.h"
 #include "wire_messages/api_keys.h"
 
@@ -52,6 +54,16 @@ enum error dispatch_parse(const struct handler_table *table, struct request *req
     return ERROR_NONE;
 }
 
+/* P6. Any answer would rest on rights that may be gone. A closed connection sends the client to
+ * the other brokers, which an error in the answer would not. */
+static bool rests_on_a_stale_catalog(const struct request *request)
+{
+    const struct broker *broker = request->broker;
+
+    return broker != NULL && broker->catalog_silence_us_max != 0 &&
+           catalog_is_stale(broker->catalog, broker->catalog_silence_us_max);
+}
+
 /* Who is nobody yet, or no longer, may only say who it is (KIP-368). */
 static const char *why_not(const struct handler *handler, const struct request *request)
 {
@@ -65,6 +77,9 @@ static const char *why_not(const struct handler *handler, const struct request *
     }
     if (connection->session_ends_us != 0 && request->arrived_us >= connection->session_ends_us) {
         return "request after the end of the session";
+    }
+    if (rests_on_a_stale_catalog(request)) {
+        return "request while no leader of the catalog is heard";
     }
     return NULL;
 }

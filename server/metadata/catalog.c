@@ -123,6 +123,7 @@ static void machine_leader_changed(void *context, int32_t node, uint64_t term)
 
     (void)term;
     catalog->leader = node;
+    catalog_news_look(catalog);
     catalog_submit_leader_changed(catalog);
     list_for_each_safe(link, &catalog->state.listeners) {
         struct catalog_listener *listener = list_entry(link, struct catalog_listener, link);
@@ -190,6 +191,7 @@ struct catalog *catalog_new(const struct catalog_services *services)
     catalog_flush_init(catalog);
     catalog_submit_init(catalog);
     catalog_spread_init(catalog);
+    catalog_news_init(catalog);
     task_init(&catalog->announce, run_announce);
     return catalog;
 }
@@ -218,6 +220,7 @@ enum error catalog_open(struct catalog *catalog, const struct consensus_member *
                                             &machine, catalog, &catalog->group);
     if (error == ERROR_NONE) {
         loop_defer(catalog->services.loop, &catalog->announce);
+        catalog_news_start(catalog);
     }
     return error;
 }
@@ -228,6 +231,7 @@ void catalog_free(struct catalog *catalog)
         return;
     }
     task_cancel(&catalog->announce);
+    catalog_news_release(catalog);
     if (catalog->group != NULL) {
         consensus_close_group(catalog->group);
     }

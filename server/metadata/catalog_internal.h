@@ -17,6 +17,7 @@ enum {
     CATALOG_SPREAD_TIMEOUT_US = 1000 * 1000,     /* to be applied on every live broker */
     CATALOG_TICK_US = 20 * 1000,
     CATALOG_FLUSH_US = 50 * 1000,
+    CATALOG_LISTEN_US = 500 * 1000, /* between looks at whether a leader is heard */
     CATALOG_SUBMISSIONS_MAX = 20000, /* more are refused with BUSY */
     CATALOG_WAITS_MAX = 20000,
 };
@@ -33,6 +34,12 @@ struct catalog {
     bool was_announced;
     struct task announce;
     struct catalog_result result; /* scratch of the entry being applied */
+
+    /* catalog_news.c */
+    struct timer listen;
+    uint64_t heard_us; /* when a leader with a quorum was last heard of */
+    bool was_heard;    /* at all, by this process */
+    bool is_stale;     /* the operator was told */
 
     /* catalog_submit.c */
     struct list looking;   /* for a leader, in order of arrival */
@@ -79,6 +86,12 @@ bool catalog_spread_has_reached(struct catalog *catalog, uint64_t index);
 void catalog_spread_applied(struct catalog *catalog); /* local waits */
 void catalog_spread_tick(struct catalog *catalog, uint64_t now_us);
 void catalog_need_tick(struct catalog *catalog);
+
+/* ---- catalog_news.c ---- */
+void catalog_news_init(struct catalog *catalog);
+void catalog_news_start(struct catalog *catalog);
+void catalog_news_release(struct catalog *catalog);
+void catalog_news_look(struct catalog *catalog); /* something of the leader has changed */
 
 /* ---- catalog_flush.c ---- */
 /* Blocks; the state is empty after damage. */

@@ -127,3 +127,9 @@ int32_t catalog_leader(const struct catalog *catalog)
 {
     return catalog->leader;
 }
+
+bool catalog_is_stale(const struct catalog *catalog, uint64_t limit_us)
+{
+    return !catalog->was_heard ||
+           loop_now_us(catalog->services.loop) - catalog->heard_us >= limit_us;
+}

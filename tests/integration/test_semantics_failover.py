@@ -7,7 +7,7 @@ import pytest
 
 from kafka_cluster import (NONE, NOT_ENOUGH_REPLICAS, PREFERRED_LEADER_NOT_AVAILABLE,
                            REQUEST_TIMED_OUT, Cluster)
-from kafka_wire import batch
+from kafka_wire import Closed, batch
 from region import eventually
 
 
@@ -127,3 +127,37 @@ def test_times_are_found_after_the_indexes_were_deleted(cluster, topic):
     found = [cluster.list_offset(topic, at) for at in (-3, 0, 1001, 5001)]
     assert [(one["offset"], one["timestamp"]) for one in found] == \
         [(1, 5000), (0, 1000), (1, 5000), (-1, -1)]
+
+
+def test_a_broker_that_hears_no_catalog_serves_only_for_a_while(own_region, topic):
+    """P6: rights may have been revoked meanwhile. Two of three brokers are stopped, not dead."""
+    region = own_region(brokers=3, settings=["gyre.catalog.staleness.max.ms=10000"])
+    cluster = Survivors(region)
+    cluster.make(topic, partitions=-1, factor=-1,
+                 assignments=[{"partition_index": 0, "broker_ids": [0]}])
+    started = time.monotonic()
+    region.kill(1, "STOP")
+    region.kill(2, "STOP")
+    served_s = 0.0
+    with pytest.raises(Closed):
+        while time.monotonic() - started < 30:
+            assert cluster.produce(topic, batch([b"x"]), node_id=0)["error_code"] == NONE
+            served_s = time.monotonic() - started
+            time.sleep(0.25)
+    assert 8 < served_s < 20
+    with cluster.connect(0) as other:
+        other.call("ApiVersions", 3, client_software_name="a", client_software_version="1")
+        with pytest.raises(Closed):
+            other.call("Metadata", 12, topics=None)
+    region.kill(1, "CONT")
+    region.kill(2, "CONT")
+    cluster.forget(0)
+
+    def serves():
+        try:
+            return cluster.produce(topic, batch([b"x"]), node_id=0)["error_code"] == NONE
+        except Closed:
+            cluster.forget(0)
+            return False
+    eventually(serves)
+    cluster.close()

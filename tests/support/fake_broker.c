@@ -33,6 +33,13 @@ const struct catalog_broker *catalog_find_broker(const struct catalog *catalog, 
     return node_id == 1 || node_id == 2 ? &current->brokers[node_id - 1] : NULL;
 }
 
+bool catalog_is_stale(const struct catalog *catalog, uint64_t limit_us)
+{
+    (void)catalog;
+    (void)limit_us;
+    return current->is_catalog_stale;
+}
+
 struct cluster_leader cluster_leader(const struct cluster *cluster, struct group_id group)
 {
     (void)cluster;

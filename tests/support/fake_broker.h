@@ -23,6 +23,7 @@ struct fake_broker {
     struct catalog_topic topic;
     struct catalog_topic internal;
     struct catalog_broker brokers[2];
+    bool is_catalog_stale;
 };
 
 void fake_broker_init(struct fake_broker *fake); /* leads partition 0 in epoch 1 */

@@ -29,6 +29,8 @@ enum {
     CATALOG_PRODUCER_ID_BLOCK = 1000,
     CATALOG_TOPIC_PARTITIONS_MAX = 100000,
     CATALOG_COMMAND_BYTES_MAX = 8 * 1024 * 1024,
+    /* Without news for so long a broker changes nothing and lets nobody new in. */
+    CATALOG_STALE_US = 10 * 1000 * 1000,
 };
 
 /* ---- brokers ---- */
@@ -114,6 +116,9 @@ int32_t catalog_region_index(const struct catalog *catalog);
 uint64_t catalog_applied_index(const struct catalog *catalog);
 bool catalog_leads(const struct catalog *catalog);
 int32_t catalog_leader(const struct catalog *catalog); /* Kafka's controller id; -1 unknown */
+/* For at least `limit_us`, or since the start of the process, nothing was heard of a leader with a
+ * quorum: what this broker knows may have been revoked meanwhile. */
+bool catalog_is_stale(const struct catalog *catalog, uint64_t limit_us);
 
 /* ---- changing things ---- */
 /*

@@ -104,6 +104,8 @@ bool consensus_leads(const struct consensus_group *group); /* after lead(), befo
 /* Elected, and lead() is still to come: the barrier of the own term is not applied yet. */
 bool consensus_will_lead(const struct consensus_group *group);
 int32_t consensus_leader(const struct consensus_group *group); /* -1: unknown */
+/* We lead, or the one who does has said so not long ago: what is decided reaches us soon. */
+bool consensus_hears_leader(const struct consensus_group *group);
 uint64_t consensus_term(const struct consensus_group *group);
 uint64_t consensus_commit_index(const struct consensus_group *group);
 uint64_t consensus_applied_index(const struct consensus_group *group);

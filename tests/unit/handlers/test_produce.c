@@ -244,6 +244,24 @@ static void old_message_sets_become_batches(void **state)
     fake_broker_release(&fake);
 }
 
+static void a_broker_whose_catalog_is_stale_closes_the_connection(void **state)
+{
+    struct fake_broker fake;
+    struct asked asked;
+
+    (void)state;
+    fake_broker_init(&fake);
+    fake.broker.catalog_silence_us_max = 1000;
+    ask(&fake, &asked, 9, -1, "clicks", 0, batch_of(1));
+    fake_group_commit(&fake.group);
+    take_answer(&fake, &asked);
+    assert_int_equal(asked.answer->error_code, KAFKA_ERROR_NONE);
+    fake.is_catalog_stale = true;
+    ask(&fake, &asked, 9, -1, "clicks", 0, batch_of(1));
+    assert_int_equal(fake_broker_end(&fake), REQUEST_CLOSED);
+    fake_broker_release(&fake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +274,7 @@ int main(void)
         cmocka_unit_test(a_bad_record_is_named),
         cmocka_unit_test(log_append_time_is_the_brokers_and_told),
         cmocka_unit_test(old_message_sets_become_batches),
+        cmocka_unit_test(a_broker_whose_catalog_is_stale_closes_the_connection),
     };
     return cmocka_run_group_tests_name("produce", tests, NULL, NULL);
 }

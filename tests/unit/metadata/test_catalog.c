@@ -198,6 +198,60 @@ static void a_broker_comes_back_with_what_it_knew(bool has_stores)
     region_free(region);
 }
 
+static void a_catalog_grows_stale_without_a_leader_that_has_a_quorum(void **state)
+{
+    struct region *region = new_region(true);
+    int leader = region_settle(region);
+    int other = (leader + 1) % REGION_NODES;
+
+    (void)state;
+    assert_false(catalog_is_stale(region->nodes[leader].catalog, 1000 * 1000));
+    region_crash(region, other);
+    region_run(region, CATALOG_STALE_US);
+    assert_false(catalog_is_stale(region->nodes[leader].catalog, 1000 * 1000)); /* two of three */
+    region_crash(region, (leader + 2) % REGION_NODES);
+    region_run(region, 5 * 1000 * 1000); /* a leader without a quorum finds it out */
+    assert_false(catalog_is_stale(region->nodes[leader].catalog, CATALOG_STALE_US));
+    region_run(region, CATALOG_STALE_US);
+    assert_true(catalog_is_stale(region->nodes[leader].catalog, CATALOG_STALE_US));
+    region_start(region, other);
+    assert_true(catalog_is_stale(region->nodes[other].catalog, UINT64_MAX)); /* heard nobody yet */
+    region_settle(region);
+    assert_false(catalog_is_stale(region->nodes[leader].catalog, 1000 * 1000));
+    assert_false(catalog_is_stale(region->nodes[other].catalog, 1000 * 1000));
+    region_free(region);
+}
+
+/* Nobody speaks of a sleeping group; the beats between the brokers speak for all of them. */
+static void a_catalog_that_sleeps_is_not_stale(void **state)
+{
+    struct region *region = region_new(seed, false);
+    struct consensus_stats stats = {0};
+    int leader;
+
+    (void)state;
+    for (int i = 0; i < REGION_NODES; i++) {
+        region_crash(region, i);
+    }
+    region->options.sleep_when_idle = true;
+    for (int i = 0; i < REGION_NODES; i++) {
+        region_start(region, i);
+    }
+    leader = region_settle(region);
+    region_run(region, 30 * 1000 * 1000);
+    consensus_stats(region->nodes[leader].consensus, &stats);
+    assert_int_equal(stats.groups_asleep, 1);
+    for (int i = 0; i < REGION_NODES; i++) {
+        assert_false(catalog_is_stale(region->nodes[i].catalog, 1000 * 1000));
+    }
+    region_crash(region, leader);
+    region_crash(region, (leader + 1) % REGION_NODES);
+    region_run(region, 5 * 1000 * 1000 + CATALOG_STALE_US);
+    assert_true(
+        catalog_is_stale(region->nodes[(leader + 2) % REGION_NODES].catalog, CATALOG_STALE_US));
+    region_free(region);
+}
+
 static void a_broker_comes_back_from_its_store(void **state)
 {
     (void)state;
@@ -253,6 +307,8 @@ int main(int argument_count, char **arguments)
         cmocka_unit_test(a_broker_that_is_cut_off_is_not_waited_for_longer_than_a_second),
         cmocka_unit_test(a_submission_outlives_its_leader),
         cmocka_unit_test(without_a_majority_a_submission_ends_in_time),
+        cmocka_unit_test(a_catalog_grows_stale_without_a_leader_that_has_a_quorum),
+        cmocka_unit_test(a_catalog_that_sleeps_is_not_stale),
         cmocka_unit_test(a_broker_comes_back_from_its_store),
         cmocka_unit_test(a_broker_comes_back_without_a_store),
         cmocka_unit_test(a_wait_ends_when_the_index_is_applied_or_too_late),
