@@ -18,6 +18,7 @@
 #include <string.h>
 #include <uv.h>
 
+#include "gyre/audit/audit.h"
 #include "gyre/base/map.h"
 #include "gyre/base/random.h"
 #include "gyre/config/config.h"
@@ -32,6 +33,7 @@
 #include "gyre/runtime/work_uv.h"
 #include "gyre/storage/storage.h"
 
+#include "broker_audit.h"
 #include "broker_metrics.h"
 #include "cluster/cluster_services.h"
 #include "coordinator/group_coordinator.h"
@@ -76,6 +78,7 @@ struct broker_process {
     struct network *network;
     struct producer_ids *producer_ids;
     struct fetch_sessions *fetch_sessions;
+    struct audit *audit; /* NULL: not wanted */
     struct quotas *quotas;
     struct admin_http *admin; /* NULL: not wanted */
     struct broker broker;
@@ -271,6 +274,8 @@ static void fill_broker(struct broker_process *process)
     process->fetch_sessions =
         fetch_sessions_new(&process->loop, &process->random,
                            process->config->max_incremental_fetch_session_cache_slots);
+    process->audit =
+        broker_audit_new(process->config, &process->loop, process->pool, process->metrics);
     process->quotas = quotas_new(&process->loop, process->catalog, process->config);
     process->broker = (struct broker){
         .node_id = process->config->node_id,
@@ -290,8 +295,10 @@ static void fill_broker(struct broker_process *process)
         .groups = process->groups,
         .producer_ids = process->producer_ids,
         .fetch_sessions = process->fetch_sessions,
+        .audit = process->audit,
         .quotas = process->quotas,
     };
+    broker_audit_name_region(process->audit, process->broker.cluster_id);
     forward_serve(&process->broker);
 }
 
@@ -386,6 +393,7 @@ static void on_cluster_id_known(void *context, struct uuid cluster_id)
     struct broker_process *process = context;
 
     process->broker.cluster_id = cluster_id;
+    broker_audit_name_region(process->audit, cluster_id);
     links_uv_set_cluster_id(process->links, cluster_id);
 }
 
@@ -554,39 +562,22 @@ static enum error start(struct broker_process *process)
     return error;
 }
 
-static void start_log(const struct broker_config *config)
-{
-    struct log_settings settings = {
-        .format = string_is(config->gyre_log_format, "json") ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT,
-        .path = config->gyre_log_file.bytes,
-        .node_id = config->node_id,
-        .level = LOG_LEVEL_INFO,
-    };
-
-    CHECK(log_level_parse(config->gyre_log_level, &settings.level) == ERROR_NONE); /* by config */
-    if (log_start(&settings) != ERROR_NONE) {
-        (void)fprintf(stderr, "%s: cannot be written; the log goes here\n", settings.path);
-    }
-}
-
 int broker_process_run(const struct broker_config *config)
 {
     struct broker_process *process = check_alloc_zero(sizeof *process);
     int status;
 
     process->config = config;
-    start_log(config);
     if (start(process) != ERROR_NONE) {
-        log_stop();
         return EXIT_FAILURE;
     }
     (void)uv_run(&process->uv, UV_RUN_DEFAULT);
+    audit_free(process->audit);
     catalog_store_close(process->store); /* the pool may have been writing until here */
     metrics_free(process->metrics);
     loop_release(&process->loop);
     (void)uv_loop_close(&process->uv);
     status = process->status;
-    log_stop();
     free(process);
     return status;
 }

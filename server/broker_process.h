@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The whole broker in one process: what is built in which order, and its mirror at the end.
+ * The log must have been started.
  */
 #ifndef GYRE_BROKER_PROCESS_H
 #define GYRE_BROKER_PROCESS_H

@@ -12,7 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gyre/base/check.h"
 #include "gyre/config/config.h"
+#include "gyre/observe/log.h"
 
 #include "broker_process.h"
 #include "format_command.h"
@@ -90,10 +92,35 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     }
 }
 
+static void start_log(const struct broker_config *config)
+{
+    struct log_settings settings = {
+        .format = string_is(config->gyre_log_format, "json") ? LOG_FORMAT_JSON : LOG_FORMAT_LOGFMT,
+        .path = config->gyre_log_file.bytes,
+        .node_id = config->node_id,
+        .level = LOG_LEVEL_INFO,
+    };
+
+    CHECK(log_level_parse(config->gyre_log_level, &settings.level) == ERROR_NONE); /* by config */
+    if (log_start(&settings) != ERROR_NONE) {
+        (void)fprintf(stderr, "%s: cannot be written; the log goes here\n", settings.path);
+    }
+}
+
+static int run(const struct broker_config *config)
+{
+    int status;
+
+    start_log(config);
+    status = broker_process_run(config);
+    log_stop();
+    return status;
+}
+
 static int run_mode(const struct arguments *arguments, const struct broker_config *config)
 {
     switch (arguments->mode) {
-    case MODE_RUN: return broker_process_run(config);
+    case MODE_RUN: return run(config);
     case MODE_FORMAT: return format_command(config, arguments->cluster_id);
     case MODE_PRINT: config_print(config, stdout); return EXIT_SUCCESS;
     case MODE_CHECK:

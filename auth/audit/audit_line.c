@@ -43,6 +43,9 @@ static void put_text(json_t *line, const char *name, struct string text)
     if (text.bytes == NULL || text.length == 0) {
         return;
     }
+    if (text.length > AUDIT_TEXT_BYTES_MAX) {
+        text.length = AUDIT_TEXT_BYTES_MAX;
+    }
     put(line, name,
         string_is_utf8(text) ? json_stringn_nocheck(text.bytes, (size_t)text.length)
                              : any_text(text));

@@ -30,6 +30,7 @@ struct broker {
     struct group_coordinator *groups;
     struct producer_ids *producer_ids;
     struct fetch_sessions *fetch_sessions; /* handlers/fetch_session.h */
+    struct audit *audit;                   /* gyre/audit/audit.h; NULL: none */
     struct quotas *quotas;                 /* handlers/quotas.h; NULL: none (tests) */
 };
 

@@ -4,6 +4,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "gyre/wire/message.h"
+
+#include "handlers/auditing.h"
 #include "handlers/broker.h"
 #include "handlers/error_map.h"
 #include "handlers/request.h"
@@ -15,6 +18,7 @@ struct catalog_change {
     struct catalog_changes *changes;
     int16_t *error;
     struct string *message;
+    struct string detail; /* the command in words, for the audit */
 };
 
 void catalog_changes_init(struct catalog_changes *changes, struct request *request,
@@ -53,7 +57,22 @@ static void on_outcome(void *context, const struct catalog_outcome *outcome)
                                                       STRING_ARGUMENTS(outcome->message))
                                : string_from(kafka_error_text((int16_t)error));
     }
+    auditing_changed(change->changes->request, change->detail, error == KAFKA_ERROR_NONE,
+                     error == KAFKA_ERROR_NONE ? STRING_NULL : *change->message);
     drop_one(change->changes);
+}
+
+/* Secrets among its fields print as ***. */
+static struct string describe(struct request *request, const struct message_layout *layout,
+                              const void *command)
+{
+    char text[TEXT_BYTES_MAX];
+
+    if (request->broker->audit == NULL) {
+        return STRING_NULL;
+    }
+    (void)message_print(layout, layout->version_max, command, text, sizeof text);
+    return catalog_changes_text(request, "%s %s", layout->name, text);
 }
 
 void catalog_changes_make(struct catalog_changes *changes, const struct message_layout *layout,
@@ -64,6 +83,11 @@ void catalog_changes_make(struct catalog_changes *changes, const struct message_
     struct catalog_change *change = arena_alloc(&request->arena, sizeof *change);
     struct buffer *bytes = NULL;
 
+    if (auditing_forbids_changes(request)) {
+        *out_error = KAFKA_ERROR_POLICY_VIOLATION;
+        *out_message = STRING("The audit cannot be written; nothing is changed until it can.");
+        return;
+    }
     enum error error =
         change == NULL ? ERROR_LIMIT : catalog_commands_encode(layout, record, command, &bytes);
     if (error != ERROR_NONE) {
@@ -74,6 +98,7 @@ void catalog_changes_make(struct catalog_changes *changes, const struct message_
     change->changes = changes;
     change->error = out_error;
     change->message = out_message;
+    change->detail = describe(request, layout, command);
     changes->open++;
     catalog_submit(request->broker->catalog, bytes, on_outcome, change);
 }

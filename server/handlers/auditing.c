@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "handlers/auditing.h"
+
+#include "gyre/audit/audit.h"
+#include "gyre/config/config.h"
+#include "gyre/wire/api.h"
+
+#include "handlers/broker.h"
+#include "handlers/request.h"
+
+static struct audit *audit_of(const struct request *request)
+{
+    return request->broker == NULL ? NULL : request->broker->audit;
+}
+
+void auditing_fill(const struct connection_info *connection, struct audit_event *event)
+{
+    event->connection_id = connection->id;
+    event->peer = string_from(connection->peer_host);
+    event->principal = string_from(connection->principal);
+    if (connection->listener != NULL) {
+        event->listener = string_from(connection->listener->name);
+    }
+}
+
+static struct audit_event event_of(const struct request *request, enum audit_kind kind)
+{
+    struct audit_event event = {.kind = kind, .client_id = request->client_id};
+
+    auditing_fill(request->connection, &event);
+    if (request->api != NULL) {
+        event.api = string_from(request->api->name);
+    }
+    return event;
+}
+
+static void record_decision(const struct request *request, struct audit_event *event,
+                            const struct string texts[4])
+{
+    event->operation = texts[0];
+    event->resource_type = texts[1];
+    event->resource = texts[2];
+    event->rule = texts[3];
+    audit_record(audit_of(request), event);
+}
+
+void auditing_refused(const struct request *request, struct string operation,
+                      struct string resource_type, struct string resource, struct string rule)
+{
+    struct audit_event event;
+
+    if (audit_of(request) != NULL) {
+        event = event_of(request, AUDIT_REFUSAL);
+        record_decision(request, &event,
+                        (struct string[]){operation, resource_type, resource, rule});
+    }
+}
+
+void auditing_allowed(const struct request *request, struct string operation,
+                      struct string resource_type, struct string resource, struct string rule)
+{
+    struct audit_event event;
+
+    if (audit_of(request) != NULL) {
+        event = event_of(request, AUDIT_ACCESS);
+        event.is_success = true;
+        record_decision(request, &event,
+                        (struct string[]){operation, resource_type, resource, rule});
+    }
+}
+
+void auditing_changed(const struct request *request, struct string detail, bool is_success,
+                      struct string error)
+{
+    struct audit_event event;
+
+    if (audit_of(request) != NULL) {
+        event = event_of(request, AUDIT_CHANGE);
+        event.detail = detail;
+        event.is_success = is_success;
+        event.error = error;
+        audit_record(audit_of(request), &event);
+    }
+}
+
+void auditing_authenticated(const struct request *request, struct string mechanism,
+                            struct string principal, bool is_success, struct string error)
+{
+    struct audit_event event;
+
+    if (audit_of(request) != NULL) {
+        event = event_of(request, AUDIT_AUTHENTICATION);
+        event.mechanism = mechanism;
+        event.principal = principal;
+        event.is_success = is_success;
+        event.error = error;
+        audit_record(audit_of(request), &event);
+    }
+}
+
+bool auditing_forbids_changes(const struct request *request)
+{
+    return audit_of(request) != NULL && request->broker->config->gyre_audit_required &&
+           audit_is_behind(audit_of(request));
+}

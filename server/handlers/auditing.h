@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests as events of the audit (gyre/audit/audit.h): who asks and from where is filled in here.
+ * Without an audit (gyre.audit.file not given) all of it does nothing. Thread: the shard's own.
+ */
+#ifndef GYRE_HANDLERS_AUDITING_H
+#define GYRE_HANDLERS_AUDITING_H
+
+#include <stdbool.h>
+
+#include "gyre/base/bytes.h"
+
+struct audit_event;
+struct connection_info;
+struct request;
+
+/* The connection's part of an event: address, listener, principal. */
+void auditing_fill(const struct connection_info *connection, struct audit_event *event);
+
+/* It may not. `rule` is what decided; null: nothing allowed it. */
+void auditing_refused(const struct request *request, struct string operation,
+                      struct string resource_type, struct string resource, struct string rule);
+
+/* It may, and does. Written for a sample only. */
+void auditing_allowed(const struct request *request, struct string operation,
+                      struct string resource_type, struct string resource, struct string rule);
+
+/* A change of the catalog was made, or could not be. `detail` says which, without secrets. */
+void auditing_changed(const struct request *request, struct string detail, bool is_success,
+                      struct string error);
+
+/* Somebody proved who he is, or did not; `principal` is who he said he was. */
+void auditing_authenticated(const struct request *request, struct string mechanism,
+                            struct string principal, bool is_success, struct string error);
+
+/* Must administration be refused, because it could not be audited (gyre.audit.required)? */
+bool auditing_forbids_changes(const struct request *request);
+
+#endif
