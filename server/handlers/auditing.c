@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "handlers/auditing.h"
 
+#include "gyre/access/identity.h"
 #include "gyre/audit/audit.h"
 #include "gyre/config/config.h"
 #include "gyre/wire/api.h"
@@ -17,7 +18,7 @@ void auditing_fill(const struct connection_info *connection, struct audit_event 
 {
     event->connection_id = connection->id;
     event->peer = string_from(connection->peer_host);
-    event->principal = string_from(connection->principal);
+    event->principal = connection->identity->principal;
     if (connection->listener != NULL) {
         event->listener = string_from(connection->listener->name);
     }

@@ -2,61 +2,14 @@
 #include "handlers/quotas.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "gyre/access/identity.h"
 #include "gyre/config/config.h"
-#include "gyre/metadata/catalog.h"
-#include "gyre/quota/quota.h"
 #include "gyre/runtime/clock.h"
-#include "gyre/runtime/loop.h"
 
 #include "handlers/broker.h"
+#include "handlers/quotas_state.h"
 #include "handlers/request.h"
-
-enum { METERS_MAX = 100000 };
-
-struct quotas {
-    struct loop *loop;
-    struct catalog *catalog;
-    struct quota_table *table;     /* bytes, requests, connections */
-    struct quota_table *mutations; /* has windows of its own */
-};
-
-/* ---- life ---- */
-
-static struct quota_table *new_table(int32_t samples, int32_t window_seconds)
-{
-    struct quota_options options = {.samples = samples,
-                                    .window_us = (uint64_t)window_seconds * 1000000,
-                                    .meters_max = METERS_MAX};
-
-    return quota_table_new(&options);
-}
-
-struct quotas *quotas_new(struct loop *loop, struct catalog *catalog,
-                          const struct broker_config *config)
-{
-    struct quotas *quotas = check_alloc_zero(sizeof *quotas);
-
-    quotas->loop = loop;
-    quotas->catalog = catalog;
-    quotas->table = new_table(config->quota_window_num, config->quota_window_size_seconds);
-    quotas->mutations = new_table(config->controller_quota_window_num,
-                                  config->controller_quota_window_size_seconds);
-    return quotas;
-}
-
-void quotas_free(struct quotas *quotas)
-{
-    if (quotas != NULL) {
-        quota_table_free(quotas->table);
-        quota_table_free(quotas->mutations);
-        free(quotas);
-    }
-}
-
-/* ---- charging ---- */
 
 static struct quotas *quotas_of(const struct request *request)
 {
@@ -65,7 +18,6 @@ static struct quotas *quotas_of(const struct request *request)
 
 static struct quota_subject subject_of(const struct request *request)
 {
-
     return (struct quota_subject){.user = request->connection->identity->name,
                                   .client_id = request->client_id};
 }
