@@ -12,6 +12,7 @@
 
 #include "gyre/base/bytes.h"
 
+struct broker;
 struct request;
 
 /* Kafka's numbers (AclOperation). */
@@ -35,6 +36,10 @@ enum access_resource {
     ACCESS_CLUSTER = 4, /* its name is "kafka-cluster" */
     ACCESS_TRANSACTIONAL_ID = 5,
 };
+
+/* Is there an authorizer at all? Not on brokers with plaintext listeners only, unless super users
+ * or authorizer.class.name are given: then everybody may do everything, and there are no rules. */
+bool access_is_enforced(const struct broker *broker);
 
 bool access_allows(const struct request *request, enum access_operation operation,
                    enum access_resource resource, struct string name);
