@@ -39,6 +39,7 @@
 #include "coordinator/group_coordinator.h"
 #include "descriptor_budget.h"
 #include "format_command.h"
+#include "handlers/authorization.h"
 #include "handlers/broker.h"
 #include "handlers/dispatch.h"
 #include "handlers/fetch_session.h"
@@ -80,6 +81,7 @@ struct broker_process {
     struct fetch_sessions *fetch_sessions;
     struct audit *audit; /* NULL: not wanted */
     struct quotas *quotas;
+    struct authorization *authorization;
     struct admin_http *admin; /* NULL: not wanted */
     struct broker broker;
     struct broker_metrics broker_metrics;
@@ -277,6 +279,7 @@ static void fill_broker(struct broker_process *process)
     process->audit =
         broker_audit_new(process->config, &process->loop, process->pool, process->metrics);
     process->quotas = quotas_new(&process->loop, process->catalog, process->config);
+    process->authorization = authorization_new(process->config, process->catalog);
     process->broker = (struct broker){
         .node_id = process->config->node_id,
         .cluster_id = storage_identity(process->storage)->cluster_id,
@@ -296,6 +299,7 @@ static void fill_broker(struct broker_process *process)
         .producer_ids = process->producer_ids,
         .fetch_sessions = process->fetch_sessions,
         .audit = process->audit,
+        .authorization = process->authorization,
         .quotas = process->quotas,
     };
     broker_audit_name_region(process->audit, process->broker.cluster_id);
@@ -464,6 +468,7 @@ static void on_network_closed(void *context)
     cluster_stop(process->cluster);
     partition_table_free(process->partitions);
     group_coordinator_free(process->groups);
+    authorization_free(process->authorization);
     quotas_free(process->quotas);
     catalog_free(process->catalog);
     producer_ids_free(process->producer_ids);

@@ -3,13 +3,15 @@
  * May the one who asks do this? Every handler asks here and nowhere else, before it looks at the
  * resource, so that a refusal and an absence can be made to look alike.
  *
- * There is no authorizer yet: everybody may do everything. Thread: the shard's own.
+ * Without an authorizer everybody may do everything (authorization.h says when there is one).
+ * Thread: the shard's own.
  */
 #ifndef GYRE_HANDLERS_ACCESS_H
 #define GYRE_HANDLERS_ACCESS_H
 
 #include <stdbool.h>
 
+#include "gyre/access/acl.h"
 #include "gyre/base/bytes.h"
 
 struct broker;
@@ -17,31 +19,45 @@ struct request;
 
 /* Kafka's numbers (AclOperation). */
 enum access_operation {
-    ACCESS_READ = 3,
-    ACCESS_WRITE = 4,
-    ACCESS_CREATE = 5,
-    ACCESS_DELETE = 6,
-    ACCESS_ALTER = 7,
-    ACCESS_DESCRIBE = 8,
-    ACCESS_CLUSTER_ACTION = 9,
-    ACCESS_DESCRIBE_CONFIGS = 10,
-    ACCESS_ALTER_CONFIGS = 11,
-    ACCESS_IDEMPOTENT_WRITE = 12,
+    ACCESS_READ = ACL_READ,
+    ACCESS_WRITE = ACL_WRITE,
+    ACCESS_CREATE = ACL_CREATE,
+    ACCESS_DELETE = ACL_DELETE,
+    ACCESS_ALTER = ACL_ALTER,
+    ACCESS_DESCRIBE = ACL_DESCRIBE,
+    ACCESS_CLUSTER_ACTION = ACL_CLUSTER_ACTION,
+    ACCESS_DESCRIBE_CONFIGS = ACL_DESCRIBE_CONFIGS,
+    ACCESS_ALTER_CONFIGS = ACL_ALTER_CONFIGS,
+    ACCESS_IDEMPOTENT_WRITE = ACL_IDEMPOTENT_WRITE,
+    ACCESS_CREATE_TOKENS = ACL_CREATE_TOKENS,
+    ACCESS_DESCRIBE_TOKENS = ACL_DESCRIBE_TOKENS,
 };
 
 /* Kafka's numbers (ResourceType). */
 enum access_resource {
-    ACCESS_TOPIC = 2,
-    ACCESS_GROUP = 3,
-    ACCESS_CLUSTER = 4, /* its name is "kafka-cluster" */
-    ACCESS_TRANSACTIONAL_ID = 5,
+    ACCESS_TOPIC = ACL_TOPIC,
+    ACCESS_GROUP = ACL_GROUP,
+    ACCESS_CLUSTER = ACL_CLUSTER, /* its name is "kafka-cluster" */
+    ACCESS_TRANSACTIONAL_ID = ACL_TRANSACTIONAL_ID,
+    ACCESS_DELEGATION_TOKEN = ACL_DELEGATION_TOKEN,
+    ACCESS_USER = ACL_USER,
 };
 
-/* Is there an authorizer at all? Not on brokers with plaintext listeners only, unless super users
- * or authorizer.class.name are given: then everybody may do everything, and there are no rules. */
+/* False: there is no authorizer, and access rules would have no effect (SECURITY_DISABLED). */
 bool access_is_enforced(const struct broker *broker);
 
 bool access_allows(const struct request *request, enum access_operation operation,
                    enum access_resource resource, struct string name);
+
+/* The same of the cluster itself. */
+bool access_allows_cluster(const struct request *request, enum access_operation operation);
+
+/* Of at least one resource of this type, whichever it is. */
+bool access_allows_any(const struct request *request, enum access_operation operation,
+                       enum access_resource resource);
+
+/* Of this topic, because of a rule about it or one about the cluster: creating and deleting. */
+bool access_allows_topic_or_cluster(const struct request *request, enum access_operation operation,
+                                    struct string topic);
 
 #endif

@@ -194,7 +194,7 @@ void alter_partition_reassignments_handle(struct request *request)
     alter_partition_reassignments_response_init(&self->out);
     self->out.error_message = STRING_NULL;
     self->out.allow_replication_factor_change = self->in.allow_replication_factor_change;
-    if (!access_allows(request, ACCESS_ALTER, ACCESS_CLUSTER, STRING("kafka-cluster"))) {
+    if (!access_allows_cluster(request, ACCESS_ALTER)) {
         self->out.error_code = KAFKA_ERROR_CLUSTER_AUTHORIZATION_FAILED;
         self->out.error_message = STRING("Cluster authorization failed.");
         request_reply(request, &alter_partition_reassignments_response_layout, &self->out);

@@ -45,6 +45,9 @@ int32_t authorized_operations_of_cluster(const struct request *request)
         ACCESS_DESCRIBE_CONFIGS, ACCESS_ALTER_CONFIGS,
         ACCESS_IDEMPOTENT_WRITE};
 
-    return bits_of(request, ACCESS_CLUSTER, STRING("kafka-cluster"), operations,
+    if (!access_allows_cluster(request, ACCESS_DESCRIBE)) {
+        return 0;
+    }
+    return bits_of(request, ACCESS_CLUSTER, ACL_CLUSTER_NAME, operations,
                    sizeof operations / sizeof operations[0]);
 }

@@ -14,6 +14,7 @@ struct request;
 
 int32_t authorized_operations_of_topic(const struct request *request, struct string topic);
 int32_t authorized_operations_of_group(const struct request *request, struct string group);
+/* Nothing is shown to who may not describe the cluster. */
 int32_t authorized_operations_of_cluster(const struct request *request);
 
 #endif

@@ -31,6 +31,7 @@ struct broker {
     struct producer_ids *producer_ids;
     struct fetch_sessions *fetch_sessions; /* handlers/fetch_session.h */
     struct audit *audit;                   /* gyre/audit/audit.h; NULL: none */
+    struct authorization *authorization;   /* NULL: everybody may do everything */
     struct quotas *quotas;                 /* handlers/quotas.h; NULL: none (tests) */
 };
 

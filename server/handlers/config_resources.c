@@ -126,7 +126,7 @@ bool config_resources_check_target(struct request *request, const struct config_
         return refuse(out_fault, KAFKA_ERROR_INVALID_REQUEST,
                       catalog_changes_text(request, "Unsupported resource type: %d", target->type));
     }
-    if (!access_allows(request, ACCESS_ALTER_CONFIGS, ACCESS_CLUSTER, STRING("kafka-cluster"))) {
+    if (!access_allows_cluster(request, ACCESS_ALTER_CONFIGS)) {
         return refuse(out_fault, KAFKA_ERROR_CLUSTER_AUTHORIZATION_FAILED,
                       STRING("Cluster authorization failed."));
     }

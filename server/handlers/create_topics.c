@@ -68,8 +68,7 @@ static bool check_name(struct topic_creations *self, struct wanted_topic *topic)
     if (topic->is_twice) {
         return refuse(topic, KAFKA_ERROR_INVALID_REQUEST, STRING("Duplicate topic name."));
     }
-    if (!access_allows(request, ACCESS_CREATE, ACCESS_CLUSTER, STRING("kafka-cluster")) &&
-        !access_allows(request, ACCESS_CREATE, ACCESS_TOPIC, name)) {
+    if (!access_allows_topic_or_cluster(request, ACCESS_CREATE, name)) {
         return refuse(topic, KAFKA_ERROR_TOPIC_AUTHORIZATION_FAILED,
                       STRING("Authorization failed."));
     }

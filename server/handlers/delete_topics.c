@@ -137,12 +137,43 @@ static bool is_doomed_before(const struct map *found_topics, const struct catalo
     return false;
 }
 
+/* By id, the name is shown to those who may see the topic. */
+static enum kafka_error find_by_id(struct request *request, struct doomed_topic *topic,
+                                   const struct catalog_topic **out_found)
+{
+    const struct catalog_topic *found =
+        catalog_find_topic_by_id(request->broker->catalog, topic->reference.id);
+
+    if (found == NULL) {
+        return KAFKA_ERROR_UNKNOWN_TOPIC_ID;
+    }
+    if (!access_allows_topic_or_cluster(request, ACCESS_DELETE, found->name)) {
+        if (access_allows(request, ACCESS_DESCRIBE, ACCESS_TOPIC, found->name)) {
+            topic->out->name = catalog_changes_text(request, "%.*s", STRING_ARGUMENTS(found->name));
+        }
+        return KAFKA_ERROR_TOPIC_AUTHORIZATION_FAILED;
+    }
+    *out_found = found;
+    return KAFKA_ERROR_NONE;
+}
+
+static enum kafka_error find_by_name(const struct request *request, struct string name,
+                                     const struct catalog_topic **out_found)
+{
+    if (!access_allows_topic_or_cluster(request, ACCESS_DELETE, name)) {
+        return KAFKA_ERROR_TOPIC_AUTHORIZATION_FAILED;
+    }
+    *out_found = catalog_find_topic(request->broker->catalog, name);
+    return *out_found == NULL ? KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION : KAFKA_ERROR_NONE;
+}
+
 static void find(struct topic_deletions *self, struct doomed_topic *topic, struct map *found_topics)
 {
     const struct catalog_topic *found = NULL;
 
-    enum kafka_error error =
-        hosted_partition_find_topic(self->request, &topic->reference, ACCESS_DELETE, &found);
+    enum kafka_error error = topic->reference.by_id
+                                 ? find_by_id(self->request, topic, &found)
+                                 : find_by_name(self->request, topic->reference.name, &found);
     if (error == KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION) {
         refuse(topic, error, STRING("This server does not host this topic-partition."));
     } else if (error == KAFKA_ERROR_UNKNOWN_TOPIC_ID) {

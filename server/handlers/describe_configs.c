@@ -266,7 +266,7 @@ static void describe_group(struct answer *answer)
 static bool may_describe_cluster(struct answer *answer)
 {
     if (access_allows(answer->self->request, ACCESS_DESCRIBE_CONFIGS, ACCESS_CLUSTER,
-                      STRING("kafka-cluster"))) {
+                      ACL_CLUSTER_NAME)) {
         return true;
     }
     refuse(answer, KAFKA_ERROR_CLUSTER_AUTHORIZATION_FAILED, STRING_NULL);

@@ -172,7 +172,7 @@ void describe_log_dirs_handle(struct request *request)
     }
     describe_log_dirs_response_init(&self->out);
     describe_log_dirs_response_results_init(&self->result);
-    if (access_allows(request, ACCESS_DESCRIBE, ACCESS_CLUSTER, STRING("kafka-cluster"))) {
+    if (access_allows_cluster(request, ACCESS_DESCRIBE)) {
         map_init(&self->topics);
         survey(self);
         map_release(&self->topics);

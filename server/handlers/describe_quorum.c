@@ -198,7 +198,7 @@ void describe_quorum_handle(struct request *request)
     if (!request_decode(request, &describe_quorum_request_layout, &self->in)) {
         return;
     }
-    if (!access_allows(request, ACCESS_DESCRIBE, ACCESS_CLUSTER, STRING("kafka-cluster"))) {
+    if (!access_allows_cluster(request, ACCESS_DESCRIBE)) {
         reply_error(request, KAFKA_ERROR_CLUSTER_AUTHORIZATION_FAILED);
     } else if (catalog_leads(request->broker->catalog)) {
         describe(self);

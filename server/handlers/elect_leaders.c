@@ -219,7 +219,7 @@ void elect_leaders_handle(struct request *request)
     }
     self->is_all = self->in.topic_partitions.count < 0;
     elect_leaders_response_init(&self->out);
-    if (!access_allows(request, ACCESS_ALTER, ACCESS_CLUSTER, STRING("kafka-cluster"))) {
+    if (!access_allows_cluster(request, ACCESS_ALTER)) {
         set_error(self, KAFKA_ERROR_CLUSTER_AUTHORIZATION_FAILED);
         request_reply(request, &elect_leaders_response_layout, &self->out);
         return;

@@ -4,6 +4,7 @@
 
 #include "gyre/config/config.h"
 
+#include "handlers/access.h"
 #include "handlers/broker.h"
 #include "handlers/fetch_state.h"
 #include "handlers/quotas.h"
@@ -283,6 +284,12 @@ static size_t bytes_limit(const struct fetch *fetch)
                : quotas_fetch_bytes_max(fetch->request);
 }
 
+/* Replicas do not fetch this way: a number here is somebody else's (CVE-2018-1288). */
+static bool poses_as_replica(const struct fetch *fetch)
+{
+    return fetch->in.replica_id >= 0 || fetch->in.replica_state.replica_id >= 0;
+}
+
 void fetch_handle(struct request *request)
 {
     struct fetch *fetch = request_alloc(request, sizeof *fetch);
@@ -299,6 +306,8 @@ void fetch_handle(struct request *request)
         refuse(request, error);
         return;
     }
+    fetch->is_forbidden =
+        poses_as_replica(fetch) && !access_allows_cluster(request, ACCESS_CLUSTER_ACTION);
     fetch->is_late = fetch->in.max_wait_ms <= 0;
     fetch->bytes_left = bytes_limit(fetch);
     fetch->step = FETCH_LOOK;

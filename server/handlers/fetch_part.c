@@ -18,8 +18,12 @@ static enum kafka_error find(struct fetch_part *part, struct group_id *out_group
         .id = part->want->topic_id,
     };
     const struct catalog_topic *topic = NULL;
-    enum kafka_error error = hosted_partition_find_topic(request, &reference, ACCESS_READ, &topic);
+    enum kafka_error error;
 
+    if (part->fetch->is_forbidden) {
+        return KAFKA_ERROR_TOPIC_AUTHORIZATION_FAILED;
+    }
+    error = hosted_partition_find_topic(request, &reference, ACCESS_READ, &topic);
     if (error != KAFKA_ERROR_NONE) {
         return error;
     }

@@ -62,6 +62,7 @@ struct fetch {
     struct timer deadline;
     bool is_late;
     bool is_registered;
+    bool is_forbidden; /* it poses as a replica, which only brokers may */
     int64_t available;
     int decided;
     /* ---- reading ---- */

@@ -23,7 +23,8 @@
 #include "handlers/request.h"
 #include "handlers/topics.h"
 
-enum { KEY_TYPE_GROUP = 0, FIND_COORDINATOR_BATCHED = 4 };
+enum { KEY_TYPE_GROUP = 0, KEY_TYPE_TRANSACTION = 1, KEY_TYPE_SHARE = 2 };
+enum { FIND_COORDINATOR_BATCHED = 4 };
 
 struct find_coordinator {
     struct request *request; /* we live in its arena */
@@ -58,22 +59,57 @@ static enum kafka_error find_node(const struct request *request, struct string k
     return KAFKA_ERROR_NONE;
 }
 
+static enum kafka_error check_access(const struct find_coordinator *self, struct string key)
+{
+    const struct request *request = self->request;
+
+    switch (self->in.key_type) {
+    case KEY_TYPE_GROUP:
+        return access_allows(request, ACCESS_DESCRIBE, ACCESS_GROUP, key)
+                   ? KAFKA_ERROR_NONE
+                   : KAFKA_ERROR_GROUP_AUTHORIZATION_FAILED;
+    case KEY_TYPE_TRANSACTION:
+        return access_allows(request, ACCESS_DESCRIBE, ACCESS_TRANSACTIONAL_ID, key)
+                   ? KAFKA_ERROR_NONE
+                   : KAFKA_ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
+    case KEY_TYPE_SHARE:
+        return access_allows_cluster(request, ACCESS_CLUSTER_ACTION)
+                   ? KAFKA_ERROR_NONE
+                   : KAFKA_ERROR_CLUSTER_AUTHORIZATION_FAILED;
+    default: return KAFKA_ERROR_NONE; /* there is nothing behind it */
+    }
+}
+
+/* Nobody who may not have a coordinator makes the topic that coordinators need. */
+static bool has_allowed_key(const struct find_coordinator *self)
+{
+    const struct string_array *keys = &self->in.coordinator_keys;
+
+    if (self->request->api_version < FIND_COORDINATOR_BATCHED) {
+        return check_access(self, self->in.key) == KAFKA_ERROR_NONE;
+    }
+    for (int32_t i = 0; i < keys->count; i++) {
+        if (check_access(self, keys->items[i]) == KAFKA_ERROR_NONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void find(const struct find_coordinator *self, struct string key,
                  struct find_coordinator_response_coordinators *out)
 {
     struct broker_endpoint endpoint;
-    enum kafka_error error = KAFKA_ERROR_NONE;
+    enum kafka_error error = check_access(self, key);
 
     find_coordinator_response_coordinators_init(out);
     out->key = key;
     out->node_id = -1;
     out->port = -1;
-    if (self->in.key_type != KEY_TYPE_GROUP) {
+    if (error == KAFKA_ERROR_NONE && self->in.key_type != KEY_TYPE_GROUP) {
         error = KAFKA_ERROR_INVALID_REQUEST;
         out->error_message = STRING("This broker coordinates consumer groups only.");
-    } else if (!access_allows(self->request, ACCESS_DESCRIBE, ACCESS_GROUP, key)) {
-        error = KAFKA_ERROR_GROUP_AUTHORIZATION_FAILED;
-    } else {
+    } else if (error == KAFKA_ERROR_NONE) {
         error = find_node(self->request, key, &out->node_id, &endpoint);
     }
     out->error_code = (int16_t)error;
@@ -135,7 +171,8 @@ void find_coordinator_handle(struct request *request)
     }
     self->request = request;
     find_coordinator_response_init(&self->out);
-    if (self->in.key_type != KEY_TYPE_GROUP || offsets_topic(request) != NULL) {
+    if (self->in.key_type != KEY_TYPE_GROUP || offsets_topic(request) != NULL ||
+        !has_allowed_key(self)) {
         reply(self);
         return;
     }

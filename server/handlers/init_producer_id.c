@@ -48,7 +48,8 @@ static enum kafka_error check(const struct request *request,
         }
         return KAFKA_ERROR_UNSUPPORTED_VERSION;
     }
-    if (!access_allows(request, ACCESS_IDEMPOTENT_WRITE, ACCESS_CLUSTER, STRING("kafka-cluster"))) {
+    if (!access_allows_cluster(request, ACCESS_IDEMPOTENT_WRITE) &&
+        !access_allows_any(request, ACCESS_WRITE, ACCESS_TOPIC)) {
         return KAFKA_ERROR_CLUSTER_AUTHORIZATION_FAILED;
     }
     if ((in->producer_id == -1) != (in->producer_epoch == -1)) {

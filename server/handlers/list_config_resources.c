@@ -130,7 +130,7 @@ void list_config_resources_handle(struct request *request)
         return;
     }
     list_config_resources_response_init(&self->out);
-    if (!access_allows(request, ACCESS_DESCRIBE_CONFIGS, ACCESS_CLUSTER, STRING("kafka-cluster"))) {
+    if (!access_allows_cluster(request, ACCESS_DESCRIBE_CONFIGS)) {
         self->out.error_code = KAFKA_ERROR_CLUSTER_AUTHORIZATION_FAILED;
     } else if (!are_types_known(self)) {
         self->out.error_code = KAFKA_ERROR_UNSUPPORTED_VERSION;

@@ -158,7 +158,7 @@ void list_partition_reassignments_handle(struct request *request)
     }
     list_partition_reassignments_response_init(&self->out);
     self->out.error_message = STRING_NULL;
-    if (!access_allows(request, ACCESS_DESCRIBE, ACCESS_CLUSTER, STRING("kafka-cluster"))) {
+    if (!access_allows_cluster(request, ACCESS_DESCRIBE)) {
         self->out.error_code = KAFKA_ERROR_CLUSTER_AUTHORIZATION_FAILED;
         self->out.error_message = STRING("Cluster authorization failed.");
         request_reply(request, &list_partition_reassignments_response_layout, &self->out);

@@ -165,7 +165,8 @@ static bool fill_asked(struct metadata_lookup *self, const struct asked_topic *a
     } else {
         out->error_code = (int16_t)asked->error;
     }
-    if (topic_name_is_internal(out->name)) {
+    if (topic_name_is_internal(out->name) &&
+        out->error_code != KAFKA_ERROR_TOPIC_AUTHORIZATION_FAILED) {
         out->is_internal = true;
     }
     return true;
@@ -302,14 +303,19 @@ static void on_created(void *context, enum kafka_error error)
     creation_ended(asked->lookup);
 }
 
-static bool may_create(const struct metadata_lookup *self, const struct asked_topic *asked)
+static bool creates_missing(const struct metadata_lookup *self)
 {
-    const struct request *request = self->request;
-
     return self->in.allow_auto_topic_creation &&
-           request->broker->config->auto_create_topics_enable &&
-           (access_allows(request, ACCESS_CREATE, ACCESS_CLUSTER, STRING("kafka-cluster")) ||
-            access_allows(request, ACCESS_CREATE, ACCESS_TOPIC, asked->name));
+           self->request->broker->config->auto_create_topics_enable;
+}
+
+/* What is not to be seen is not looked for: it must not matter whether it is there. */
+static void hide_forbidden(struct metadata_lookup *self, struct asked_topic *asked)
+{
+    if (asked->error == KAFKA_ERROR_NONE && asked->name.bytes != NULL &&
+        !access_allows(self->request, ACCESS_DESCRIBE, ACCESS_TOPIC, asked->name)) {
+        asked->error = KAFKA_ERROR_TOPIC_AUTHORIZATION_FAILED;
+    }
 }
 
 static void create_missing(struct metadata_lookup *self)
@@ -321,13 +327,18 @@ static void create_missing(struct metadata_lookup *self)
         struct asked_topic *asked = &self->asked[i];
         char reason[512];
 
+        hide_forbidden(self, asked);
         if (asked->name.bytes == NULL || asked->error != KAFKA_ERROR_NONE ||
             catalog_find_topic(broker->catalog, asked->name) != NULL) {
             continue;
         }
         if (!topic_name_is_valid(asked->name, reason, sizeof reason)) {
             asked->error = KAFKA_ERROR_INVALID_TOPIC_EXCEPTION;
-        } else if (may_create(self, asked) && created++ < CREATIONS_MAX) {
+        } else if (!creates_missing(self)) {
+            continue;
+        } else if (!access_allows_topic_or_cluster(self->request, ACCESS_CREATE, asked->name)) {
+            asked->error = KAFKA_ERROR_TOPIC_AUTHORIZATION_FAILED;
+        } else if (created++ < CREATIONS_MAX) {
             self->open++;
             topics_auto_create(broker, asked->name, on_created, asked);
         }

@@ -28,14 +28,25 @@ static enum kafka_error answer_partition(
     return error;
 }
 
+/* Who may act for the cluster need not be named by a rule about the topic. */
+static enum kafka_error find_topic(const struct request *request,
+                                   const struct topic_reference *reference,
+                                   const struct catalog_topic **out_topic)
+{
+    if (!access_allows_cluster(request, ACCESS_CLUSTER_ACTION)) {
+        return hosted_partition_find_topic(request, reference, ACCESS_DESCRIBE, out_topic);
+    }
+    *out_topic = catalog_find_topic(request->broker->catalog, reference->name);
+    return *out_topic == NULL ? KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION : KAFKA_ERROR_NONE;
+}
+
 static void answer_topic(const struct request *request,
                          const struct offset_for_leader_epoch_request_topics *in,
                          struct offset_for_leader_epoch_response_topics *out)
 {
     const struct topic_reference reference = {.name = in->topic};
     const struct catalog_topic *topic = NULL;
-    enum kafka_error error =
-        hosted_partition_find_topic(request, &reference, ACCESS_DESCRIBE, &topic);
+    enum kafka_error error = find_topic(request, &reference, &topic);
 
     out->topic = in->topic;
     for (int32_t i = 0; i < in->partitions.count; i++) {

@@ -343,6 +343,50 @@ static void start_topic(struct produce *produce, const struct produce_request_to
     }
 }
 
+static bool has_transactional_batches(const struct produce *produce)
+{
+    for (int32_t i = 0; i < produce->in.topic_data.count; i++) {
+        const struct produce_request_topic_data *topic = &produce->in.topic_data.items[i];
+
+        for (int32_t j = 0; j < topic->partition_data.count; j++) {
+            const struct records *records = &topic->partition_data.items[j].records;
+
+            if (records->length >= RECORD_BATCH_HEADER_BYTES &&
+                records->bytes[RECORD_BATCH_AT_MAGIC] == RECORD_BATCH_MAGIC &&
+                (record_batch_attributes(records->bytes) & RECORD_BATCH_TRANSACTIONAL) != 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Who writes in a transaction must own its id, whatever the fields of the request say. */
+static bool may_write_so(const struct produce *produce)
+{
+    struct string id = produce->in.transactional_id;
+
+    return !has_transactional_batches(produce) ||
+           (id.bytes != NULL &&
+            access_allows(produce->request, ACCESS_WRITE, ACCESS_TRANSACTIONAL_ID, id));
+}
+
+static void refuse_all(struct produce *produce, enum kafka_error error)
+{
+    for (int32_t i = 0; i < produce->in.topic_data.count; i++) {
+        const struct produce_request_topic_data *in = &produce->in.topic_data.items[i];
+        struct produce_response_responses *out = &produce->out.responses.items[i];
+
+        out->name = in->name;
+        out->topic_id = in->topic_id;
+        for (int32_t j = 0; j < in->partition_data.count; j++) {
+            out->partition_responses.items[j].index = in->partition_data.items[j].index;
+            refuse(&out->partition_responses.items[j], error, NULL);
+        }
+    }
+    finish(produce);
+}
+
 static enum error make_answers(struct produce *produce)
 {
     struct arena *arena = &produce->request->arena;
@@ -368,6 +412,10 @@ void produce_handle(struct request *request)
     produce_response_init(&produce->out);
     if (make_answers(produce) != ERROR_NONE) {
         request_close(request);
+        return;
+    }
+    if (!may_write_so(produce)) {
+        refuse_all(produce, KAFKA_ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
         return;
     }
     produce->pending = 1;

@@ -18,9 +18,8 @@ struct asked {
     const struct produce_response_responses_partition_responses *answer;
 };
 
-/* Takes `batch`. Partition `index` of the topic called `name`. */
-static void ask(struct fake_broker *fake, struct asked *asked, int16_t version, int16_t acks,
-                const char *name, int32_t index, struct buffer *batch)
+static void fill(const struct fake_broker *fake, struct asked *asked, int16_t acks,
+                 const char *name, int32_t index, struct buffer *batch)
 {
     memset(asked, 0, sizeof *asked);
     asked->partitions[0].index = index;
@@ -34,6 +33,13 @@ static void ask(struct fake_broker *fake, struct asked *asked, int16_t version, 
     asked->in.timeout_ms = 1000;
     asked->in.topic_data.items = &asked->topic;
     asked->in.topic_data.count = 1;
+}
+
+/* Takes `batch`. Partition `index` of the topic called `name`. */
+static void ask(struct fake_broker *fake, struct asked *asked, int16_t version, int16_t acks,
+                const char *name, int32_t index, struct buffer *batch)
+{
+    fill(fake, asked, acks, name, index, batch);
     fake_broker_ask(fake, API_PRODUCE, version, &asked->in, produce_handle);
     buffer_unref(batch);
 }
@@ -152,6 +158,17 @@ static void who_asks_the_wrong_broker_is_told_the_right_one(void **state)
     fake_broker_release(&fake);
 }
 
+static void ask_in_transaction(struct fake_broker *fake, struct asked *asked, struct string id)
+{
+    struct buffer *batch = batch_of(1);
+
+    batch->bytes[RECORD_BATCH_AT_ATTRIBUTES + 1] |= RECORD_BATCH_TRANSACTIONAL;
+    fill(fake, asked, -1, "clicks", 0, batch);
+    asked->in.transactional_id = id;
+    fake_broker_ask(fake, API_PRODUCE, 9, &asked->in, produce_handle);
+    buffer_unref(batch);
+}
+
 static void zstd_needs_version_7_and_transactions_do_not_exist(void **state)
 {
     struct fake_broker fake;
@@ -163,10 +180,10 @@ static void zstd_needs_version_7_and_transactions_do_not_exist(void **state)
     batch->bytes[RECORD_BATCH_AT_ATTRIBUTES + 1] |= COMPRESSION_ZSTD;
     ask(&fake, &asked, 6, -1, "clicks", 0, batch);
     expect_error(&fake, &asked, KAFKA_ERROR_UNSUPPORTED_COMPRESSION_TYPE);
-    batch = batch_of(1);
-    batch->bytes[RECORD_BATCH_AT_ATTRIBUTES + 1] |= RECORD_BATCH_TRANSACTIONAL;
-    ask(&fake, &asked, 9, -1, "clicks", 0, batch);
+    ask_in_transaction(&fake, &asked, STRING("t"));
     expect_error(&fake, &asked, KAFKA_ERROR_INVALID_TXN_STATE);
+    ask_in_transaction(&fake, &asked, STRING_NULL);
+    expect_error(&fake, &asked, KAFKA_ERROR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
     fake_broker_release(&fake);
 }
 

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The authorizer of this broker, fed by the catalog. There is one where the configuration asks for
+ * it: authorizer.class.name or super.users is given, or clients can prove who they are on some
+ * listener. Otherwise everybody may do everything.
+ *
+ * Thread: the shard's own.
+ */
+#ifndef GYRE_HANDLERS_AUTHORIZATION_H
+#define GYRE_HANDLERS_AUTHORIZATION_H
+
+#include <stdbool.h>
+
+struct authorization; /* opaque */
+struct authorizer;
+struct broker_config;
+struct catalog;
+
+bool authorization_is_asked_for(const struct broker_config *config);
+
+/* NULL: none is asked for. Both outlive it. */
+struct authorization *authorization_new(const struct broker_config *config,
+                                        struct catalog *catalog);
+void authorization_free(struct authorization *authorization); /* NULL is fine */
+
+struct authorizer *authorization_authorizer(struct authorization *authorization);
+
+#endif
