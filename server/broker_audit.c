@@ -4,10 +4,13 @@
 #include "gyre/audit/audit.h"
 #include "gyre/config/config.h"
 
+#include "handlers/audit_topic.h"
+
 static const uint64_t REFUSAL_WINDOW_US = 10 * 1000 * 1000;
 
-struct audit *broker_audit_new(const struct broker_config *config, struct loop *loop,
-                               struct work_pool *pool, struct metrics *metrics)
+struct audit *broker_audit_new(const struct broker_config *config, struct broker *broker,
+                               struct loop *loop, struct work_pool *pool, struct metrics *metrics,
+                               struct audit_topic **out_topic)
 {
     struct audit_options options = {
         .loop = loop,
@@ -20,7 +23,12 @@ struct audit *broker_audit_new(const struct broker_config *config, struct loop *
         .access_sample = config->gyre_audit_access_sample,
     };
 
-    return options.path == NULL ? NULL : audit_new(&options);
+    if (config->gyre_audit_topic) {
+        *out_topic = audit_topic_new(broker);
+        options.publish = audit_topic_publish;
+        options.context = *out_topic;
+    }
+    return options.path == NULL && options.publish == NULL ? NULL : audit_new(&options);
 }
 
 void broker_audit_name_region(struct audit *audit, struct uuid cluster_id)

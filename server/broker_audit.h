@@ -6,14 +6,17 @@
 #include "gyre/base/uuid.h"
 
 struct audit;
+struct audit_topic;
+struct broker;
 struct broker_config;
 struct loop;
 struct metrics;
 struct work_pool;
 
-/* NULL: not wanted. */
-struct audit *broker_audit_new(const struct broker_config *config, struct loop *loop,
-                               struct work_pool *pool, struct metrics *metrics);
+/* `broker` is filled later. NULL: not wanted. */
+struct audit *broker_audit_new(const struct broker_config *config, struct broker *broker,
+                               struct loop *loop, struct work_pool *pool, struct metrics *metrics,
+                               struct audit_topic **out_topic);
 void broker_audit_name_region(struct audit *audit, struct uuid cluster_id);
 
 #endif

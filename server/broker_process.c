@@ -39,6 +39,7 @@
 #include "coordinator/group_coordinator.h"
 #include "descriptor_budget.h"
 #include "format_command.h"
+#include "handlers/audit_topic.h"
 #include "handlers/authorization.h"
 #include "handlers/broker.h"
 #include "handlers/dispatch.h"
@@ -79,7 +80,8 @@ struct broker_process {
     struct network *network;
     struct producer_ids *producer_ids;
     struct fetch_sessions *fetch_sessions;
-    struct audit *audit; /* NULL: not wanted */
+    struct audit *audit;             /* NULL: not wanted */
+    struct audit_topic *audit_topic; /* NULL: not wanted */
     struct quotas *quotas;
     struct authorization *authorization;
     struct admin_http *admin; /* NULL: not wanted */
@@ -276,8 +278,8 @@ static void fill_broker(struct broker_process *process)
     process->fetch_sessions =
         fetch_sessions_new(&process->loop, &process->random,
                            process->config->max_incremental_fetch_session_cache_slots);
-    process->audit =
-        broker_audit_new(process->config, &process->loop, process->pool, process->metrics);
+    process->audit = broker_audit_new(process->config, &process->broker, &process->loop,
+                                      process->pool, process->metrics, &process->audit_topic);
     process->quotas = quotas_new(&process->loop, process->catalog, process->config);
     process->authorization = authorization_new(process->config, process->catalog);
     process->broker = (struct broker){
@@ -304,6 +306,7 @@ static void fill_broker(struct broker_process *process)
     };
     broker_audit_name_region(process->audit, process->broker.cluster_id);
     forward_serve(&process->broker);
+    audit_topic_serve(&process->broker);
 }
 
 static enum error open_listeners(struct broker_process *process)
@@ -578,6 +581,7 @@ int broker_process_run(const struct broker_config *config)
     }
     (void)uv_run(&process->uv, UV_RUN_DEFAULT);
     audit_free(process->audit);
+    audit_topic_free(process->audit_topic);
     catalog_store_close(process->store); /* the pool may have been writing until here */
     metrics_free(process->metrics);
     loop_release(&process->loop);

@@ -155,8 +155,8 @@ static int at_most_brokers(const struct broker *broker, int replication_factor)
     return replication_factor < brokers ? replication_factor : brokers;
 }
 
-void topics_ensure_internal(struct broker *broker, struct string name, topics_done done,
-                            void *context)
+/* What coordinators keep: in Kafka's layout, so with Kafka's settings. */
+static void ensure_state(struct broker *broker, struct string name, topics_done done, void *context)
 {
     const struct broker_config *config = broker->config;
     char segment_bytes[16];
@@ -190,4 +190,28 @@ void topics_ensure_internal(struct broker *broker, struct string name, topics_do
     settings[2].value = string_from(segment_bytes);
     settings[3].value = string_from(min_insync);
     create(broker, &plan, done, context);
+}
+
+/* One partition, so that one reader sees all in order; kept as long as the broker's default. */
+static void ensure_audit(struct broker *broker, topics_done done, void *context)
+{
+    struct plan plan = {
+        .name = STRING("__audit"),
+        .is_internal = true,
+        .partition_count = 1,
+        .replication_factor =
+            at_most_brokers(broker, broker->config->offsets_topic_replication_factor),
+    };
+
+    create(broker, &plan, done, context);
+}
+
+void topics_ensure_internal(struct broker *broker, struct string name, topics_done done,
+                            void *context)
+{
+    if (string_is(name, "__audit")) {
+        ensure_audit(broker, done, context);
+    } else {
+        ensure_state(broker, name, done, context);
+    }
 }

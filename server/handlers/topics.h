@@ -22,8 +22,8 @@ typedef void (*topics_done)(void *context, enum kafka_error error);
 /* A plain topic with the broker's defaults. `name` is borrowed for the call. */
 void topics_auto_create(struct broker *broker, struct string name, topics_done done, void *context);
 
-/* "__consumer_offsets" or "__transaction_state" with the partitions, replicas and settings that the
- * configuration gives them. */
+/* "__consumer_offsets", "__transaction_state" or "__audit" with the partitions, replicas and
+ * settings that the configuration gives them. */
 void topics_ensure_internal(struct broker *broker, struct string name, topics_done done,
                             void *context);
 

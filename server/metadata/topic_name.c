@@ -80,5 +80,5 @@ bool topic_name_is_valid(struct string name, char *reason, size_t reason_size)
 bool topic_name_is_internal(struct string name)
 {
     return string_is(name, "__consumer_offsets") || string_is(name, "__transaction_state") ||
-           string_is(name, "__share_group_state");
+           string_is(name, "__share_group_state") || string_is(name, "__audit");
 }

@@ -32,6 +32,7 @@ enum rpc_method {
     RPC_LEADERSHIP,       /* cluster: announcements of leaders */
     RPC_ELECT,            /* cluster: hand a leadership over */
     RPC_FORM,             /* cluster: the founder tells the other seeds */
+    RPC_APPEND_AUDIT,     /* handlers: a batch for the leader of __audit */
     RPC_METHOD_COUNT,
 };
 

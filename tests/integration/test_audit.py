@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The audit: what was changed, by whom and how it went, in a file and in the topic __audit."""
+import json
+
+import pytest
+
+from region import CommandFailed, eventually
+
+
+def lines_of(path):
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def create(region, topic, node_id=0):
+    region.gyre("topic", "create", topic, "--partitions", 1, "--replication-factor", 1,
+                "--bootstrap-server", region.address(node_id))
+
+
+def of_topic(lines, topic):
+    return [line for line in lines if f'"{topic}"' in line.get("detail", "")]
+
+
+def test_a_change_is_audited_where_it_was_asked_for(own_region, tmp_path, topic):
+    region = own_region(brokers=1, settings=[f"gyre.audit.file={tmp_path / 'audit'}"])
+    create(region, topic)
+    line, = eventually(lambda: of_topic(lines_of(tmp_path / "audit"), topic))
+    assert line["event"] == "change" and line["result"] == "success"
+    assert line["api"] == "CreateTopics"
+    assert line["principal"] == "User:ANONYMOUS"
+    assert line["peer"] == "127.0.0.1"
+    assert line["broker"] == 0
+    assert line["cluster"] == region.state["regions"][0]["cluster_id"]
+
+
+def test_the_topic_has_the_changes_of_every_broker(own_region, topic):
+    region = own_region(settings=["gyre.audit.topic=true"])
+    for broker in range(3):
+        create(region, f"{topic}-{broker}", broker)
+
+    def all_there():
+        lines = [json.loads(record["payload"]) for record in region.consume("__audit")]
+        return [line["broker"] for broker in range(3)
+                for line in of_topic(lines, f"{topic}-{broker}")] == [0, 1, 2]
+
+    eventually(all_there)
+
+
+def test_nothing_is_changed_while_a_required_audit_cannot_be_written(own_region, tmp_path, topic):
+    path = tmp_path / "missing" / "audit"
+    region = own_region(brokers=1, settings=[
+        f"gyre.audit.file={path}", "gyre.audit.required=true", "gyre.audit.waiting.bytes=65536"])
+
+    def refused():
+        try:
+            create(region, f"{topic}-{'x' * 150}-{refused.count}")
+            refused.count += 1
+        except CommandFailed as failure:
+            return "audit cannot be written" in failure.output
+        return False
+
+    refused.count = 0
+    assert eventually(refused, timeout=60, every=0)
+    path.parent.mkdir()
+
+    def accepted():
+        create(region, topic)
+        return True
+
+    assert eventually(accepted)
+    assert of_topic(eventually(lambda: lines_of(path)), f"{topic}-{'x' * 150}-0")
+    with pytest.raises(CommandFailed):
+        create(region, topic)
