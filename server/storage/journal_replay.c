@@ -372,11 +372,16 @@ static enum error examine_file(struct replay *replay, int number)
     return read.error;
 }
 
-/* kill -9 leaves frames that were written and not yet flushed: what is replayed must stay. */
+/*
+ * kill -9 leaves frames that were written and not yet flushed, and files whose names were not: what
+ * is replayed must stay, and what is written next must be found.
+ */
 static enum error sync_files(struct replay *replay)
 {
     struct journal *journal = replay->journal;
     struct disk_request sync = {.operation = DISK_SYNC};
+    struct disk_request name = {.operation = DISK_SYNC_DIRECTORY,
+                                .path = journal->options.directory};
 
     list_for_each(link, &journal->ring.full) {
         sync.fd = list_entry(link, struct journal_file, link)->fd;
@@ -389,7 +394,8 @@ static enum error sync_files(struct replay *replay)
         sync.fd = journal->ring.active->fd;
         disk_execute(journal->options.disk, &sync);
     }
-    return sync.error;
+    disk_execute(journal->options.disk, &name);
+    return sync.error != ERROR_NONE ? sync.error : name.error;
 }
 
 static void adopt_files(struct replay *replay)

@@ -3,7 +3,7 @@
 #include "support/storage_world.h"
 #include "support/test.h"
 
-enum { SEGMENTS = 6, BATCH_BYTES = 30000, MOMENTS = 100000, MOMENT_US = 50 };
+enum { SEGMENTS = 6, BATCH_BYTES = 30000, MOMENTS = 100000, MOMENT_US = 50, SEEDS = 20 };
 
 static const struct log_options options = {.segment_bytes = 2 * BATCH_BYTES,
                                            .segment_ms = INT64_MAX,
@@ -108,11 +108,53 @@ static void a_journal_file_that_was_half_made_is_made_anew(void **state)
     storage_world_release(&world);
 }
 
+/* kill -9 while it was made: the name is there and not on stable storage. */
+static void a_journal_file_whose_name_was_not_synced_keeps_what_is_written(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct disk_request create = {
+            .operation = DISK_OPEN, .flags = DISK_CREATE, .path = "/data/journal/0001.journal"};
+        struct storage_world world;
+        struct partition_log *log;
+        uint64_t last_index;
+
+        storage_world_init(&world, seed);
+        (void)begin(&world);
+        storage_world_run(&world, 100000);
+        storage_world_kill(&world);
+        disk_execute(fake_disk_as_disk(world.fake), &create);
+        disk_execute(fake_disk_as_disk(world.fake),
+                     &(struct disk_request){.operation = DISK_ALLOCATE,
+                                            .fd = create.opened_fd,
+                                            .length = world.options.journal_file_bytes});
+        storage_world_open(&world);
+        log = storage_find_log(world.storage, storage_world_group(1));
+        assert_non_null(log);
+        partition_log_set_options(log, &options);
+        for (int64_t bytes = 0; bytes < world.options.journal_file_bytes * 9 / 8;
+             bytes += BATCH_BYTES) {
+            append(log, 1);
+            storage_world_run(&world, 1000);
+        }
+        last_index = partition_log_last_index(log);
+        storage_world_crash(&world, false);
+        storage_world_open(&world);
+        log = storage_find_log(world.storage, storage_world_group(1));
+        assert_non_null(log);
+        assert_false(partition_log_is_corrupt(log));
+        assert_int_equal(partition_log_last_index(log), last_index);
+        storage_world_close(&world);
+        storage_world_release(&world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_log_may_go_while_its_segments_are_unlinked),
         cmocka_unit_test(a_journal_file_that_was_half_made_is_made_anew),
+        cmocka_unit_test(a_journal_file_whose_name_was_not_synced_keeps_what_is_written),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
