@@ -5,6 +5,7 @@
  * was elected counts as a follower until the barrier of its term is applied.
  */
 #include "gyre/base/check.h"
+#include "gyre/base/mutation.h"
 
 #include "partition/partition_state.h"
 
@@ -31,8 +32,12 @@ static void take_result(struct partition *partition, struct partition_read *read
 {
     switch ((int)read->batches.error) {
     case ERROR_NONE: break;
-    case ERROR_RANGE: /* the start moved on meanwhile */
-        read->error = KAFKA_ERROR_OFFSET_OUT_OF_RANGE;
+    case ERROR_RANGE:
+        /* The start moved on meanwhile; or this replica lost the log and is being refilled, and a
+         * consumer must not take that for a reason to begin elsewhere. */
+        read->error = read->offset < partition->log_start_offset || MUTATION(54)
+                          ? KAFKA_ERROR_OFFSET_OUT_OF_RANGE
+                          : KAFKA_ERROR_OFFSET_NOT_AVAILABLE;
         break;
     default: read->error = KAFKA_ERROR_KAFKA_STORAGE_ERROR; break;
     }
