@@ -303,6 +303,7 @@ static void begin(struct sim *sim)
     random_seed(&sim->random, sim->seed);
     hash_set_seed(sim->seed);
     choose_options(sim);
+    sim->has_big_batches = random_chance(&sim->random, 250000);
     sim->network = fake_network_new(&sim->clock.clock, &sim->random);
     sim->history = sim_history_new(sim);
     sim->clients = sim_clients_new(sim);

@@ -86,7 +86,8 @@ struct sim {
     struct sim_history *history;
     struct sim_clients *clients;
     struct sim_faults *faults;
-    bool is_healing; /* the end: no new faults, producers stop */
+    bool has_big_batches; /* some go around the journal; segments are larger */
+    bool is_healing;      /* the end: no new faults, producers stop */
     struct sim_totals totals;
     char failure[256]; /* empty: none so far */
 };

@@ -21,6 +21,9 @@ enum {
     SINGLE_PRODUCER = SIM_PRODUCERS - 1, /* writes to the group of one replica */
     READ_BYTES = 8 * 1024,
     EXPANDED_BYTES_MAX = 1 << 20,
+    BIG_BYTES_MIN = 132 * 1024, /* such a batch goes around the journal */
+    BIG_BYTES_MAX = 200 * 1024,
+    BIG_CHANCE = 10000,
 };
 
 /* One attempt; outlives the producer's patience. */
@@ -40,6 +43,7 @@ struct producer {
     uint64_t number; /* of the next record */
     int32_t sequence;
     int count;               /* records in the open batch; 0: none */
+    size_t key_bytes;        /* of each of them */
     struct attempt *attempt; /* running */
     uint64_t give_up_us;
 };
@@ -65,10 +69,11 @@ struct sim_clients {
 
 static struct buffer *make_batch(const struct producer *producer)
 {
+    static const char key[BIG_BYTES_MAX];
     struct record_batch_builder builder;
     struct buffer *batch = NULL;
 
-    record_batch_builder_init(&builder, 4096);
+    record_batch_builder_init(&builder, 4096 + 2 * producer->key_bytes);
     builder.producer_id = PRODUCER_ID_BASE + producer->id;
     builder.producer_epoch = 0;
     builder.base_sequence = producer->sequence;
@@ -76,6 +81,7 @@ static struct buffer *make_batch(const struct producer *producer)
         uint64_t value = sim_value(producer->id, producer->number + (uint64_t)i);
         struct record record = {
             .timestamp_ms = clock_wall_ms(&producer->sim->clock.clock),
+            .key = {.bytes = key, .length = (int32_t)producer->key_bytes},
             .value = {.bytes = (const char *)&value, .length = sizeof value},
         };
 
@@ -134,6 +140,19 @@ static void on_append(struct partition_append *append)
     free(attempt);
 }
 
+static void choose_batch(struct producer *producer)
+{
+    struct sim *sim = producer->sim;
+
+    producer->count = 1 + (int)random_below(&sim->random, RECORDS_MAX);
+    producer->key_bytes = 0;
+    if (sim->has_big_batches && random_chance(&sim->random, BIG_CHANCE)) {
+        producer->count = 1;
+        producer->key_bytes =
+            BIG_BYTES_MIN + random_below(&sim->random, BIG_BYTES_MAX - BIG_BYTES_MIN);
+    }
+}
+
 static void send_batch(struct producer *producer)
 {
     struct sim *sim = producer->sim;
@@ -148,7 +167,7 @@ static void send_batch(struct producer *producer)
         return;
     }
     if (producer->count == 0) {
-        producer->count = 1 + (int)random_below(&sim->random, RECORDS_MAX);
+        choose_batch(producer);
     }
     attempt = check_alloc_zero(sizeof *attempt);
     attempt->producer = producer;
@@ -212,6 +231,15 @@ void sim_clients_take_batch(struct sim *sim, int group, const char *batch,
     }
 }
 
+/* A leader that was replaced and has not heard of it tells its own end in good faith. */
+static bool leads_no_more(const struct reader *reader)
+{
+    const struct partition_status *status = &reader->read.status;
+
+    return status->leads &&
+           status->leader_epoch < sim_history_newest_epoch(reader->sim->history, reader->group);
+}
+
 static void take_read(struct reader *reader)
 {
     struct partition_read *read = &reader->read;
@@ -236,6 +264,11 @@ static void take_read(struct reader *reader)
         }
         reader->offset = next;
     } else if (read->error == KAFKA_ERROR_OFFSET_OUT_OF_RANGE) {
+        if (reader->offset >= sim_history_start(reader->sim->history, reader->group) &&
+            !leads_no_more(reader)) {
+            sim_fail(reader->sim, "P3: node %d takes offset %lld of group %d for out of range",
+                     reader->node->id, (long long)reader->offset, reader->group);
+        }
         reader->offset = read->status.log_start_offset > reader->offset
                              ? read->status.log_start_offset
                              : reader->offset;

@@ -6,6 +6,8 @@
 enum { UNKNOWN = 0, SEEN = 1, FINAL = 2 };
 enum { EPOCHS_MAX = 65536 };
 
+#define NUMBER_MASK 0xFFFFFFFFFFFFu
+
 struct place {
     uint64_t value;
     uint8_t state;
@@ -18,15 +20,16 @@ struct group_history {
     int64_t start;
     int32_t leaders[EPOCHS_MAX]; /* node + 1, by epoch */
     int32_t newest_epoch;
-    uint64_t *unplaced; /* owned: values acknowledged without an offset */
-    int unplaced_count, unplaced_capacity;
 };
 
 struct sim_history {
     struct sim *sim;
     struct group_history groups[SIM_GROUPS];
-    /* The next number of each producer that the final log must show: it is in order (P4). */
+    /* Behind the last record of each producer in the final log, which has all in order (P4), and
+     * behind the last that was acknowledged. 0: none. */
     uint64_t next_number[SIM_PRODUCERS];
+    uint64_t next_acked[SIM_PRODUCERS];
+    int groups_of[SIM_PRODUCERS];
     uint64_t acked;
     uint64_t hash;
 };
@@ -43,7 +46,6 @@ void sim_history_free(struct sim_history *history)
 {
     for (int i = 0; i < SIM_GROUPS; i++) {
         free(history->groups[i].places);
-        free(history->groups[i].unplaced);
     }
     free(history);
 }
@@ -89,19 +91,14 @@ static struct place *see(struct sim_history *history, int index, int64_t offset,
 
 void sim_history_acked(struct sim_history *history, int index, int64_t offset, uint64_t value)
 {
-    struct group_history *group = &history->groups[index];
+    int producer = (int)(value >> 48);
 
     history->acked++;
+    history->next_acked[producer] = (value & NUMBER_MASK) + 1;
+    history->groups_of[producer] = index;
     if (offset >= 0) {
         see(history, index, offset, value, "acknowledged")->must_stay = true;
-        return;
     }
-    if (group->unplaced_count == group->unplaced_capacity) {
-        group->unplaced_capacity = group->unplaced_capacity * 2 + 64;
-        group->unplaced = check_realloc(group->unplaced,
-                                        (size_t)group->unplaced_capacity * sizeof *group->unplaced);
-    }
-    group->unplaced[group->unplaced_count++] = value;
 }
 
 void sim_history_read(struct sim_history *history, int index, int64_t offset, uint64_t value)
@@ -119,8 +116,8 @@ void sim_history_led(struct sim_history *history, int index, int32_t epoch, int3
         sim_fail(history->sim, "P3: epoch %d is out of all reason", epoch);
         return;
     }
-    if (group->leaders[epoch] != 0 && group->leaders[epoch] != node + 1) {
-        sim_fail(history->sim, "P3: nodes %d and %d both lead group %d in epoch %d",
+    if (group->leaders[epoch] != 0) {
+        sim_fail(history->sim, "P3: nodes %d and %d led group %d in epoch %d",
                  group->leaders[epoch] - 1, node, index, epoch);
     }
     group->leaders[epoch] = node + 1;
@@ -143,7 +140,7 @@ void sim_history_final(struct sim_history *history, int index, int64_t offset, u
 {
     struct place *place = see(history, index, offset, value, "in the final log");
     int producer = (int)(value >> 48);
-    uint64_t number = value & 0xFFFFFFFFFFFFu;
+    uint64_t number = value & NUMBER_MASK;
 
     if (place->state == FINAL) {
         return;
@@ -157,6 +154,11 @@ void sim_history_final(struct sim_history *history, int index, int64_t offset, u
     if (number < history->next_number[producer]) {
         sim_fail(history->sim, "P4: producer %d's record %llu is stored twice or out of order",
                  producer, (unsigned long long)number);
+    }
+    /* It sends the next only when the one before was acknowledged. */
+    if (number > history->next_number[producer] && history->next_number[producer] != 0) {
+        sim_fail(history->sim, "P1: producer %d's record %llu is missing before offset %lld",
+                 producer, (unsigned long long)history->next_number[producer], (long long)offset);
     }
     history->next_number[producer] = number + 1;
 }
@@ -179,6 +181,18 @@ void sim_history_end(struct sim_history *history, int index, int64_t start, int6
             return;
         }
     }
+    for (int i = 0; i < SIM_PRODUCERS; i++) {
+        if (history->groups_of[i] == index && history->next_number[i] != 0 &&
+            history->next_number[i] < history->next_acked[i]) {
+            sim_fail(history->sim, "P1: the log ends before record %llu of producer %d",
+                     (unsigned long long)history->next_acked[i] - 1, i);
+        }
+    }
+}
+
+int64_t sim_history_start(const struct sim_history *history, int group)
+{
+    return history->groups[group].start;
 }
 
 uint64_t sim_history_acked_count(const struct sim_history *history)

@@ -27,6 +27,8 @@ void sim_history_acked(struct sim_history *history, int group, int64_t offset, u
 void sim_history_read(struct sim_history *history, int group, int64_t offset, uint64_t value);
 void sim_history_led(struct sim_history *history, int group, int32_t epoch, int32_t node);
 int32_t sim_history_newest_epoch(const struct sim_history *history, int group);
+/* Nobody asked for more to be deleted than what lies before this. */
+int64_t sim_history_start(const struct sim_history *history, int group);
 void sim_history_log_start(struct sim_history *history, int group, int64_t offset);
 /* The last pass over the whole log from its start: final() for each record, then end(). */
 void sim_history_final(struct sim_history *history, int group, int64_t offset, uint64_t value);

@@ -71,7 +71,7 @@ static void on_follow(void *context, struct partition *partition)
 
 /* ---- life ---- */
 
-static const struct topic_config topic = {
+static const struct topic_config topic_defaults = {
     .cleanup_delete = true,
     .compression = TOPIC_COMPRESSION_PRODUCER,
     .max_message_bytes = 1024 * 1024,
@@ -87,10 +87,14 @@ static const struct topic_config topic = {
 
 static void open_group(struct sim_node *node, int index)
 {
+    struct topic_config topic = topic_defaults;
     struct consensus_member members[SIM_FOUNDERS];
     enum error error;
     int count = 0;
 
+    if (node->sim->has_big_batches) {
+        topic.segment_bytes = 512 * 1024;
+    }
     if (index == 0 && node->id < SIM_FOUNDERS) {
         for (; count < SIM_FOUNDERS; count++) {
             members[count] = (struct consensus_member){.node = count, .role = MEMBER_VOTER};
