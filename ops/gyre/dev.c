@@ -10,167 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include "command.h"
+#include "dev_options.h"
 #include "dev_process.h"
 #include "dev_region.h"
 
-enum option_key {
-    KEY_DIR = 'd',
-    KEY_OUTPUT = 'o',
-    KEY_BROKERS = 'n',
-    KEY_REGIONS = 0x100,
-    KEY_PORT,
-    KEY_PLAINTEXT,
-    KEY_SET,
-    KEY_FIRST_NODE_ID,
-    KEY_BROKER,
-    KEY_REGION,
-    KEY_SIGNAL,
-    KEY_TIMEOUT,
-};
-
-enum { PORT_DEFAULT = 19092, BROKERS_DEFAULT = 3, TIMEOUT_DEFAULT_S = 60, POLL_MS = 50 };
-
-struct dev_arguments {
-    const char *dir;
-    enum output_format output;
-    int brokers;
-    int regions;
-    int port;
-    int first_node_id;
-    int timeout_s;
-    int node_id; /* -1: all */
-    const char *region;
-    int signal;
-    int setting_count;
-    struct dev_setting settings[DEV_SETTINGS_MAX];
-};
-
-/* ---- arguments ---- */
-
-static int number_of(struct argp_state *state, const char *text, long low, long high)
-{
-    char *end;
-    long value = strtol(text, &end, 10);
-
-    if (*text == '\0' || *end != '\0' || value < low || value > high) {
-        argp_error(state, "'%s' is not a number from %ld to %ld", text, low, high);
-    }
-    return (int)value;
-}
-
-static int signal_of(struct argp_state *state, const char *text)
-{
-    static const struct {
-        const char *name;
-        int number;
-    } signals[] = {{"KILL", SIGKILL}, {"TERM", SIGTERM}, {"STOP", SIGSTOP},
-                   {"CONT", SIGCONT}, {"INT", SIGINT},   {"ABRT", SIGABRT}};
-
-    if (strncmp(text, "SIG", 3) == 0) {
-        text += 3;
-    }
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
-        if (strcmp(text, signals[i].name) == 0) {
-            return signals[i].number;
-        }
-    }
-    argp_error(state, "'%s' is not one of KILL, TERM, STOP, CONT, INT, ABRT", text);
-    return 0;
-}
-
-/* KEY=VALUE, or B:KEY=VALUE for broker B (from 0). */
-static void add_setting(struct argp_state *state, struct dev_arguments *arguments, const char *text)
-{
-    struct dev_setting *setting = &arguments->settings[arguments->setting_count];
-    char *end;
-    long broker = strtol(text, &end, 10);
-
-    if (arguments->setting_count == DEV_SETTINGS_MAX) {
-        argp_error(state, "more than %d settings", DEV_SETTINGS_MAX);
-    }
-    setting->broker_index = -1;
-    if (end != text && *end == ':') {
-        setting->broker_index = (int)broker;
-        text = end + 1;
-    }
-    if (strchr(text, '=') == NULL || strlen(text) >= sizeof setting->text) {
-        argp_error(state, "'%s' is not KEY=VALUE", text);
-    }
-    (void)snprintf(setting->text, sizeof setting->text, "%s", text);
-    arguments->setting_count++;
-}
-
-static error_t parse_option(int key, char *argument, struct argp_state *state)
-{
-    struct dev_arguments *arguments = state->input;
-
-    switch (key) {
-    case KEY_DIR: arguments->dir = argument; return 0;
-    case KEY_OUTPUT:
-        if (!output_format_parse(argument, &arguments->output)) {
-            argp_error(state, "'%s' is neither table nor json", argument);
-        }
-        return 0;
-    case KEY_BROKERS: arguments->brokers = number_of(state, argument, 1, DEV_BROKERS_MAX); return 0;
-    case KEY_REGIONS: arguments->regions = number_of(state, argument, 1, DEV_REGIONS_MAX); return 0;
-    case KEY_PORT: arguments->port = number_of(state, argument, 1024, 64000); return 0;
-    case KEY_PLAINTEXT: return 0; /* there is nothing else yet */
-    case KEY_SET: add_setting(state, arguments, argument); return 0;
-    case KEY_FIRST_NODE_ID:
-        arguments->first_node_id = number_of(state, argument, 0, INT_MAX - 100);
-        return 0;
-    case KEY_BROKER: arguments->node_id = number_of(state, argument, 0, INT_MAX); return 0;
-    case KEY_REGION: arguments->region = argument; return 0;
-    case KEY_SIGNAL: arguments->signal = signal_of(state, argument); return 0;
-    case KEY_TIMEOUT: arguments->timeout_s = number_of(state, argument, 1, 3600); return 0;
-    case ARGP_KEY_ARG: argp_error(state, "what is '%s'?", argument); return 0;
-    case ARGP_KEY_END:
-        if (arguments->dir == NULL) {
-            argp_error(state, "which directory? (--dir)");
-        }
-        return 0;
-    default: return ARGP_ERR_UNKNOWN;
-    }
-}
-
-#define OPTION_DIR                                                                                 \
-    {                                                                                              \
-        "dir", KEY_DIR, "DIR", 0, "The regions' directory", 0                                      \
-    }
-#define OPTION_OUTPUT                                                                              \
-    {                                                                                              \
-        "output", KEY_OUTPUT, "table|json", 0, "What to print", 0                                  \
-    }
-#define OPTION_REGION                                                                              \
-    {                                                                                              \
-        "region", KEY_REGION, "NAME", 0, "Only this region", 0                                     \
-    }
-#define OPTION_BROKER                                                                              \
-    {                                                                                              \
-        "broker", KEY_BROKER, "ID", 0, "Only this node id", 0                                      \
-    }
-#define OPTION_TIMEOUT                                                                             \
-    {                                                                                              \
-        "timeout", KEY_TIMEOUT, "SECONDS", 0, "How long to wait (60)", 0                           \
-    }
-
-static void parse(const struct argp_option *options, const char *documentation, int argc,
-                  char **argv, struct dev_arguments *arguments)
-{
-    const struct argp parser = {options, parse_option, NULL, documentation, NULL, NULL, NULL};
-
-    *arguments = (struct dev_arguments){.brokers = BROKERS_DEFAULT,
-                                        .regions = 1,
-                                        .port = PORT_DEFAULT,
-                                        .timeout_s = TIMEOUT_DEFAULT_S,
-                                        .node_id = -1,
-                                        .signal = SIGKILL};
-    (void)argp_parse(&parser, argc, argv, 0, NULL, arguments);
-}
+enum { POLL_MS = 50 };
 
 /* ---- choosing brokers ---- */
 
@@ -202,29 +49,34 @@ static bool for_chosen(struct dev *dev, const struct dev_arguments *arguments, b
     return is_good && chosen > 0;
 }
 
-static bool make_directory(const char *path)
-{
-    if (mkdir(path, 0750) != 0 && errno != EEXIST) {
-        complain("cannot make %s: %s", path, strerror(errno));
-        return false;
-    }
-    return true;
-}
-
 static bool make_directories(const struct dev *dev, const struct dev_region *region,
                              const struct dev_broker *broker)
 {
     char path[DEV_PATH_MAX];
 
-    if (!make_directory(dev->dir)) {
+    if (!dev_make_directory(dev->dir)) {
         return false;
     }
     (void)snprintf(path, sizeof path, "%s/%s", dev->dir, region->name);
-    if (!make_directory(path)) {
+    if (!dev_make_directory(path)) {
         return false;
     }
     dev_path(dev, region, broker, "", path);
-    return make_directory(path);
+    return dev_make_directory(path);
+}
+
+/* The first users go into the data directories: whichever broker forms the region brings them. */
+static bool format_one(struct dev *dev, struct dev_region *region, int broker_index,
+                       const struct dev_arguments *arguments)
+{
+    struct dev_broker *broker = &region->brokers[broker_index];
+
+    (void)arguments;
+    if (dev->security.user_count == 0) {
+        return true;
+    }
+    return make_directories(dev, region, broker) && dev_write_config(dev, region, broker_index) &&
+           dev_process_format(dev, region, broker);
 }
 
 /* A broker that is paused goes on; one that is gone starts. */
@@ -287,7 +139,7 @@ static int count_ready(struct dev *dev, const struct dev_arguments *arguments, i
     return ready;
 }
 
-static int wait_ready(struct dev *dev, const struct dev_arguments *arguments)
+static enum exit_status wait_ready(struct dev *dev, const struct dev_arguments *arguments)
 {
     struct timespec pause = {0, (long)POLL_MS * 1000000};
     bool is_dead = false;
@@ -342,10 +194,15 @@ static void print_table(const struct dev *dev)
 
 static void print(const struct dev *dev, enum output_format format, bool has_states)
 {
+    char path[DEV_PATH_MAX];
+
     if (format == OUTPUT_JSON) {
         print_json(dev, has_states);
     } else {
         print_table(dev);
+        if (dev_security_client_file(dev, path, sizeof path)) {
+            (void)printf("an administrator gets in with --command-config %s\n", path);
+        }
     }
 }
 
@@ -353,7 +210,7 @@ static void print(const struct dev *dev, enum output_format format, bool has_sta
 
 static bool resolve_dir(const char *dir, char resolved[PATH_MAX])
 {
-    if (!make_directory(dir)) {
+    if (!dev_make_directory(dir)) {
         return false;
     }
     if (realpath(dir, resolved) == NULL || strlen(resolved) >= sizeof((struct dev *)0)->dir) {
@@ -375,45 +232,70 @@ static struct dev *load(const char *dir)
     return dev_load(&dev, resolved) ? &dev : NULL;
 }
 
+/* What is not there yet is laid out, protected and formatted before anything starts. */
+static bool make_new(struct dev *dev, const char *dir, const struct dev_arguments *arguments)
+{
+    memcpy(dev->dir, dir, strlen(dir) + 1); /* resolve_dir() checked the length */
+    dev_plan(dev, arguments->brokers, arguments->regions, arguments->port,
+             arguments->first_node_id);
+    dev->setting_count = arguments->setting_count;
+    memcpy(dev->settings, arguments->settings, sizeof dev->settings);
+    dev->security = arguments->security;
+    if (dev->security.listener_count == 0) {
+        dev->security.listeners[dev->security.listener_count++] = DEV_PLAINTEXT;
+    }
+    if (dev->security.listener_count > 1 && arguments->brokers > DEV_BROKERS_LISTENERS_MAX) {
+        complain("more than one listener goes with at most %d brokers", DEV_BROKERS_LISTENERS_MAX);
+        return false;
+    }
+    dev_security_complete(&dev->security);
+    return dev_security_prepare(dev) && for_chosen(dev, arguments, format_one) && dev_save(dev);
+}
+
 static int up(int argc, char **argv)
 {
     static const struct argp_option options[] = {
-        OPTION_DIR,
-        OPTION_OUTPUT,
-        OPTION_TIMEOUT,
-        {"brokers", KEY_BROKERS, "N", 0, "Brokers in each region (3)", 0},
-        {"regions", KEY_REGIONS, "N", 0, "Regions (1)", 0},
-        {"port", KEY_PORT, "PORT", 0, "First port (19092)", 0},
-        {"plaintext", KEY_PLAINTEXT, NULL, 0, "Listen without encryption", 0},
-        {"set", KEY_SET, "[B:]KEY=VALUE", 0, "A property of all brokers, or of broker B", 0},
-        {"first-node-id", KEY_FIRST_NODE_ID, "N", 0, "Node id of the first broker (0)", 0},
+        DEV_OPTION_DIR,
+        DEV_OPTION_OUTPUT,
+        DEV_OPTION_TIMEOUT,
+        {"brokers", DEV_KEY_BROKERS, "N", 0, "Brokers in each region (3)", 0},
+        {"regions", DEV_KEY_REGIONS, "N", 0, "Regions (1)", 0},
+        {"port", DEV_KEY_PORT, "PORT", 0, "First port (19092)", 0},
+        {"listeners", DEV_KEY_LISTENERS, "PROTOCOL,...", 0,
+         "PLAINTEXT, SASL_PLAINTEXT, SSL, SASL_SSL; the first at the broker's port, the others "
+         "50, 60 and 70 higher (SASL_SSL)",
+         0},
+        {"plaintext", DEV_KEY_PLAINTEXT, NULL, 0, "No encryption and no users anywhere", 0},
+        {"user", DEV_KEY_USER, "NAME:PASSWORD", 0, "A user, for SCRAM and PLAIN; repeatable", 0},
+        {"super-user", DEV_KEY_SUPER_USER, "NAME", 0,
+         "Who may do everything; repeatable; ANONYMOUS is whoever comes without a name", 0},
+        {"set", DEV_KEY_SET, "[B:]KEY=VALUE", 0, "A property of all brokers, or of broker B", 0},
+        {"first-node-id", DEV_KEY_FIRST_NODE_ID, "N", 0, "Node id of the first broker (0)", 0},
         {0},
     };
     static struct dev dev;
-    struct dev_arguments arguments;
+    static struct dev_arguments arguments;
     char dir[PATH_MAX];
-    int status;
+    enum exit_status status;
 
-    parse(options,
-          "Start regions on this machine; return when they are healthy.\v"
-          "On a directory in use: start what is not running, on the same ports and data.\n\n"
-          "Examples:\n"
-          "  gyre dev up --dir /tmp/g\n"
-          "  gyre dev up --dir /tmp/g --brokers 1 --port 9092 --set num.partitions=4 -o json",
-          argc, argv, &arguments);
+    dev_parse(options,
+              "Start regions on this machine; return when they are healthy.\v"
+              "On a directory in use: start what is not running, on the same ports and data.\n\n"
+              "With SASL and without --user or --super-user there is an administrator, admin, with "
+              "a random password. DIR/client.properties lets gyre and Java in, DIR/kcat.conf kcat; "
+              "DIR/pki has ca.crt, client.crt and client.key.\n\n"
+              "Examples:\n"
+              "  gyre dev up --dir /tmp/g\n"
+              "  gyre dev up --dir /tmp/g --brokers 1 --port 9092 --plaintext --set "
+              "num.partitions=4 -o json\n"
+              "  gyre dev up --dir /tmp/g --listeners SASL_SSL,PLAINTEXT --super-user ANONYMOUS "
+              "--user alice:secret",
+              argc, argv, &arguments);
     if (!resolve_dir(arguments.dir, dir)) {
         return STATUS_FAILED;
     }
-    if (dev_exists(dir)) {
-        if (!dev_load(&dev, dir)) {
-            return STATUS_FAILED;
-        }
-    } else {
-        memcpy(dev.dir, dir, strlen(dir) + 1); /* resolve_dir() checked the length */
-        dev_plan(&dev, arguments.brokers, arguments.regions, arguments.port,
-                 arguments.first_node_id);
-        dev.setting_count = arguments.setting_count;
-        memcpy(dev.settings, arguments.settings, sizeof dev.settings);
+    if (dev_exists(dir) ? !dev_load(&dev, dir) : !make_new(&dev, dir, &arguments)) {
+        return STATUS_FAILED;
     }
     if (!for_chosen(&dev, &arguments, start_one) || !dev_save(&dev)) {
         return STATUS_FAILED;
@@ -422,19 +304,19 @@ static int up(int argc, char **argv)
     if (status == STATUS_OK && dev_save(&dev)) {
         print(&dev, arguments.output, false);
     }
-    return status;
+    return (int)status;
 }
 
 static int down(int argc, char **argv)
 {
-    static const struct argp_option options[] = {OPTION_DIR, OPTION_TIMEOUT, {0}};
+    static const struct argp_option options[] = {DEV_OPTION_DIR, DEV_OPTION_TIMEOUT, {0}};
     struct dev_arguments arguments;
     struct dev *dev;
     bool is_good = true;
 
-    parse(options,
-          "Stop all brokers in order; the data stays.\vExample:\n  gyre dev down --dir /tmp/g",
-          argc, argv, &arguments);
+    dev_parse(options,
+              "Stop all brokers in order; the data stays.\vExample:\n  gyre dev down --dir /tmp/g",
+              argc, argv, &arguments);
     dev = load(arguments.dir);
     if (dev == NULL) {
         return STATUS_FAILED;
@@ -465,16 +347,16 @@ static int down(int argc, char **argv)
 
 static int status_verb(int argc, char **argv)
 {
-    static const struct argp_option options[] = {OPTION_DIR, OPTION_OUTPUT, {0}};
+    static const struct argp_option options[] = {DEV_OPTION_DIR, DEV_OPTION_OUTPUT, {0}};
     struct dev_arguments arguments;
     struct dev *dev;
     bool is_dead = false;
     int chosen;
 
-    parse(options,
-          "Say what runs.\vExit status 3 when a broker is not ready.\n\n"
-          "Example:\n  gyre dev status --dir /tmp/g -o json",
-          argc, argv, &arguments);
+    dev_parse(options,
+              "Say what runs.\vExit status 3 when a broker is not ready.\n\n"
+              "Example:\n  gyre dev status --dir /tmp/g -o json",
+              argc, argv, &arguments);
     dev = load(arguments.dir);
     if (dev == NULL) {
         return STATUS_FAILED;
@@ -486,21 +368,21 @@ static int status_verb(int argc, char **argv)
 static int kill_verb(int argc, char **argv)
 {
     static const struct argp_option options[] = {
-        OPTION_DIR,
-        OPTION_BROKER,
-        OPTION_REGION,
-        OPTION_TIMEOUT,
-        {"signal", KEY_SIGNAL, "NAME", 0, "KILL (the default), STOP, TERM, ...", 0},
+        DEV_OPTION_DIR,
+        DEV_OPTION_BROKER,
+        DEV_OPTION_REGION,
+        DEV_OPTION_TIMEOUT,
+        {"signal", DEV_KEY_SIGNAL, "NAME", 0, "KILL (the default), STOP, TERM, ...", 0},
         {0},
     };
     struct dev_arguments arguments;
     struct dev *dev;
 
-    parse(options,
-          "Kill or pause brokers.\vExamples:\n"
-          "  gyre dev kill --dir /tmp/g --broker 1\n"
-          "  gyre dev kill --dir /tmp/g --broker 1 --signal STOP",
-          argc, argv, &arguments);
+    dev_parse(options,
+              "Kill or pause brokers.\vExamples:\n"
+              "  gyre dev kill --dir /tmp/g --broker 1\n"
+              "  gyre dev kill --dir /tmp/g --broker 1 --signal STOP",
+              argc, argv, &arguments);
     if (arguments.node_id < 0 && arguments.region == NULL) {
         complain("which one? (--broker or --region)");
         return STATUS_USAGE;
@@ -512,19 +394,19 @@ static int kill_verb(int argc, char **argv)
 static int start_verb(int argc, char **argv)
 {
     static const struct argp_option options[] = {
-        OPTION_DIR, OPTION_BROKER, OPTION_REGION, OPTION_TIMEOUT, {0}};
+        DEV_OPTION_DIR, DEV_OPTION_BROKER, DEV_OPTION_REGION, DEV_OPTION_TIMEOUT, {0}};
     struct dev_arguments arguments;
     struct dev *dev;
 
-    parse(options,
-          "Start brokers that were killed, continue those that were paused.\v"
-          "Example:\n  gyre dev start --dir /tmp/g --broker 1",
-          argc, argv, &arguments);
+    dev_parse(options,
+              "Start brokers that were killed, continue those that were paused.\v"
+              "Example:\n  gyre dev start --dir /tmp/g --broker 1",
+              argc, argv, &arguments);
     dev = load(arguments.dir);
     if (dev == NULL || !for_chosen(dev, &arguments, start_one) || !dev_save(dev)) {
         return STATUS_FAILED;
     }
-    return wait_ready(dev, &arguments);
+    return (int)wait_ready(dev, &arguments);
 }
 
 int dev_command(int argc, char **argv)

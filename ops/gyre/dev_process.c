@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <linux/close_range.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +164,76 @@ bool dev_process_start(const struct dev *dev, const struct dev_region *region,
     }
     (void)close(alive[0]);
     return pid > 0;
+}
+
+/* ---- formatting ---- */
+
+/* Its arguments are no secret; the passwords go in through `input`, a line each. */
+static _Noreturn void become_format(const char *program, const char *config,
+                                    const struct dev_security *security, int input)
+{
+    const char *words[3 + 2 * (DEV_USERS_MAX + 1) + 1];
+    int count = 0;
+    int output = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    words[count++] = program;
+    words[count++] = "format";
+    words[count++] = config;
+    for (int i = 0; i < security->user_count; i++) {
+        words[count++] = "--add-scram";
+        words[count++] = security->users[i].name;
+    }
+    words[count] = NULL;
+    if (output >= 0 && dup2(input, STDIN_FILENO) >= 0 && dup2(output, STDOUT_FILENO) >= 0) {
+        (void)execv(program, (char *const *)(uintptr_t)words); /* execv changes nothing */
+    }
+    _exit(STATUS_FAILED);
+}
+
+static bool write_passwords(const struct dev_security *security, int descriptor)
+{
+    FILE *out = fdopen(descriptor, "w");
+
+    if (out == NULL) {
+        (void)close(descriptor);
+        return false;
+    }
+    for (int i = 0; i < security->user_count; i++) {
+        (void)fprintf(out, "%s\n", security->users[i].password);
+    }
+    return fclose(out) == 0;
+}
+
+bool dev_process_format(const struct dev *dev, const struct dev_region *region,
+                        const struct dev_broker *broker)
+{
+    char program[PATH_MAX];
+    char config[DEV_PATH_MAX];
+    int passwords[2];
+    int status = -1;
+    bool is_written;
+    pid_t pid;
+
+    if (!find_program(program)) {
+        complain("gyred is not beside gyre: %s", program);
+        return false;
+    }
+    dev_path(dev, region, broker, "broker.conf", config);
+    if (pipe2(passwords, O_CLOEXEC) != 0) {
+        complain("cannot start a process: %s", strerror(errno));
+        return false;
+    }
+    pid = fork();
+    if (pid == 0) {
+        become_format(program, config, &dev->security, passwords[0]);
+    }
+    (void)close(passwords[0]);
+    is_written = write_passwords(&dev->security, passwords[1]);
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || !is_written || status != 0) {
+        complain("%s: the users could not be put into the data directory", config);
+        return false;
+    }
+    return true;
 }
 
 /* ---- readiness ---- */

@@ -2,6 +2,7 @@
 #include "dev_region.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 
 #include "command.h"
 #include "dev_process.h"
+
+enum { DEV_DIRECTORY_MODE = 0750, DEV_SECRET_MODE = 0600 };
 
 void dev_path(const struct dev *dev, const struct dev_region *region,
               const struct dev_broker *broker, const char *name, char path[DEV_PATH_MAX])
@@ -42,6 +45,42 @@ void dev_plan(struct dev *dev, int brokers, int regions, int port, int first_nod
     }
 }
 
+/* ---- files ---- */
+
+bool dev_make_directory(const char *path)
+{
+    if (mkdir(path, DEV_DIRECTORY_MODE) != 0 && errno != EEXIST) {
+        complain("cannot make %s: %s", path, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+FILE *dev_create_secret(const char *path)
+{
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, DEV_SECRET_MODE);
+    FILE *file = NULL;
+
+    if (descriptor >= 0 && fchmod(descriptor, DEV_SECRET_MODE) == 0) {
+        file = fdopen(descriptor, "w");
+    }
+    if (file == NULL) {
+        complain("cannot write %s: %s", path, strerror(errno));
+    }
+    return file;
+}
+
+bool dev_finish_file(FILE *file, const char *path)
+{
+    bool is_written = ferror(file) == 0;
+
+    if (fclose(file) != 0 || !is_written) {
+        complain("cannot write %s: %s", path, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
 /* ---- dev.json ---- */
 
 static void file_of(const char *dir, char path[DEV_PATH_MAX])
@@ -58,7 +97,21 @@ bool dev_exists(const char *dir)
     return stat(path, &status) == 0;
 }
 
-static json_t *broker_to_json(const struct dev_broker *broker, bool has_states)
+static json_t *listeners_to_json(const struct dev_security *security,
+                                 const struct dev_broker *broker)
+{
+    json_t *json = json_object();
+
+    for (int i = 0; i < security->listener_count; i++) {
+        (void)json_object_set_new(
+            json, dev_protocol_name(security->listeners[i]),
+            json_sprintf("127.0.0.1:%d", broker->kafka_port + dev_listener_port(i)));
+    }
+    return json;
+}
+
+static json_t *broker_to_json(const struct dev_security *security, const struct dev_broker *broker,
+                              bool has_states)
 {
     bool is_running = dev_process_is_running(broker);
     json_t *json =
@@ -66,13 +119,15 @@ static json_t *broker_to_json(const struct dev_broker *broker, bool has_states)
                   is_running ? (int)broker->pid : 0, "kafka_port", broker->kafka_port, "rpc_port",
                   broker->rpc_port, "admin_port", broker->admin_port, "data_dir", broker->data_dir);
 
+    (void)json_object_set_new(json, "listeners", listeners_to_json(security, broker));
     if (has_states) {
         (void)json_object_set_new(json, "state", json_string(dev_process_state(broker)));
     }
     return json;
 }
 
-static json_t *region_to_json(const struct dev_region *region, bool has_states)
+static json_t *region_to_json(const struct dev *dev, const struct dev_region *region,
+                              bool has_states)
 {
     char bootstrap[DEV_BROKERS_MAX * 24] = "";
     char console[64];
@@ -82,7 +137,8 @@ static json_t *region_to_json(const struct dev_region *region, bool has_states)
     for (int i = 0; i < region->broker_count; i++) {
         used += (size_t)snprintf(bootstrap + used, sizeof bootstrap - used, "%s127.0.0.1:%d",
                                  i == 0 ? "" : ",", region->brokers[i].kafka_port);
-        (void)json_array_append_new(brokers, broker_to_json(&region->brokers[i], has_states));
+        (void)json_array_append_new(
+            brokers, broker_to_json(&dev->security, &region->brokers[i], has_states));
     }
     (void)snprintf(console, sizeof console, "http://127.0.0.1:%d/", region->brokers[0].admin_port);
     return json_pack("{s:s, s:i, s:s, s:s, s:s, s:o}", "name", region->name, "index", region->index,
@@ -93,11 +149,17 @@ static json_t *region_to_json(const struct dev_region *region, bool has_states)
 json_t *dev_to_json(const struct dev *dev, bool has_states)
 {
     json_t *regions = json_array();
+    json_t *json;
+    char path[DEV_PATH_MAX];
 
     for (int i = 0; i < dev->region_count; i++) {
-        (void)json_array_append_new(regions, region_to_json(&dev->regions[i], has_states));
+        (void)json_array_append_new(regions, region_to_json(dev, &dev->regions[i], has_states));
     }
-    return json_pack("{s:s, s:o}", "dir", dev->dir, "regions", regions);
+    json = json_pack("{s:s, s:o}", "dir", dev->dir, "regions", regions);
+    if (dev_security_client_file(dev, path, sizeof path)) {
+        (void)json_object_set_new(json, "client_properties", json_string(path));
+    }
+    return json;
 }
 
 bool dev_save(const struct dev *dev)
@@ -105,6 +167,7 @@ bool dev_save(const struct dev *dev)
     char path[DEV_PATH_MAX];
     json_t *json = dev_to_json(dev, false);
     json_t *settings = json_array();
+    FILE *file;
     bool is_written;
 
     for (int i = 0; i < dev->setting_count; i++) {
@@ -113,13 +176,12 @@ bool dev_save(const struct dev *dev)
                                               "set", dev->settings[i].text));
     }
     (void)json_object_set_new(json, "settings", settings);
+    (void)json_object_set_new(json, "security", dev_security_to_json(&dev->security));
     file_of(dev->dir, path);
-    is_written = json_dump_file(json, path, JSON_INDENT(2)) == 0;
+    file = dev_create_secret(path);
+    is_written = file != NULL && json_dumpf(json, file, JSON_INDENT(2)) == 0;
     json_decref(json);
-    if (!is_written) {
-        complain("cannot write %s: %s", path, strerror(errno));
-    }
-    return is_written;
+    return file != NULL && dev_finish_file(file, path) && is_written;
 }
 
 static bool load_broker(struct dev_broker *broker, json_t *json)
@@ -189,7 +251,7 @@ static bool load_json(struct dev *dev, json_t *json)
         }
         (void)snprintf(setting->text, sizeof setting->text, "%s", text);
     }
-    return true;
+    return dev_security_load(&dev->security, json_object_get(json, "security"));
 }
 
 bool dev_load(struct dev *dev, const char *dir)
@@ -234,13 +296,12 @@ bool dev_write_config(const struct dev *dev, const struct dev_region *region, in
     FILE *out;
 
     dev_path(dev, region, broker, "broker.conf", path);
-    out = fopen(path, "w");
+    out = dev_create_secret(path);
     if (out == NULL) {
-        complain("cannot write %s: %s", path, strerror(errno));
         return false;
     }
     (void)fprintf(out, "# written by `gyre dev up`\nnode.id=%d\n", broker->node_id);
-    (void)fprintf(out, "listeners=PLAINTEXT://127.0.0.1:%d\n", broker->kafka_port);
+    dev_security_print_config(dev, region, broker, out);
     (void)fprintf(out, "log.dirs=%s\n", broker->data_dir);
     (void)fprintf(out, "gyre.region=%s\ngyre.region.index=%d\n", region->name, region->index);
     (void)fprintf(out, "gyre.rpc.listeners=127.0.0.1:%d\n", broker->rpc_port);
@@ -251,9 +312,5 @@ bool dev_write_config(const struct dev *dev, const struct dev_region *region, in
             (void)fprintf(out, "%s\n", dev->settings[i].text);
         }
     }
-    if (fclose(out) != 0) {
-        complain("cannot write %s: %s", path, strerror(errno));
-        return false;
-    }
-    return true;
+    return dev_finish_file(out, path);
 }

@@ -4,17 +4,21 @@
  * DIR/dev.json by `up`, read by every other command.
  *
  * Region r, broker b (both from 0) listens at port + 100 r + b for clients, 20 higher for other
- * brokers, 40 higher for health and metrics.
+ * brokers, 40 higher for health and metrics, and 50, 60 and 70 higher for further listeners.
  */
 #ifndef GYRE_OPS_DEV_REGION_H
 #define GYRE_OPS_DEV_REGION_H
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <sys/types.h>
 
+#include "dev_security.h"
+
 enum {
-    DEV_BROKERS_MAX = 20, /* more would run into the next port range */
+    DEV_BROKERS_MAX = 20,           /* more would run into the next port range */
+    DEV_BROKERS_LISTENERS_MAX = 10, /* the same, with further listeners */
     DEV_REGIONS_MAX = 9,
     DEV_SETTINGS_MAX = 64,
     DEV_PATH_MAX = 3072,
@@ -52,6 +56,7 @@ struct dev {
     struct dev_region regions[DEV_REGIONS_MAX];
     int setting_count;
     struct dev_setting settings[DEV_SETTINGS_MAX];
+    struct dev_security security;
 };
 
 /* Lay out what `up` asks for. */
@@ -68,6 +73,13 @@ json_t *dev_to_json(const struct dev *dev, bool has_states);
 /* DIR/REGION/broker-ID/NAME */
 void dev_path(const struct dev *dev, const struct dev_region *region,
               const struct dev_broker *broker, const char *name, char path[DEV_PATH_MAX]);
+
+/* A directory, unless it is there. False: the reason was printed. */
+bool dev_make_directory(const char *path);
+
+/* A new file with mode 0600; NULL: the reason was printed. Close it with dev_finish_file(). */
+FILE *dev_create_secret(const char *path);
+bool dev_finish_file(FILE *file, const char *path);
 
 /* Write broker.conf. False: the reason was printed. */
 bool dev_write_config(const struct dev *dev, const struct dev_region *region, int broker_index);

@@ -22,7 +22,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("GYRE_BIN") or ROOT / "build" / "release" / "bin")
 # Below the range from which the kernel takes the ports of outgoing connections.
 PORTS = range(20000, 32000, 100)
-PORTS_PER_BROKER = (0, 20, 40)
+PORTS_PER_BROKER = (0, 20, 40, 50, 60, 70)
 
 
 class CommandFailed(Exception):
@@ -85,13 +85,23 @@ def free_port(brokers=3, regions=1):
 
 
 class Region:
-    """One region; use it as a context manager."""
+    """One region; use it as a context manager.
 
-    def __init__(self, brokers=3, settings=(), first_node_id=0, parent=None):
+    Without `listeners` it is a plaintext one. Else they are a list of protocols, `users` a dict of
+    passwords and `super_users` a list of names; commands and kcat come in as an administrator.
+    """
+
+    def __init__(self, brokers=3, settings=(), first_node_id=0, parent=None, listeners=(),
+                 users=(), super_users=()):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="gyre-region-", dir=parent))
         self.count = brokers
         self.first_node_id = first_node_id
         self.settings = list(settings)
+        self.security = ["--listeners", ",".join(listeners)] if listeners else ["--plaintext"]
+        for name, password in dict(users).items():
+            self.security += ["--user", f"{name}:{password}"]
+        for name in super_users:
+            self.security += ["--super-user", name]
         self.port = free_port(brokers)
         self.state = None
 
@@ -106,7 +116,7 @@ class Region:
 
     def up(self, timeout=60):
         words = ["dev", "up", "--dir", self.dir, "--brokers", self.count, "--port", self.port,
-                 "--first-node-id", self.first_node_id, "--plaintext", "--timeout", timeout,
+                 "--first-node-id", self.first_node_id, *self.security, "--timeout", timeout,
                  "-o", "json"]
         for setting in self.settings:
             words += ["--set", setting]
@@ -146,7 +156,8 @@ class Region:
 
     def on(self, *words, **options):
         """A command that talks to this region; with -o json its answer is parsed."""
-        output = self.gyre(*words, "--bootstrap-server", self.bootstrap, **options)
+        output = self.gyre(*words, "--bootstrap-server", self.bootstrap, *self.credentials,
+                           **options)
         return json.loads(output) if "json" in words else output
 
     # what is known of it
@@ -165,8 +176,20 @@ class Region:
     def bootstrap(self):
         return self.state["regions"][0]["bootstrap"]
 
-    def address(self, node_id):
-        return f"127.0.0.1:{self.broker(node_id)['kafka_port']}"
+    @property
+    def credentials(self):
+        """What a command of `gyre` needs to come in as an administrator."""
+        properties = self.state.get("client_properties")
+        return ["--command-config", properties] if properties else []
+
+    def address(self, node_id, protocol=None):
+        """Of the broker's first listener, or of the one with this protocol."""
+        broker = self.broker(node_id)
+        return broker["listeners"][protocol] if protocol else f"127.0.0.1:{broker['kafka_port']}"
+
+    def addresses(self, protocol):
+        """A bootstrap list of the listeners with this protocol."""
+        return ",".join(broker["listeners"][protocol] for broker in self._brokers())
 
     def home(self, node_id):
         """The directory with broker.conf, gyred.log and data."""
@@ -210,12 +233,16 @@ class Region:
 
     # kcat
 
+    def _kcat(self):
+        conf = self.dir / "kcat.conf"
+        return ["kcat", *(["-F", str(conf)] if conf.exists() else []), "-b", self.bootstrap]
+
     def kcat(self, *words, **options):
-        return run("kcat", "-b", self.bootstrap, *words, **options)
+        return run(*self._kcat(), *words, **options)
 
     def start_kcat(self, *words):
         """In the background: a Popen, whose stdout is text."""
-        return subprocess.Popen(["kcat", "-b", self.bootstrap, *words], stdin=subprocess.PIPE,
+        return subprocess.Popen([*self._kcat(), *words], stdin=subprocess.PIPE,
                                 stdout=subprocess.PIPE, text=True)
 
     def produce(self, topic, values, partition=None, keys=False, settings=("acks=all",),
