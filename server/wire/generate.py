@@ -11,6 +11,7 @@ import re
 import sys
 
 FOREVER = 32767
+GYRES_OWN = 1000  # keys from here on are APIs that Kafka does not have
 SCALARS = {  # type: (C type, kind, bytes on the wire)
     "bool": ("bool", "BOOL", 1), "int8": ("int8_t", "INT8", 1), "int16": ("int16_t", "INT16", 2),
     "uint16": ("uint16_t", "UINT16", 2), "int32": ("int32_t", "INT32", 4),
@@ -66,6 +67,7 @@ class Message:
         self.versions = versions
         self.flexible = flexible    # first flexible version
         self.record = None          # the number before a record key
+        self.is_own = kind == "internal"  # Kafka has no such message
         self.named = {}             # name: Struct
         self.root = Struct(name)
 
@@ -206,8 +208,10 @@ class Parser:
             flexible = self.flexible(options)
             self.schema.api = (int(words[1]), words[2], advertised, accepted, flexible)
         elif words[0] in ("request", "response"):
-            _, name, _, accepted, flexible = self.schema.api
-            self.begin(Message(f"{snake(name)}_{words[0]}", words[0], accepted, flexible))
+            key, name, _, accepted, flexible = self.schema.api
+            message = Message(f"{snake(name)}_{words[0]}", words[0], accepted, flexible)
+            message.is_own = key >= GYRES_OWN
+            self.begin(message)
         elif words[0] in ("header", "data", "internal"):
             options = self.options(words[2:])
             message = Message(snake(words[1]), words[0],
@@ -426,7 +430,7 @@ def emit_message_table(message, out):
             f"    .version_min = {message.versions[0]},",
             f"    .version_max = {message.versions[1]},",
             f"    .flexible_min = {message.flexible},",
-            f"    .is_internal = {'true' if message.kind == 'internal' else 'false'},", "};", ""]
+            f"    .is_internal = {'true' if message.is_own else 'false'},", "};", ""]
 
 
 def emit_tables(schemas):
