@@ -34,8 +34,9 @@ struct cluster_leader cluster_leader(const struct cluster *cluster, struct group
 int cluster_in_sync(const struct cluster *cluster, const struct catalog_topic *topic,
                     int32_t partition, int32_t out_nodes[CATALOG_REPLICAS_MAX]);
 
-/* Place `count` partitions of `replication_factor` replicas on live brokers, spread over racks and
- * evenly over what is there. LIMIT: not enough live brokers. */
+/* Place `count` partitions of `replication_factor` replicas, spread over racks and evenly over what
+ * is there; on brokers that are down only where no others are left. LIMIT: not enough brokers are
+ * registered, or no majority of replicas would be up. */
 MUST_USE
 enum error cluster_place(struct cluster *cluster, int32_t count, int replication_factor,
                          struct catalog_partition *out_partitions);

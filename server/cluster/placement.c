@@ -2,7 +2,9 @@
 /*
  * New partitions go where the fewest replicas are. The replicas of one partition lie on different
  * brokers and, as far as there are racks left, on different racks; the first of them is the broker
- * that leads the fewest.
+ * that leads the fewest. Brokers that are down or about to stop are taken where there are no
+ * others, as KRaft does, and only while a majority of a partition's replicas is up: without one it
+ * would have no leader.
  */
 #include <stdlib.h>
 
@@ -17,6 +19,7 @@ struct candidate {
     struct string rack;
     int64_t replicas;
     int64_t preferred; /* how often it is the first replica */
+    bool is_up;
     bool is_taken;
 };
 
@@ -24,16 +27,18 @@ struct field {
     struct cluster *cluster;
     struct candidate *candidates;
     int count;
+    int up_count;
 };
 
 static void add_candidate(void *context, const struct catalog_broker *broker)
 {
     struct field *field = context;
+    bool is_up = !broker->is_draining && cluster_broker_is_live(field->cluster, broker->node_id);
 
-    if (field->count < CANDIDATES_MAX && !broker->is_draining &&
-        cluster_broker_is_live(field->cluster, broker->node_id)) {
+    if (field->count < CANDIDATES_MAX) {
         field->candidates[field->count++] =
-            (struct candidate){.node = broker->node_id, .rack = broker->rack};
+            (struct candidate){.node = broker->node_id, .rack = broker->rack, .is_up = is_up};
+        field->up_count += is_up;
     }
 }
 
@@ -93,20 +98,19 @@ static bool is_better(const struct candidate *a, const struct candidate *b, bool
 static struct candidate *choose(struct field *field, const int32_t *nodes, int count)
 {
     struct candidate *best = NULL;
-    bool best_is_fresh = false;
+    int best_merit = 0;
 
     for (int i = 0; i < field->count; i++) {
         struct candidate *candidate = &field->candidates[i];
-        bool is_fresh;
+        bool is_fresh = !rack_is_used(field, nodes, count, candidate->rack);
+        int merit = 2 * candidate->is_up + is_fresh;
 
-        if (candidate->is_taken) {
+        if (candidate->is_taken || (best != NULL && merit < best_merit)) {
             continue;
         }
-        is_fresh = !rack_is_used(field, nodes, count, candidate->rack);
-        if (best == NULL || (is_fresh && !best_is_fresh) ||
-            (is_fresh == best_is_fresh && is_better(candidate, best, count == 0))) {
+        if (best == NULL || merit > best_merit || is_better(candidate, best, count == 0)) {
             best = candidate;
-            best_is_fresh = is_fresh;
+            best_merit = merit;
         }
     }
     return best;
@@ -140,7 +144,7 @@ enum error cluster_place(struct cluster *cluster, int32_t count, int replication
     catalog_for_each_topic(cluster->services.catalog, count_load, &field);
     if (replication_factor < 1 || replication_factor > CATALOG_REPLICAS_MAX) {
         error = ERROR_INVALID;
-    } else if (replication_factor > field.count) {
+    } else if (replication_factor > field.count || field.up_count < replication_factor / 2 + 1) {
         error = ERROR_LIMIT;
     }
     for (int32_t i = 0; i < count && error == ERROR_NONE; i++) {

@@ -69,6 +69,20 @@ bool topic_plan_check_replicas(struct request *request, const struct int32_array
     return true;
 }
 
+static struct string too_few(struct request *request, int replication_factor)
+{
+    int registered = catalog_broker_count(request->broker->catalog);
+    bool are_registered = registered >= replication_factor;
+
+    return catalog_changes_text(
+        request,
+        "Unable to replicate the partition %d time(s): The target replication factor of %d cannot "
+        "be reached because only %d broker(s) are %s.",
+        replication_factor, replication_factor,
+        are_registered ? cluster_live_broker_count(request->broker->cluster) : registered,
+        are_registered ? "unfenced" : "registered");
+}
+
 bool topic_plan_place(struct request *request, int32_t count, int replication_factor,
                       struct catalog_partition **out_partitions, struct topic_fault *out_fault)
 {
@@ -87,14 +101,7 @@ bool topic_plan_place(struct request *request, int32_t count, int replication_fa
         *out_partitions = places;
         return true;
     }
-    *out_fault = (struct topic_fault){
-        KAFKA_ERROR_INVALID_REPLICATION_FACTOR,
-        catalog_changes_text(request,
-                             "Unable to replicate the partition %d time(s): The target "
-                             "replication factor of %d cannot be reached because only %d broker(s) "
-                             "are registered or unfenced.",
-                             replication_factor, replication_factor,
-                             cluster_live_broker_count(broker->cluster)),
-    };
+    *out_fault = (struct topic_fault){KAFKA_ERROR_INVALID_REPLICATION_FACTOR,
+                                      too_few(request, replication_factor)};
     return false;
 }

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from kafka_cluster import (NONE, NOT_ENOUGH_REPLICAS, PREFERRED_LEADER_NOT_AVAILABLE,
+from kafka_cluster import (INVALID_REPLICATION_FACTOR, NONE, NOT_ENOUGH_REPLICAS, PREFERRED_LEADER_NOT_AVAILABLE,
                            REQUEST_TIMED_OUT, Cluster)
 from kafka_wire import Closed, batch
 from region import eventually
@@ -127,6 +127,25 @@ def test_times_are_found_after_the_indexes_were_deleted(cluster, topic):
     found = [cluster.list_offset(topic, at) for at in (-3, 0, 1001, 5001)]
     assert [(one["offset"], one["timestamp"]) for one in found] == \
         [(1, 5000), (0, 1000), (1, 5000), (-1, -1)]
+
+
+def test_a_broker_that_is_down_gets_replicas_where_there_are_no_others(cluster, topic):
+    """KRaft counts the registered brokers, and takes the fenced ones last."""
+    cluster.kill(2)
+    eventually(lambda: cluster.call("Metadata", 12, topics=[])["brokers"][2:] == [])
+    cluster.make(topic + "-2", partitions=6, factor=2)
+    for part in cluster.topic(topic + "-2")["partitions"]:
+        assert sorted(part["replica_nodes"]) == [0, 1]
+    cluster.make(topic, partitions=6, factor=3)
+    for part in cluster.topic(topic)["partitions"]:
+        assert sorted(part["replica_nodes"]) == [0, 1, 2]
+        assert part["replica_nodes"][0] != 2
+        assert part["offline_replicas"] == [2]
+    assert cluster.create(topic + "-4", factor=4)["error_code"] == INVALID_REPLICATION_FACTOR
+    assert cluster.produce(topic, batch([b"x"]))["error_code"] == NONE
+    cluster.start(2)
+    eventually(lambda: all(sorted(part["isr_nodes"]) == [0, 1, 2]
+                           for part in cluster.topic(topic)["partitions"]), timeout=60)
 
 
 def test_a_broker_that_hears_no_catalog_serves_only_for_a_while(own_region, topic):
