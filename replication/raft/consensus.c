@@ -331,6 +331,7 @@ struct consensus *consensus_new(struct loop *loop, struct storage *storage, stru
     timer_init(&consensus->more, on_more);
     timer_init(&consensus->walk, on_walk);
     timer_init(&consensus->beat, on_beat);
+    consensus_election_init(consensus);
     consensus->engine_entries = check_alloc_zero(MESSAGE_ENTRIES_MAX * sizeof(struct raft_entry));
     consensus->frame_entries = check_alloc_zero(MESSAGE_ENTRIES_MAX * sizeof(struct log_entry));
     storage_set_listener(storage, &storage_listener);
@@ -366,6 +367,7 @@ void consensus_free(struct consensus *consensus)
     timer_stop(consensus->loop, &consensus->more);
     timer_stop(consensus->loop, &consensus->walk);
     timer_stop(consensus->loop, &consensus->beat);
+    consensus_election_release(consensus);
     task_cancel(&consensus->work);
     task_cancel(&consensus->flush);
     consensus->links->operations->set_receiver(consensus->links, LINK_RAFT,

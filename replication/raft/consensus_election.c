@@ -15,6 +15,9 @@ enum {
     ATTEMPTS_BACKOFF_MAX = 3,
     /* A leader silent for so many election timeouts has a quorum no more, or not with us. */
     LEADER_SILENCE_SHARE = 2,
+    /* A new group's first elections, each twice as long after the one before. */
+    FRESH_ATTEMPTS_MAX = 4,
+    FRESH_WALK_US = 2 * 1000,
 };
 
 bool consensus_group_may_vote(const struct consensus_group *group)
@@ -160,4 +163,64 @@ void consensus_group_lost_leader(struct consensus_group *group)
                              rank_among_live(group) * stagger_us + 1 +
                              random_below(group->consensus->random, stagger_us / 4 + 1);
     consensus_work_later(group);
+}
+
+/* ---- new groups ---- */
+
+void consensus_group_stand_first(struct consensus_group *group)
+{
+    struct consensus *consensus = group->consensus;
+
+    group->fresh_attempts = 0;
+    group->election_due_us = consensus_now_us(consensus) + FRESH_WALK_US;
+    list_append(&consensus->fresh, &group->fresh_link);
+    if (!timer_is_running(&consensus->fresh_walk)) {
+        timer_start(consensus->loop, &consensus->fresh_walk, FRESH_WALK_US);
+    }
+}
+
+static bool is_unled(const struct consensus_group *group)
+{
+    return group->state == GROUP_RUNNING && !group->is_elected && group->election_due_us != 0;
+}
+
+static void walk_fresh(struct consensus_group *group, uint64_t now_us)
+{
+    if (group->election_due_us > now_us) {
+        return;
+    }
+    if (is_unled(group) && group->fresh_attempts < FRESH_ATTEMPTS_MAX) {
+        group->fresh_attempts++;
+        consensus_group_walk(group);
+    }
+    if (!is_unled(group) || group->fresh_attempts == FRESH_ATTEMPTS_MAX) {
+        list_remove(&group->fresh_link);
+        return;
+    }
+    group->election_attempts = 0;
+    group->election_due_us = now_us + ((uint64_t)FRESH_WALK_US << group->fresh_attempts);
+}
+
+static void on_fresh_walk(struct timer *timer)
+{
+    struct consensus *consensus = CONTAINER_OF(timer, struct consensus, fresh_walk);
+    uint64_t now_us = consensus_now_us(consensus);
+
+    list_for_each_safe(link, &consensus->fresh) {
+        walk_fresh(list_entry(link, struct consensus_group, fresh_link), now_us);
+    }
+    if (!list_is_empty(&consensus->fresh)) {
+        timer_start(consensus->loop, timer, FRESH_WALK_US);
+    }
+}
+
+void consensus_election_init(struct consensus *consensus)
+{
+    list_init(&consensus->fresh);
+    timer_init(&consensus->fresh_walk, on_fresh_walk);
+}
+
+void consensus_election_release(struct consensus *consensus)
+{
+    timer_stop(consensus->loop, &consensus->fresh_walk);
 }

@@ -247,7 +247,7 @@ static void start_engine(struct consensus_group *group)
         consensus_group_confirm_change(group, group->configuration_index, &group->configuration);
     }
     if (group->prefers_to_lead) {
-        group->election_due_us = consensus_now_us(group->consensus);
+        consensus_group_stand_first(group);
     }
     consensus_work_later(group);
 }
@@ -278,6 +278,7 @@ void consensus_group_restart(struct consensus_group *group)
     }
     consensus_sleep_wake(group);
     list_remove(&group->walk_link);
+    list_remove(&group->fresh_link);
     stop_engine(group);
     group->start_sequence = was_leading ? group->durable_sequence : group->start_sequence;
     group->prefers_to_lead = false;
@@ -292,6 +293,7 @@ void consensus_group_release(struct consensus_group *group)
         group->reader->group = NULL;
     }
     consensus_sleep_wake(group);
+    list_remove(&group->fresh_link);
     consensus_install_cancel(group);
     consensus_snapshot_cancel(group);
     stop_engine(group);

@@ -30,6 +30,12 @@ void consensus_group_corrupt(struct consensus_group *group, const char *reason);
 /* Called every CONSENSUS_WALK_US while awake. */
 void consensus_group_walk(struct consensus_group *group);
 
+/* The first of a new group's members asks for votes at once, and again soon: the others open their
+ * replicas in the same moment. */
+void consensus_group_stand_first(struct consensus_group *group);
+void consensus_election_init(struct consensus *consensus);
+void consensus_election_release(struct consensus *consensus);
+
 /* At the leader. Fills index and term, and the offset of entries that are not batches. */
 void consensus_group_submit(struct consensus_group *group, struct log_entry *entries, int count);
 /* A CHANGE was applied. */

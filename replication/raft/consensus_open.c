@@ -63,6 +63,7 @@ enum error consensus_open_group(struct consensus *consensus, struct partition_lo
     group->context = context;
     group->told_leader = -1;
     list_init(&group->walk_link);
+    list_init(&group->fresh_link);
     list_init(&group->work_link);
     list_init(&group->held);
     list_init(&group->snapshot_waiters);

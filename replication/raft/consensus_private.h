@@ -94,6 +94,8 @@ struct consensus_group {
     uint64_t leader_heard_us; /* follower: last APPEND of the present leader */
     unsigned election_attempts;
     bool prefers_to_lead;
+    struct list fresh_link; /* consensus.fresh: it stands for its first election */
+    unsigned fresh_attempts;
 
     /* Durability (consensus_group.c). */
     uint64_t durable_sequence;
@@ -163,10 +165,12 @@ struct consensus {
     struct map groups;
     struct list awake;
     struct list working;
+    struct list fresh; /* new groups that we are to lead, until they were walked often enough */
     struct task work;
     struct task flush;
     struct timer more; /* work that was left for the next turn */
     struct timer walk;
+    struct timer fresh_walk;
     struct timer beat;
 
     struct consensus_peer **peers; /* owned, each owned */
