@@ -9,6 +9,7 @@
 #include "handlers/broker.h"
 #include "handlers/catalog_changes.h"
 #include "handlers/hosted_partition.h"
+#include "handlers/leader_wait.h"
 #include "handlers/quotas.h"
 #include "handlers/request.h"
 #include "handlers/topic_plan.h"
@@ -33,6 +34,7 @@ struct partition_creations {
     struct growing_topic *topics;
     int32_t count;
     struct catalog_changes changes;
+    struct leader_wait wait;
 };
 
 static bool refuse(struct growing_topic *topic, enum kafka_error error, struct string message)
@@ -161,11 +163,43 @@ static bool charge(struct partition_creations *self, struct growing_topic *topic
                   STRING("The throttling quota has been exceeded."));
 }
 
-static void reply(struct catalog_changes *changes)
+static void reply(void *context)
+{
+    struct partition_creations *self = context;
+
+    request_reply(self->request, &create_partitions_response_layout, &self->out);
+}
+
+static bool is_electing(void *context)
+{
+    const struct partition_creations *self = context;
+    const struct broker *broker = self->request->broker;
+
+    for (int32_t i = 0; i < self->count && !self->in.validate_only; i++) {
+        const struct growing_topic *growing = &self->topics[i];
+        const struct catalog_topic *topic =
+            growing->out->error_code != KAFKA_ERROR_NONE
+                ? NULL
+                : catalog_find_topic(broker->catalog, growing->in->name);
+        if (topic != NULL &&
+            leader_wait_is_electing(broker, topic, growing->in->count - growing->added)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void on_changed(struct catalog_changes *changes)
 {
     struct partition_creations *self = changes->context;
 
-    request_reply(self->request, &create_partitions_response_layout, &self->out);
+    self->wait = (struct leader_wait){
+        .request = self->request, .is_electing = is_electing, .done = reply, .context = self};
+    if (is_electing(self)) {
+        leader_wait_start(&self->wait, leader_wait_us(self->in.timeout_ms));
+    } else {
+        reply(self);
+    }
 }
 
 /* ---- what is asked for ---- */
@@ -227,7 +261,7 @@ void create_partitions_handle(struct request *request)
     if (!request_decode(request, &create_partitions_request_layout, &self->in) || !collect(self)) {
         return;
     }
-    catalog_changes_init(&self->changes, request, reply, self);
+    catalog_changes_init(&self->changes, request, on_changed, self);
     for (int32_t i = 0; i < self->count; i++) {
         if (check(self, &self->topics[i]) && !self->in.validate_only &&
             charge(self, &self->topics[i])) {

@@ -3,7 +3,8 @@
  * CreateTopics (19). Each topic of the request has an answer of its own: those that are sound are
  * placed together, so that they spread evenly, and created by one command each.
  *
- *     CHECK each ──► PLACE those without assignment ──► submit ──(all answered)──► REPLY
+ *     CHECK each ──► PLACE those without assignment ──► submit ──(all answered)──► WAIT
+ *                                                       (leaders known, or a second) ──► REPLY
  */
 #include "wire_messages/create_topics.h"
 
@@ -16,6 +17,7 @@
 #include "handlers/broker.h"
 #include "handlers/catalog_changes.h"
 #include "handlers/config_view.h"
+#include "handlers/leader_wait.h"
 #include "handlers/quotas.h"
 #include "handlers/request.h"
 #include "handlers/topic_plan.h"
@@ -43,6 +45,7 @@ struct topic_creations {
     struct wanted_topic *topics;
     int32_t count;
     struct catalog_changes changes;
+    struct leader_wait wait;
 };
 
 static bool refuse(struct wanted_topic *topic, enum kafka_error error, struct string message)
@@ -344,14 +347,44 @@ static void describe(struct topic_creations *self, struct wanted_topic *topic)
     describe_settings(self, topic);
 }
 
-static void reply(struct catalog_changes *changes)
+static void reply(void *context)
 {
-    struct topic_creations *self = changes->context;
+    struct topic_creations *self = context;
 
     for (int32_t i = 0; i < self->count; i++) {
         describe(self, &self->topics[i]);
     }
     request_reply(self->request, &create_topics_response_layout, &self->out);
+}
+
+static bool is_electing(void *context)
+{
+    const struct topic_creations *self = context;
+    const struct broker *broker = self->request->broker;
+
+    for (int32_t i = 0; i < self->count && !self->in.validate_only; i++) {
+        const struct catalog_topic *topic =
+            is_refused(&self->topics[i])
+                ? NULL
+                : catalog_find_topic_by_id(broker->catalog, self->topics[i].id);
+        if (topic != NULL && leader_wait_is_electing(broker, topic, 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void on_changed(struct catalog_changes *changes)
+{
+    struct topic_creations *self = changes->context;
+
+    self->wait = (struct leader_wait){
+        .request = self->request, .is_electing = is_electing, .done = reply, .context = self};
+    if (is_electing(self)) {
+        leader_wait_start(&self->wait, leader_wait_us(self->in.timeout_ms));
+    } else {
+        reply(self);
+    }
 }
 
 /* ---- what is asked for ---- */
@@ -440,7 +473,7 @@ void create_topics_handle(struct request *request)
         return;
     }
     check_all(self);
-    catalog_changes_init(&self->changes, request, reply, self);
+    catalog_changes_init(&self->changes, request, on_changed, self);
     for (int32_t i = 0; i < self->count; i++) {
         charge(self, &self->topics[i]);
         if (!is_refused(&self->topics[i]) && !self->in.validate_only) {

@@ -7,35 +7,30 @@
  *
  * A client that asks because a leader died asks within milliseconds, and an answer without a leader
  * sends it into a back-off of up to a second. So a topic that was named waits a moment for the
- * election that is under way; a partition without a majority is not waited for. The first look is
- * two milliseconds late, because the client's connection to a dying broker often breaks that much
- * earlier than ours.
+ * election that is under way.
  */
 #include "wire_messages/metadata.h"
 
 #include "gyre/base/map.h"
 #include "gyre/config/config.h"
-#include "gyre/runtime/loop.h"
 
 #include "cluster/cluster.h"
 #include "handlers/admin_handlers.h"
 #include "handlers/authorized_operations.h"
 #include "handlers/broker.h"
+#include "handlers/leader_wait.h"
 #include "handlers/request.h"
 #include "handlers/topic_view.h"
 #include "handlers/topics.h"
 #include "metadata/topic_name.h"
 
 enum {
-    VERSION_ALL_IS_NULL = 1,       /* before, an empty list of topics means all of them */
-    VERSION_TOPIC_IDS = 12,        /* topics may be named by id */
-    CREATIONS_MAX = 100,           /* topics that one request may bring into being */
-    WAITED_PARTITIONS_MAX = 10000, /* a request that names more is not worth looking at twice */
+    VERSION_ALL_IS_NULL = 1, /* before, an empty list of topics means all of them */
+    VERSION_TOPIC_IDS = 12,  /* topics may be named by id */
+    CREATIONS_MAX = 100,     /* topics that one request may bring into being */
 };
 
 static const uint64_t LEADER_WAIT_US = 500 * 1000;
-static const uint64_t LOOK_AGAIN_US = 10 * 1000;
-static const uint64_t FIRST_LOOK_US = 2 * 1000;
 
 /* One topic that the request names, once. */
 struct asked_topic {
@@ -54,7 +49,7 @@ struct metadata_lookup {
     int32_t asked_count;
     bool is_all;
     int open; /* creations to come, and one until all are asked for */
-    struct timer look_again;
+    struct leader_wait wait;
 };
 
 /* ---- filling the answer ---- */
@@ -186,8 +181,9 @@ static bool fill_named(struct metadata_lookup *self)
     return true;
 }
 
-static void reply(struct metadata_lookup *self)
+static void reply(void *context)
 {
+    struct metadata_lookup *self = context;
     struct request *request = self->request;
 
     metadata_response_init(&self->out);
@@ -212,40 +208,12 @@ static void reply(struct metadata_lookup *self)
 
 /* ---- waiting for leaders ---- */
 
-static bool has_live_majority(const struct broker *broker,
-                              const struct catalog_partition *partition)
+static bool is_electing(void *context)
 {
-    int live = 0;
-
-    for (int i = 0; i < partition->replica_count; i++) {
-        live += cluster_broker_is_live(broker->cluster, partition->replicas[i]);
-    }
-    return live > partition->replica_count / 2;
-}
-
-static bool is_electing(const struct broker *broker, const struct catalog_topic *topic)
-{
-    for (int32_t i = 0; i < topic->partition_count; i++) {
-        struct group_id group = {topic->id, i};
-
-        if (cluster_leader(broker->cluster, group).node_id < 0 &&
-            has_live_majority(broker, &topic->partitions[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool must_wait(const struct metadata_lookup *self)
-{
-    const struct request *request = self->request;
-    const struct broker *broker = request->broker;
+    const struct metadata_lookup *self = context;
+    const struct broker *broker = self->request->broker;
     int64_t partitions = 0;
 
-    if (self->is_all || request->is_orphaned ||
-        loop_now_us(broker->loop) >= request->arrived_us + LEADER_WAIT_US) {
-        return false;
-    }
     for (int32_t i = 0; i < self->asked_count; i++) {
         const struct asked_topic *asked = &self->asked[i];
         const struct catalog_topic *topic =
@@ -256,28 +224,14 @@ static bool must_wait(const struct metadata_lookup *self)
             continue;
         }
         partitions += topic->partition_count;
-        if (partitions > WAITED_PARTITIONS_MAX) {
+        if (partitions > LEADER_WAIT_PARTITIONS_MAX) {
             return false;
         }
-        if (is_electing(broker, topic)) {
+        if (leader_wait_is_electing(broker, topic, 0)) {
             return true;
         }
     }
     return false;
-}
-
-static void reply_when_led(struct metadata_lookup *self)
-{
-    if (must_wait(self)) {
-        timer_start(self->request->broker->loop, &self->look_again, LOOK_AGAIN_US);
-        return;
-    }
-    reply(self);
-}
-
-static void on_look_again(struct timer *timer)
-{
-    reply_when_led(CONTAINER_OF(timer, struct metadata_lookup, look_again));
 }
 
 /* ---- what is asked for ---- */
@@ -287,7 +241,9 @@ static void creation_ended(struct metadata_lookup *self)
     CHECK(self->open > 0);
     self->open--;
     if (self->open == 0 && self->asked_count > 0) {
-        timer_start(self->request->broker->loop, &self->look_again, FIRST_LOOK_US);
+        self->wait = (struct leader_wait){
+            .request = self->request, .is_electing = is_electing, .done = reply, .context = self};
+        leader_wait_start(&self->wait, LEADER_WAIT_US);
     } else if (self->open == 0) {
         reply(self);
     }
@@ -398,7 +354,6 @@ void metadata_handle(struct request *request)
         return;
     }
     self->request = request;
-    timer_init(&self->look_again, on_look_again);
     if (!request_decode(request, &metadata_request_layout, &self->in)) {
         return;
     }

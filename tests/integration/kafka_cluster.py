@@ -125,8 +125,9 @@ class Cluster:
         if node_id is not None:
             return ask(node_id)
         for _ in range(100):
-            answer = ask(self.leader(name, index))
-            if answer["error_code"] != NOT_LEADER_OR_FOLLOWER:
+            leader = self.leader(name, index)
+            answer = ask(leader) if leader >= 0 else {"error_code": LEADER_NOT_AVAILABLE}
+            if answer["error_code"] not in (NOT_LEADER_OR_FOLLOWER, LEADER_NOT_AVAILABLE):
                 break
             time.sleep(0.05)
         return answer

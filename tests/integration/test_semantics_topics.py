@@ -53,6 +53,21 @@ def test_a_named_topic_is_made_only_where_the_client_wants_it(cluster, topic):
     eventually(lambda: cluster.topic(topic)["error_code"] == NONE)
 
 
+def test_a_created_topic_has_its_leaders_when_the_answer_comes(cluster, topic):
+    for number in range(5):
+        name = f"{topic}-{number}"
+        assert cluster.create(name, partitions=4)["error_code"] == NONE
+        told = cluster.call("Metadata", 12, topics=None)["topics"]  # which waits for nobody
+        parts = next(one for one in told if one["name"] == name)["partitions"]
+        assert [part["error_code"] for part in parts] == [NONE] * 4
+        answer = cluster.call("CreatePartitions", 3, timeout_ms=15000, validate_only=False, topics=[
+            {"name": name, "count": 8, "assignments": None}])
+        assert answer["results"][0]["error_code"] == NONE
+        told = cluster.call("Metadata", 12, topics=None)["topics"]
+        parts = next(one for one in told if one["name"] == name)["partitions"]
+        assert [part["error_code"] for part in parts] == [NONE] * 8
+
+
 def test_no_topic_is_made_where_the_broker_forbids_it(own_region, topic):
     cluster = Cluster(own_region(brokers=1, settings=["auto.create.topics.enable=false"]))
     for _ in range(2):

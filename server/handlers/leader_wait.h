@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Waiting a moment for elections that are under way: an answer that shows a partition without a
+ * leader sends clients into a back-off of up to a second. A partition without a majority of live
+ * replicas is not waited for.
+ *
+ * Embedded in a handler's struct in the request's arena. Thread: the shard's own.
+ */
+#ifndef GYRE_HANDLERS_LEADER_WAIT_H
+#define GYRE_HANDLERS_LEADER_WAIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "gyre/runtime/loop.h"
+
+struct broker;
+struct catalog_topic;
+struct request;
+
+/* A request that names more partitions is not worth looking at again and again. */
+enum { LEADER_WAIT_PARTITIONS_MAX = 10000 };
+
+struct leader_wait {
+    struct request *request;
+    bool (*is_electing)(void *context); /* is it worth to wait? */
+    void (*done)(void *context);        /* once; never within leader_wait_start() */
+    void *context;
+    uint64_t until_us;
+    struct timer look;
+};
+
+/* How long after a change of topics, which has a time limit of its own. */
+static inline uint64_t leader_wait_us(int32_t timeout_ms)
+{
+    enum { CHANGE_WAIT_MS_MAX = 1000 };
+
+    return timeout_ms <= 0
+               ? 0
+               : (uint64_t)(timeout_ms < CHANGE_WAIT_MS_MAX ? timeout_ms : CHANGE_WAIT_MS_MAX) *
+                     1000;
+}
+
+/* `wait` is filled down to `context`. Ends also when the client has gone. */
+void leader_wait_start(struct leader_wait *wait, uint64_t limit_us);
+
+/* Is there a partition from `first` on that has no leader and will have one? */
+bool leader_wait_is_electing(const struct broker *broker, const struct catalog_topic *topic,
+                             int32_t first);
+
+#endif
