@@ -30,6 +30,11 @@ uint32_t acl_supported_operations(enum acl_resource resource)
     return 0;
 }
 
+bool acl_operation_fits(enum acl_operation operation, enum acl_resource resource)
+{
+    return operation == ACL_ALL || (acl_supported_operations(resource) & 1u << operation) != 0;
+}
+
 static const char *pattern_problem(const struct acl *acl)
 {
     if (acl->resource < ACL_TOPIC || acl->resource > ACL_USER) {
@@ -79,8 +84,7 @@ const char *acl_problem(const struct acl *acl)
         return acl->operation == ACL_OPERATION_ANY ? "Invalid operation ANY"
                                                    : "Invalid operation UNKNOWN";
     }
-    if (acl->operation != ACL_ALL &&
-        (acl_supported_operations(acl->resource) & 1u << acl->operation) == 0) {
+    if (!acl_operation_fits(acl->operation, acl->resource)) {
         return "The operation is not supported for this resource type";
     }
     if (acl->permission != ACL_DENY && acl->permission != ACL_ALLOW) {

@@ -217,7 +217,7 @@ static void record_refusal(struct audit *audit, const struct audit_event *event)
     }
 }
 
-static bool is_sampled(struct audit *audit)
+bool audit_wants_access(struct audit *audit)
 {
     int32_t sample = audit->options.access_sample;
 
@@ -245,7 +245,7 @@ void audit_record(struct audit *audit, const struct audit_event *event)
     clip(&clipped.detail);
     if (event->kind == AUDIT_REFUSAL) {
         record_refusal(audit, &clipped);
-    } else if (event->kind != AUDIT_ACCESS || is_sampled(audit)) {
+    } else {
         write_event(audit, &clipped, 1);
     }
 }

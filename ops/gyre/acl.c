@@ -4,8 +4,9 @@
 
 #include <stdio.h>
 
+#include "gyre/access/acl_words.h"
+
 #include "acl_options.h"
-#include "acl_words.h"
 #include "admin.h"
 #include "json_print.h"
 #include "table.h"

@@ -2,12 +2,12 @@
 /* gyre acl matrix: what the rules come to, for each principal and topic. */
 #include <stdio.h>
 
+#include "gyre/access/acl_words.h"
 #include "gyre/base/check.h"
 #include "gyre/wire/kafka_error.h"
 
 #include "acl.h"
 #include "acl_options.h"
-#include "acl_words.h"
 #include "admin.h"
 #include "json_print.h"
 #include "table.h"

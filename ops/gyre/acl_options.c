@@ -4,9 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gyre/access/acl_words.h"
 #include "gyre/base/check.h"
-
-#include "acl_words.h"
 
 enum option_key {
     KEY_PRINCIPAL = 'p',

@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gyre/access/acl_words.h"
 #include "gyre/base/check.h"
 #include "gyre/wire/kafka_error.h"
 
-#include "acl_words.h"
 #include "admin.h"
 #include "json_print.h"
 #include "wire_messages/api_keys.h"

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "handlers/access.h"
 
+#include "gyre/access/acl_words.h"
 #include "gyre/access/authorizer.h"
 
+#include "handlers/auditing.h"
 #include "handlers/authorization.h"
 #include "handlers/broker.h"
 #include "handlers/request.h"
+
+enum { RULE_BYTES_MAX = 1024 };
 
 bool access_is_enforced(const struct broker *broker)
 {
@@ -25,8 +29,8 @@ static struct access_question question_of(const struct request *request,
     };
 }
 
-bool access_allows(const struct request *request, enum access_operation operation,
-                   enum access_resource resource, struct string name)
+bool access_sees(const struct request *request, enum access_operation operation,
+                 enum access_resource resource, struct string name)
 {
     struct access_question question = question_of(request, operation, resource, name);
     struct authorization *authorization = request->broker->authorization;
@@ -35,13 +39,50 @@ bool access_allows(const struct request *request, enum access_operation operatio
            authorizer_allows(authorization_authorizer(authorization), &question);
 }
 
+bool access_sees_cluster(const struct request *request, enum access_operation operation)
+{
+    return access_sees(request, operation, ACCESS_CLUSTER, ACL_CLUSTER_NAME);
+}
+
+/* The reason is worked out only for the audit: clients are never told it. */
+static void audit_refusal(const struct request *request, enum access_operation operation,
+                          enum access_resource resource, struct string name)
+{
+    struct access_question question = question_of(request, operation, resource, name);
+    struct access_decision decision;
+    char rule[RULE_BYTES_MAX] = "";
+
+    if (request->broker->audit == NULL) {
+        return;
+    }
+    authorizer_decide(authorization_authorizer(request->broker->authorization), &question,
+                      &decision);
+    if (decision.basis == ACCESS_BY_DENY) {
+        acl_print(&decision.rule, rule, sizeof rule);
+    }
+    auditing_refused(request, string_from(acl_operation_name((int)operation)),
+                     string_from(acl_resource_name((int)resource)), name, string_from(rule));
+}
+
+bool access_allows(const struct request *request, enum access_operation operation,
+                   enum access_resource resource, struct string name)
+{
+    if (access_sees(request, operation, resource, name)) {
+        auditing_allowed(request, string_from(acl_operation_name((int)operation)),
+                         string_from(acl_resource_name((int)resource)), name);
+        return true;
+    }
+    audit_refusal(request, operation, resource, name);
+    return false;
+}
+
 bool access_allows_cluster(const struct request *request, enum access_operation operation)
 {
     return access_allows(request, operation, ACCESS_CLUSTER, ACL_CLUSTER_NAME);
 }
 
-bool access_allows_any(const struct request *request, enum access_operation operation,
-                       enum access_resource resource)
+bool access_sees_any(const struct request *request, enum access_operation operation,
+                     enum access_resource resource)
 {
     struct access_question question = question_of(request, operation, resource, STRING_NULL);
     struct authorization *authorization = request->broker->authorization;
@@ -53,6 +94,6 @@ bool access_allows_any(const struct request *request, enum access_operation oper
 bool access_allows_topic_or_cluster(const struct request *request, enum access_operation operation,
                                     struct string topic)
 {
-    return access_allows_cluster(request, operation) ||
+    return access_sees_cluster(request, operation) ||
            access_allows(request, operation, ACCESS_TOPIC, topic);
 }

@@ -46,15 +46,22 @@ enum access_resource {
 /* False: there is no authorizer, and access rules would have no effect (SECURITY_DISABLED). */
 bool access_is_enforced(const struct broker *broker);
 
+/* A refusal is audited. */
 bool access_allows(const struct request *request, enum access_operation operation,
                    enum access_resource resource, struct string name);
+
+/* The same for a look that refuses nothing: filters, authorized operations, one of two ways. It is
+ * not audited. */
+bool access_sees(const struct request *request, enum access_operation operation,
+                 enum access_resource resource, struct string name);
+bool access_sees_cluster(const struct request *request, enum access_operation operation);
 
 /* The same of the cluster itself. */
 bool access_allows_cluster(const struct request *request, enum access_operation operation);
 
-/* Of at least one resource of this type, whichever it is. */
-bool access_allows_any(const struct request *request, enum access_operation operation,
-                       enum access_resource resource);
+/* Of at least one resource of this type, whichever it is. Not audited. */
+bool access_sees_any(const struct request *request, enum access_operation operation,
+                     enum access_resource resource);
 
 /* Of this topic, because of a rule about it or one about the cluster: creating and deleting. */
 bool access_allows_topic_or_cluster(const struct request *request, enum access_operation operation,

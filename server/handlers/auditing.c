@@ -58,15 +58,15 @@ void auditing_refused(const struct request *request, struct string operation,
 }
 
 void auditing_allowed(const struct request *request, struct string operation,
-                      struct string resource_type, struct string resource, struct string rule)
+                      struct string resource_type, struct string resource)
 {
     struct audit_event event;
 
-    if (audit_of(request) != NULL) {
+    if (audit_of(request) != NULL && audit_wants_access(audit_of(request))) {
         event = event_of(request, AUDIT_ACCESS);
         event.is_success = true;
         record_decision(request, &event,
-                        (struct string[]){operation, resource_type, resource, rule});
+                        (struct string[]){operation, resource_type, resource, STRING_NULL});
     }
 }
 

@@ -23,7 +23,7 @@ void auditing_refused(const struct request *request, struct string operation,
 
 /* It may, and does. Written for a sample only. */
 void auditing_allowed(const struct request *request, struct string operation,
-                      struct string resource_type, struct string resource, struct string rule);
+                      struct string resource_type, struct string resource);
 
 /* A change of the catalog was made, or could not be. `detail` says which, without secrets. */
 void auditing_changed(const struct request *request, struct string detail, bool is_success,

@@ -11,7 +11,7 @@ static int32_t bits_of(const struct request *request, enum access_resource resou
     int32_t bits = 0;
 
     for (size_t i = 0; i < count; i++) {
-        if (access_allows(request, operations[i], resource, name)) {
+        if (access_sees(request, operations[i], resource, name)) {
             bits |= (int32_t)1 << operations[i];
         }
     }
@@ -45,7 +45,7 @@ int32_t authorized_operations_of_cluster(const struct request *request)
         ACCESS_DESCRIBE_CONFIGS, ACCESS_ALTER_CONFIGS,
         ACCESS_IDEMPOTENT_WRITE};
 
-    if (!access_allows_cluster(request, ACCESS_DESCRIBE)) {
+    if (!access_sees_cluster(request, ACCESS_DESCRIBE)) {
         return 0;
     }
     return bits_of(request, ACCESS_CLUSTER, ACL_CLUSTER_NAME, operations,

@@ -337,7 +337,7 @@ static void describe(struct topic_creations *self, struct wanted_topic *topic)
     if (!self->in.validate_only) {
         out->topic_id = topic->id;
     }
-    if (!access_allows(self->request, ACCESS_DESCRIBE_CONFIGS, ACCESS_TOPIC, out->name)) {
+    if (!access_sees(self->request, ACCESS_DESCRIBE_CONFIGS, ACCESS_TOPIC, out->name)) {
         out->topic_config_error_code = KAFKA_ERROR_TOPIC_AUTHORIZATION_FAILED;
         out->configs.count = -1;
         return;

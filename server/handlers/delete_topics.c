@@ -148,7 +148,7 @@ static enum kafka_error find_by_id(struct request *request, struct doomed_topic 
         return KAFKA_ERROR_UNKNOWN_TOPIC_ID;
     }
     if (!access_allows_topic_or_cluster(request, ACCESS_DELETE, found->name)) {
-        if (access_allows(request, ACCESS_DESCRIBE, ACCESS_TOPIC, found->name)) {
+        if (access_sees(request, ACCESS_DESCRIBE, ACCESS_TOPIC, found->name)) {
             topic->out->name = catalog_changes_text(request, "%.*s", STRING_ARGUMENTS(found->name));
         }
         return KAFKA_ERROR_TOPIC_AUTHORIZATION_FAILED;

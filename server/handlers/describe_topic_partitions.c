@@ -48,7 +48,7 @@ static void collect_topic(void *context, const struct catalog_topic *topic)
     struct page *self = context;
 
     if (is_at_or_behind_cursor(self, topic->name) &&
-        access_allows(self->request, ACCESS_DESCRIBE, ACCESS_TOPIC, topic->name)) {
+        access_sees(self->request, ACCESS_DESCRIBE, ACCESS_TOPIC, topic->name)) {
         self->names[self->count++] = topic->name;
     }
 }

@@ -48,8 +48,8 @@ static enum kafka_error check(const struct request *request,
         }
         return KAFKA_ERROR_UNSUPPORTED_VERSION;
     }
-    if (!access_allows_cluster(request, ACCESS_IDEMPOTENT_WRITE) &&
-        !access_allows_any(request, ACCESS_WRITE, ACCESS_TOPIC)) {
+    if (!access_sees_any(request, ACCESS_WRITE, ACCESS_TOPIC) &&
+        !access_allows_cluster(request, ACCESS_IDEMPOTENT_WRITE)) {
         return KAFKA_ERROR_CLUSTER_AUTHORIZATION_FAILED;
     }
     if ((in->producer_id == -1) != (in->producer_epoch == -1)) {

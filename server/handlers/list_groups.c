@@ -35,7 +35,7 @@ static bool matches(const struct list_groups *self, const struct group_listing *
     return passes(&self->in.states_filter, listing->state) &&
            passes(&self->in.types_filter, listing->type) &&
            (self->sees_all ||
-            access_allows(self->request, ACCESS_DESCRIBE, ACCESS_GROUP, listing->group_id));
+            access_sees(self->request, ACCESS_DESCRIBE, ACCESS_GROUP, listing->group_id));
 }
 
 static void count_group(void *context, const struct group_listing *listing)
@@ -73,7 +73,7 @@ void list_groups_handle(struct request *request)
         request_reply(request, &list_groups_response_layout, &self.out);
         return;
     }
-    self.sees_all = access_allows_cluster(request, ACCESS_DESCRIBE);
+    self.sees_all = access_sees_cluster(request, ACCESS_DESCRIBE);
     group_coordinator_for_each_group(groups, count_group, &self);
     if (list_groups_response_groups_array_alloc(&self.out.groups, &request->arena, self.count) !=
         ERROR_NONE) {

@@ -121,7 +121,7 @@ static void add_topic(void *context, const struct catalog_topic *topic)
     struct metadata_lookup *self = walk->self;
 
     if (walk->is_exhausted ||
-        !access_allows(self->request, ACCESS_DESCRIBE, ACCESS_TOPIC, topic->name)) {
+        !access_sees(self->request, ACCESS_DESCRIBE, ACCESS_TOPIC, topic->name)) {
         return;
     }
     walk->is_exhausted = !fill_topic(self, topic, &self->out.topics.items[walk->count++]);

@@ -33,7 +33,7 @@ static enum kafka_error find_topic(const struct request *request,
                                    const struct topic_reference *reference,
                                    const struct catalog_topic **out_topic)
 {
-    if (!access_allows_cluster(request, ACCESS_CLUSTER_ACTION)) {
+    if (!access_sees_cluster(request, ACCESS_CLUSTER_ACTION)) {
         return hosted_partition_find_topic(request, reference, ACCESS_DESCRIBE, out_topic);
     }
     *out_topic = catalog_find_topic(request->broker->catalog, reference->name);

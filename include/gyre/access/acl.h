@@ -88,6 +88,8 @@ const char *acl_problem(const struct acl *acl);
 
 /* Bit N: operation N has a meaning for this type of resource. Without ALL. */
 uint32_t acl_supported_operations(enum acl_resource resource);
+/* May the operation stand in a rule about such a resource? ALL may in any. */
+bool acl_operation_fits(enum acl_operation operation, enum acl_resource resource);
 
 /* `acl` has no problem. NONE also where an equal entry exists already (a set). LIMIT: ACLS_MAX are
  * there. */

@@ -77,6 +77,9 @@ void audit_free(struct audit *audit);
 void audit_set_cluster_id(struct audit *audit, struct string cluster_id);
 void audit_record(struct audit *audit, const struct audit_event *event);
 
+/* Is this access one of those that are written? Ask once for each, and record it if so. */
+bool audit_wants_access(struct audit *audit);
+
 /* Lines were dropped, or would be soon: the file cannot be written as fast as they come. */
 bool audit_is_behind(const struct audit *audit);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "acl_words.h"
+#include "gyre/access/acl_words.h"
 
 #include <ctype.h>
-#include <string.h>
+#include <stdio.h>
 
 static const char *const operations[] = {
     "UNKNOWN",
@@ -33,7 +33,6 @@ static const char *const permissions[] = {"UNKNOWN", "ANY", "DENY", "ALLOW"};
 #define WORD(words, number)                                                                        \
     ((number) >= 0 && (size_t)(number) < sizeof(words) / sizeof(words)[0] ? (words)[number]        \
                                                                           : (words)[0])
-#define BIT(operation) (1u << (operation))
 
 static bool is_same_word(const char *text, const char *word)
 {
@@ -77,27 +76,17 @@ const char *acl_permission_name(int permission)
     return WORD(permissions, permission);
 }
 
-bool acl_operation_fits(enum acl_operation operation, enum acl_resource resource)
-{
-    static const unsigned fitting[] = {
-        [ACL_TOPIC] = BIT(ACL_READ) | BIT(ACL_WRITE) | BIT(ACL_CREATE) | BIT(ACL_DESCRIBE) |
-                      BIT(ACL_DELETE) | BIT(ACL_ALTER) | BIT(ACL_DESCRIBE_CONFIGS) |
-                      BIT(ACL_ALTER_CONFIGS),
-        [ACL_GROUP] = BIT(ACL_READ) | BIT(ACL_DESCRIBE) | BIT(ACL_DELETE) |
-                      BIT(ACL_DESCRIBE_CONFIGS) | BIT(ACL_ALTER_CONFIGS),
-        [ACL_CLUSTER] = BIT(ACL_CREATE) | BIT(ACL_CLUSTER_ACTION) | BIT(ACL_DESCRIBE_CONFIGS) |
-                        BIT(ACL_ALTER_CONFIGS) | BIT(ACL_IDEMPOTENT_WRITE) | BIT(ACL_ALTER) |
-                        BIT(ACL_DESCRIBE),
-        [ACL_TRANSACTIONAL_ID] = BIT(ACL_DESCRIBE) | BIT(ACL_WRITE),
-        [ACL_DELEGATION_TOKEN] = BIT(ACL_DESCRIBE),
-        [ACL_USER] = BIT(ACL_CREATE_TOKENS) | BIT(ACL_DESCRIBE_TOKENS),
-    };
-
-    return operation == ACL_ALL || (fitting[resource] & BIT(operation)) != 0;
-}
-
 const char *acl_operation_list(void)
 {
     return "ALL, READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE, CLUSTER_ACTION, DESCRIBE_CONFIGS, "
            "ALTER_CONFIGS, IDEMPOTENT_WRITE, CREATE_TOKENS, DESCRIBE_TOKENS";
+}
+
+void acl_print(const struct acl *acl, char *text, size_t size)
+{
+    (void)snprintf(text, size, "%s %s to %.*s from %.*s on %s %s %.*s",
+                   acl_permission_name((int)acl->permission),
+                   acl_operation_name((int)acl->operation), STRING_ARGUMENTS(acl->principal),
+                   STRING_ARGUMENTS(acl->host), acl_resource_name((int)acl->resource),
+                   acl_pattern_name((int)acl->pattern), STRING_ARGUMENTS(acl->name));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Kafka's words for access rules, as they are typed and printed. */
-#ifndef GYRE_OPS_ACL_WORDS_H
-#define GYRE_OPS_ACL_WORDS_H
+/* Kafka's words for access rules, as they are typed and printed. Thread: any. */
+#ifndef GYRE_ACCESS_ACL_WORDS_H
+#define GYRE_ACCESS_ACL_WORDS_H
 
 #include "gyre/access/acl.h"
 
@@ -14,10 +14,10 @@ const char *acl_resource_name(int resource);
 const char *acl_pattern_name(int pattern);
 const char *acl_permission_name(int permission);
 
-/* May the operation be granted on such a resource at all? ALL may on any. */
-bool acl_operation_fits(enum acl_operation operation, enum acl_resource resource);
-
 /* "READ, WRITE, ...", for a sentence. */
 const char *acl_operation_list(void);
+
+/* "DENY READ to User:eve from * on TOPIC PREFIXED ads.": NUL-terminated, cut off at `size`. */
+void acl_print(const struct acl *acl, char *text, size_t size);
 
 #endif
