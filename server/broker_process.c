@@ -34,6 +34,7 @@
 #include "gyre/storage/storage.h"
 
 #include "broker_audit.h"
+#include "broker_authentication.h"
 #include "broker_metrics.h"
 #include "cluster/cluster_services.h"
 #include "coordinator/group_coordinator.h"
@@ -86,6 +87,7 @@ struct broker_process {
     struct authorization *authorization;
     struct admin_http *admin; /* NULL: not wanted */
     struct broker broker;
+    struct broker_authentication authentication;
     struct broker_metrics broker_metrics;
     struct catalog_endpoint endpoints[CATALOG_LISTENERS_MAX];
     uint16_t rpc_port;
@@ -322,7 +324,9 @@ static enum error open_listeners(struct broker_process *process)
     options.table = dispatch_table();
     options.connections_max = process->descriptors.connections;
     options.metrics = process->metrics;
+    broker_authentication_fill(&process->authentication, &options);
     process->network = network_new(&options);
+    broker_authentication_watch(&process->authentication, process->network);
     for (int i = 0; i < config->kafka_listener_count; i++) {
         const struct config_listener *listener = &config->kafka_listeners[i];
         uint16_t port;
@@ -401,6 +405,7 @@ static void on_cluster_id_known(void *context, struct uuid cluster_id)
 
     process->broker.cluster_id = cluster_id;
     broker_audit_name_region(process->audit, cluster_id);
+    sasl_server_set_cluster_id(process->broker.sasl, cluster_id);
     links_uv_set_cluster_id(process->links, cluster_id);
 }
 
@@ -467,6 +472,7 @@ static void on_network_closed(void *context)
     struct broker_process *process = context;
 
     broker_metrics_stop(&process->broker_metrics);
+    broker_authentication_stop(&process->authentication);
     rpc_stop_serving(process->rpc); /* the links stay up until storage is closed */
     cluster_stop(process->cluster);
     partition_table_free(process->partitions);
@@ -555,7 +561,10 @@ static enum error start(struct broker_process *process)
     start_partitions(process);
     start_groups(process);
     fill_broker(process);
-    error = open_listeners(process);
+    error = broker_authentication_start(&process->authentication, &process->broker);
+    if (error == ERROR_NONE) {
+        error = open_listeners(process);
+    }
     if (error == ERROR_NONE) {
         error = open_admin(process);
     }
@@ -580,6 +589,7 @@ int broker_process_run(const struct broker_config *config)
         return EXIT_FAILURE;
     }
     (void)uv_run(&process->uv, UV_RUN_DEFAULT);
+    broker_authentication_free(&process->authentication);
     audit_free(process->audit);
     audit_topic_free(process->audit_topic);
     catalog_store_close(process->store); /* the pool may have been writing until here */

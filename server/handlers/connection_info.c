@@ -4,6 +4,8 @@
 #include "gyre/access/identity.h"
 #include "gyre/config/config.h"
 
+#include "handlers/authentication.h"
+
 static bool asks_for_sasl(const struct listener_info *listener)
 {
     return listener->security_protocol == SECURITY_PROTOCOL_SASL_PLAINTEXT ||
@@ -21,6 +23,8 @@ void connection_info_init(struct connection_info *info, const struct listener_in
 
 void connection_info_release(struct connection_info *info)
 {
+    authentication_free(info->authentication);
+    info->authentication = NULL;
     identity_unref(info->identity);
     info->identity = NULL;
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct authentication;
 struct identity;
 
 enum {
@@ -40,7 +41,8 @@ struct connection_info {
     /* False: only what HANDLER_BEFORE_AUTHENTICATION allows is started, frames are small. */
     bool is_authenticated;
     uint64_t session_ends_us; /* monotonic; 0: never. Later only authenticating again is allowed */
-    bool expects_token;       /* after SaslHandshake v0: the next frame is a SASL token, no more */
+    struct authentication *authentication; /* owned; NULL: never begun */
+    bool expects_token; /* after SaslHandshake v0: the next frame is a SASL token, no more */
 };
 
 /* `listener` is borrowed. On listeners with SASL the connection is not authenticated yet. */

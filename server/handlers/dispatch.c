@@ -8,10 +8,14 @@
 #include "handlers/api_versions.h"
 #include "handlers/broker.h"
 #include "handlers/quotas.h"
+#include "handlers/sasl_handlers.h"
 #include "wire_messages/api_keys.h"
 
 static const struct handler unknown_api_versions = {
     API_API_VERSIONS, api_versions_handle_unknown_version, HANDLER_BEFORE_AUTHENTICATION};
+
+static const struct handler bare_token = {API_SASL_AUTHENTICATE, sasl_authenticate_handle_token,
+                                          HANDLER_BEFORE_AUTHENTICATION};
 
 const struct handler *dispatch_find(const struct handler_table *table, int16_t api_key)
 {
@@ -23,12 +27,26 @@ const struct handler *dispatch_find(const struct handler_table *table, int16_t a
     return NULL;
 }
 
+/* A frame without a header, which is all token. */
+static void take_token(const struct handler_table *table, struct request *request)
+{
+    request->table = table;
+    request->api = api_find(API_SASL_AUTHENTICATE);
+    request->client_id = STRING_NULL;
+}
+
 enum error dispatch_parse(const struct handler_table *table, struct request *request,
                           const struct handler **out_handler)
 {
-    enum error error = frame_decode_request_header(&request->body, &request->header);
     const struct handler *handler;
+    enum error error;
 
+    if (request->connection->expects_token) {
+        take_token(table, request);
+        *out_handler = &bare_token;
+        return ERROR_NONE;
+    }
+    error = frame_decode_request_header(&request->body, &request->header);
     if (error != ERROR_NONE && error != ERROR_UNSUPPORTED) {
         return error;
     }

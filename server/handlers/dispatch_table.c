@@ -14,6 +14,7 @@
 #include "handlers/list_offsets.h"
 #include "handlers/offset_for_leader_epoch.h"
 #include "handlers/produce.h"
+#include "handlers/sasl_handlers.h"
 #include "wire_messages/api_keys.h"
 
 static const struct handler broker_handlers[] = {
@@ -30,6 +31,7 @@ static const struct handler broker_handlers[] = {
     {API_SYNC_GROUP, sync_group_handle, 0},
     {API_DESCRIBE_GROUPS, describe_groups_handle, 0},
     {API_LIST_GROUPS, list_groups_handle, 0},
+    {API_SASL_HANDSHAKE, sasl_handshake_handle, HANDLER_BEFORE_AUTHENTICATION},
     {API_API_VERSIONS, api_versions_handle, HANDLER_BEFORE_AUTHENTICATION},
     {API_CREATE_TOPICS, create_topics_handle, 0},
     {API_DELETE_TOPICS, delete_topics_handle, 0},
@@ -39,6 +41,7 @@ static const struct handler broker_handlers[] = {
     {API_DESCRIBE_CONFIGS, describe_configs_handle, 0},
     {API_ALTER_CONFIGS, alter_configs_handle, 0},
     {API_DESCRIBE_LOG_DIRS, describe_log_dirs_handle, 0},
+    {API_SASL_AUTHENTICATE, sasl_authenticate_handle, HANDLER_BEFORE_AUTHENTICATION},
     {API_CREATE_PARTITIONS, create_partitions_handle, 0},
     {API_ELECT_LEADERS, elect_leaders_handle, 0},
     {API_DELETE_GROUPS, delete_groups_handle, 0},

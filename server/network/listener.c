@@ -61,8 +61,9 @@ enum error network_listen(struct network *network, const struct config_listener 
     int status;
 
     CHECK(network->listener_count < CONFIG_LISTENERS_MAX);
-    if (config->security_protocol != SECURITY_PROTOCOL_PLAINTEXT) {
-        (void)snprintf(message, 256, "listener %s: %s is not available yet, only PLAINTEXT",
+    if (config->security_protocol != SECURITY_PROTOCOL_PLAINTEXT &&
+        config->security_protocol != SECURITY_PROTOCOL_SASL_PLAINTEXT) {
+        (void)snprintf(message, 256, "listener %s: %s is not available yet",
                        config->name, security_protocol_name(config->security_protocol));
         return ERROR_UNSUPPORTED;
     }

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gyre/sasl/sasl_exchange.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sasl_mechanism.h"
+#include "sasl_server_state.h"
+
+/* ---- life ---- */
+
+static void forget(struct sasl_exchange *exchange)
+{
+    struct sasl_server *server = exchange->server;
+
+    exchange->mechanism->release(exchange);
+    identity_unref(exchange->identity);
+    free(exchange->answer);
+    OPENSSL_cleanse(exchange, exchange->mechanism->bytes);
+    free(exchange);
+    server->exchange_count--;
+}
+
+static void tell(struct task *task)
+{
+    struct sasl_exchange *exchange = CONTAINER_OF(task, struct sasl_exchange, tell);
+    sasl_stepped stepped = exchange->stepped;
+    struct sasl_result result = {
+        .state = exchange->state,
+        .answer = {exchange->answer, exchange->answer_length},
+        .identity = exchange->identity,
+        .sentence = exchange->sentence,
+        .reason = exchange->reason,
+    };
+
+    exchange->stepped = NULL;
+    exchange->identity = NULL;
+    exchange->answer = NULL;
+    stepped(exchange->context, &result); /* may free the exchange */
+    free((void *)(uintptr_t)result.answer.bytes);
+}
+
+struct sasl_exchange *sasl_exchange_new(struct sasl_server *server, const char *listener,
+                                        struct string mechanism)
+{
+    const struct sasl_mechanism *found = sasl_server_find(server, listener, mechanism);
+    struct sasl_exchange *exchange;
+
+    if (found == NULL) {
+        return NULL;
+    }
+    exchange = found->begin(server);
+    exchange->server = server;
+    exchange->mechanism = found;
+    list_init(&exchange->waiting_link);
+    task_init(&exchange->tell, tell);
+    server->exchange_count++;
+    return exchange;
+}
+
+void sasl_exchange_free(struct sasl_exchange *exchange)
+{
+    if (exchange == NULL) {
+        return;
+    }
+    task_cancel(&exchange->tell);
+    if (exchange->is_working) {
+        exchange->is_abandoned = true;
+        return;
+    }
+    if (!list_is_alone(&exchange->waiting_link)) {
+        list_remove(&exchange->waiting_link);
+        exchange->server->waiting_count--;
+    }
+    forget(exchange);
+}
+
+const char *sasl_exchange_mechanism(const struct sasl_exchange *exchange)
+{
+    return exchange->mechanism->name;
+}
+
+void sasl_exchange_step(struct sasl_exchange *exchange, struct string message, sasl_stepped stepped,
+                        void *context)
+{
+    CHECK(exchange->stepped == NULL);
+    CHECK(exchange->state == SASL_MORE);
+    exchange->stepped = stepped;
+    exchange->context = context;
+    if (message.length > SASL_MESSAGE_BYTES_MAX) {
+        sasl_mechanism_fail(exchange, "message is too large");
+    } else if (!sasl_server_is_fresh(exchange->server)) {
+        sasl_mechanism_fail_saying(exchange, "the catalog is out of date",
+                                   "Authentication is not possible now: this broker is cut off "
+                                   "from its region");
+    } else {
+        exchange->mechanism->step(exchange, message);
+    }
+}
+
+/* ---- how a step ends ---- */
+
+static void set_answer(struct sasl_exchange *exchange, struct string answer)
+{
+    exchange->answer = check_alloc((size_t)answer.length + 1);
+    exchange->answer_length = answer.length;
+    if (answer.length > 0) {
+        memcpy(exchange->answer, answer.bytes, (size_t)answer.length);
+    }
+    exchange->answer[answer.length] = '\0';
+    loop_defer(exchange->server->loop, &exchange->tell);
+}
+
+void sasl_mechanism_more(struct sasl_exchange *exchange, struct string answer)
+{
+    exchange->state = SASL_MORE;
+    set_answer(exchange, answer);
+}
+
+void sasl_mechanism_succeed(struct sasl_exchange *exchange, struct string answer,
+                            const struct identity_options *options)
+{
+    struct identity_options named = *options;
+
+    named.mechanism = exchange->mechanism->name;
+    if (identity_new(&named, &exchange->identity) != ERROR_NONE) {
+        sasl_mechanism_fail(exchange, "name or groups are not possible");
+        return;
+    }
+    exchange->state = SASL_DONE;
+    set_answer(exchange, answer);
+}
+
+void sasl_mechanism_fail_saying(struct sasl_exchange *exchange, const char *reason,
+                                const char *sentence)
+{
+    exchange->state = SASL_FAILED;
+    exchange->reason = reason;
+    (void)snprintf(exchange->sentence, sizeof exchange->sentence, "%s", sentence);
+    set_answer(exchange, STRING(""));
+}
+
+void sasl_mechanism_fail(struct sasl_exchange *exchange, const char *reason)
+{
+    char sentence[SASL_SENTENCE_BYTES];
+
+    (void)snprintf(sentence, sizeof sentence,
+                   "Authentication failed during authentication due to invalid credentials with "
+                   "SASL mechanism %s",
+                   exchange->mechanism->name);
+    sasl_mechanism_fail_saying(exchange, reason, sentence);
+}
+
+/* ---- the pool: few at a time, so that the others who need it find it free ---- */
+
+static void on_worked(struct work *work);
+
+static void start_waiting(struct sasl_server *server)
+{
+    while (server->working_count < SASL_WORKING_MAX && !list_is_empty(&server->waiting)) {
+        struct sasl_exchange *exchange =
+            list_first(&server->waiting, struct sasl_exchange, waiting_link);
+
+        list_remove(&exchange->waiting_link);
+        server->waiting_count--;
+        server->working_count++;
+        exchange->is_working = true;
+        exchange->work.done = on_worked;
+        work_submit(server->pool, &exchange->work);
+    }
+}
+
+static void on_worked(struct work *work)
+{
+    struct sasl_exchange *exchange = CONTAINER_OF(work, struct sasl_exchange, work);
+    struct sasl_server *server = exchange->server;
+
+    exchange->is_working = false;
+    server->working_count--;
+    if (exchange->is_abandoned) {
+        forget(exchange);
+    } else {
+        exchange->work_done(exchange);
+    }
+    start_waiting(server);
+}
+
+void sasl_mechanism_work(struct sasl_exchange *exchange, void (*run)(struct work *work),
+                         void (*done)(struct sasl_exchange *exchange))
+{
+    struct sasl_server *server = exchange->server;
+
+    if (server->waiting_count >= SASL_WAITING_MAX) {
+        sasl_mechanism_fail_saying(exchange, "too many authentications wait",
+                                   "Authentication is not possible now: too many are under way");
+        return;
+    }
+    exchange->work.run = run;
+    exchange->work_done = done;
+    list_append(&server->waiting, &exchange->waiting_link);
+    server->waiting_count++;
+    start_waiting(server);
+}

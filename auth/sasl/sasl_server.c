@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gyre/sasl/sasl_server.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gyre/config/config.h"
+
+#include "sasl_mechanism.h"
+#include "sasl_server_state.h"
+
+/* In the order in which clients are told of them. */
+static const struct sasl_mechanism *const mechanisms[] = {
+    &sasl_scram_sha_256,
+    &sasl_scram_sha_512,
+    &sasl_plain,
+};
+#define MECHANISM_COUNT ((int)(sizeof mechanisms / sizeof mechanisms[0]))
+_Static_assert(sizeof mechanisms / sizeof mechanisms[0] <= (size_t)SASL_MECHANISMS_MAX,
+               "callers have room for that many");
+
+/* ---- life ---- */
+
+static enum error refuse_mechanism(struct string name, char *message)
+{
+    (void)snprintf(message, 256,
+                   "sasl.enabled.mechanisms: '%.*s' is not known or lacks its options",
+                   STRING_ARGUMENTS(name));
+    return ERROR_INVALID;
+}
+
+static struct string trim(struct string text)
+{
+    while (text.length > 0 && (text.bytes[0] == ' ' || text.bytes[0] == '\t')) {
+        text.bytes++;
+        text.length--;
+    }
+    while (text.length > 0 &&
+           (text.bytes[text.length - 1] == ' ' || text.bytes[text.length - 1] == '\t')) {
+        text.length--;
+    }
+    return text;
+}
+
+/* "a, b": the next one. False: none is left. */
+static bool next_name(struct string *rest, struct string *out_name)
+{
+    while (rest->length > 0) {
+        const char *comma = memchr(rest->bytes, ',', (size_t)rest->length);
+        int32_t length = comma == NULL ? rest->length : (int32_t)(comma - rest->bytes);
+
+        *out_name = trim((struct string){rest->bytes, length});
+        rest->bytes += length + (comma == NULL ? 0 : 1);
+        rest->length -= length + (comma == NULL ? 0 : 1);
+        if (out_name->length > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct sasl_mechanism *find_possible(const struct sasl_server *server,
+                                                  struct string name)
+{
+    for (int i = 0; i < MECHANISM_COUNT; i++) {
+        const struct sasl_mechanism *mechanism = mechanisms[i];
+
+        if (string_is(name, mechanism->name) &&
+            (mechanism->is_possible == NULL || mechanism->is_possible(server))) {
+            return mechanism;
+        }
+    }
+    return NULL;
+}
+
+static struct string enabled_names(const struct sasl_server *server, const char *listener)
+{
+    return config_listener_option(server->config, listener, "sasl.enabled.mechanisms");
+}
+
+static bool asks_for_sasl(const struct config_listener *listener)
+{
+    return listener->security_protocol == SECURITY_PROTOCOL_SASL_PLAINTEXT ||
+           listener->security_protocol == SECURITY_PROTOCOL_SASL_SSL;
+}
+
+static enum error check_mechanisms(const struct sasl_server *server, char *message)
+{
+    for (int i = 0; i < server->config->kafka_listener_count; i++) {
+        const struct config_listener *listener = &server->config->kafka_listeners[i];
+        struct string rest = enabled_names(server, listener->name);
+        struct string name;
+
+        while (asks_for_sasl(listener) && next_name(&rest, &name)) {
+            if (find_possible(server, name) == NULL) {
+                return refuse_mechanism(name, message);
+            }
+        }
+    }
+    return ERROR_NONE;
+}
+
+enum error sasl_server_new(const struct sasl_server_options *options, char *message,
+                           struct sasl_server **out_server)
+{
+    struct sasl_server *server = check_alloc_zero(sizeof *server);
+    enum error error;
+
+    server->loop = options->loop;
+    server->pool = options->pool;
+    server->config = options->config;
+    server->credentials = options->credentials;
+    server->proved = check_alloc_zero(SASL_PROVED_MAX * sizeof *server->proved);
+    list_init(&server->waiting);
+    CHECK(RAND_bytes(server->process_key, sizeof server->process_key) == 1);
+    sasl_server_set_cluster_id(server, (struct uuid){0});
+    error = check_mechanisms(server, message);
+    if (error != ERROR_NONE) {
+        sasl_server_free(server);
+        return error;
+    }
+    *out_server = server;
+    return ERROR_NONE;
+}
+
+void sasl_server_free(struct sasl_server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    CHECK(server->exchange_count == 0);
+    free(server->proved);
+    OPENSSL_cleanse(server, sizeof *server);
+    free(server);
+}
+
+/* The secret of delegation tokens, where there is one, is the region's only one in all brokers. */
+void sasl_server_set_cluster_id(struct sasl_server *server, struct uuid cluster_id)
+{
+    struct string secret = server->config->delegation_token_secret_key.bytes == NULL
+                               ? STRING("gyre")
+                               : server->config->delegation_token_secret_key;
+    unsigned length = 0;
+
+    CHECK(HMAC(EVP_sha256(), secret.bytes, secret.length, (const unsigned char *)&cluster_id,
+               sizeof cluster_id, server->mock_key, &length) != NULL);
+}
+
+/* ---- mechanisms ---- */
+
+const struct sasl_mechanism *sasl_server_find(const struct sasl_server *server,
+                                              const char *listener, struct string name)
+{
+    struct string rest = enabled_names(server, listener);
+    struct string enabled;
+
+    while (next_name(&rest, &enabled)) {
+        if (string_equal(enabled, name)) {
+            return find_possible(server, name);
+        }
+    }
+    return NULL;
+}
+
+int sasl_server_mechanisms(const struct sasl_server *server, const char *listener,
+                           const char *out_names[SASL_MECHANISMS_MAX])
+{
+    struct string rest = enabled_names(server, listener);
+    struct string name;
+    int count = 0;
+
+    while (count < SASL_MECHANISMS_MAX && next_name(&rest, &name)) {
+        const struct sasl_mechanism *mechanism = find_possible(server, name);
+
+        if (mechanism != NULL) {
+            out_names[count++] = mechanism->name;
+        }
+    }
+    return count;
+}
+
+/* ---- what the region knows ---- */
+
+bool sasl_server_is_fresh(const struct sasl_server *server)
+{
+    return server->credentials.is_fresh == NULL ||
+           server->credentials.is_fresh(server->credentials.context);
+}
+
+/* Always computed, for those who exist too: the time must not tell. */
+static void make_mock(const struct sasl_server *server, struct string user,
+                      enum scram_mechanism mechanism, struct scram_credential *mock)
+{
+    uint8_t bytes[EVP_MAX_MD_SIZE];
+    unsigned length = 0;
+
+    CHECK(HMAC(EVP_sha512(), server->mock_key, sizeof server->mock_key,
+               (const unsigned char *)user.bytes, (size_t)user.length, bytes, &length) != NULL);
+    *mock = (struct scram_credential){
+        .mechanism = mechanism, .iterations = SCRAM_ITERATIONS_MIN, .salt_length = 16};
+    memcpy(mock->salt, bytes, 16);
+    memcpy(mock->stored_key, bytes + 16, 32);
+    memcpy(mock->server_key, bytes + 16, 32);
+}
+
+bool sasl_server_get_scram(const struct sasl_server *server, struct string user,
+                           enum scram_mechanism mechanism, struct scram_credential *out_credential)
+{
+    struct scram_credential found;
+    struct scram_credential mock;
+    bool is_found =
+        server->credentials.find_scram(server->credentials.context, user, mechanism, &found);
+
+    make_mock(server, user, mechanism, &mock);
+    *out_credential = is_found ? found : mock;
+    return is_found;
+}
+
+static bool has_version(const struct sasl_server *server, const struct identity *identity,
+                        enum scram_mechanism mechanism)
+{
+    struct scram_credential credential;
+
+    return server->credentials.find_scram(server->credentials.context, identity->name, mechanism,
+                                          &credential) &&
+           credential.version == identity->credential_version;
+}
+
+bool sasl_server_is_valid(const struct sasl_server *server, const struct identity *identity)
+{
+    struct delegation_token token;
+    enum scram_mechanism mechanism = credential_mechanism(string_from(identity->mechanism));
+
+    if (identity->is_token) {
+        return server->credentials.find_token(server->credentials.context, identity->token_id,
+                                              &token);
+    }
+    if (identity->credential_version == 0) {
+        return true;
+    }
+    if (mechanism != SCRAM_UNKNOWN) {
+        return has_version(server, identity, mechanism);
+    }
+    return has_version(server, identity, SCRAM_SHA_256) ||
+           has_version(server, identity, SCRAM_SHA_512);
+}

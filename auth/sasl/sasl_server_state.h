@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of sasl/ know of the server. Private to sasl/. Thread: the shard's own. */
+#ifndef GYRE_SASL_SASL_SERVER_STATE_H
+#define GYRE_SASL_SASL_SERVER_STATE_H
+
+#include "gyre/base/list.h"
+#include "gyre/sasl/sasl_server.h"
+
+struct sasl_mechanism;
+
+enum {
+    SASL_WORKING_MAX = 2,   /* on the pool at a time */
+    SASL_WAITING_MAX = 512, /* for it; who comes later is refused at once */
+    SASL_SECRET_BYTES = 32,
+    SASL_PROVED_MAX = 4096,
+};
+
+struct sasl_server {
+    struct loop *loop;
+    struct work_pool *pool;
+    const struct broker_config *config;
+    struct sasl_credentials credentials;
+
+    uint8_t mock_key[SASL_SECRET_BYTES];    /* of the region: what unknown users are shown */
+    uint8_t process_key[SASL_SECRET_BYTES]; /* of this process: keys of `proved` */
+    /* HMACs of user, password and version of PLAIN authentications that succeeded, by their first
+     * bytes; a newer one takes the place. */
+    uint8_t (*proved)[SASL_SECRET_BYTES]; /* owned; SASL_PROVED_MAX of them */
+
+    /* ---- slow work ---- */
+    struct list waiting; /* struct sasl_exchange */
+    int waiting_count;
+    int working_count;
+    int exchange_count;
+};
+
+/* NULL: unknown, not possible with this configuration, or not offered by the listener. */
+const struct sasl_mechanism *sasl_server_find(const struct sasl_server *server,
+                                              const char *listener, struct string name);
+bool sasl_server_is_fresh(const struct sasl_server *server);
+
+/*
+ * The credential of a user; where there is none, one that looks like it, always the same for the
+ * same name, and false. Both take the same time.
+ */
+bool sasl_server_get_scram(const struct sasl_server *server, struct string user,
+                           enum scram_mechanism mechanism, struct scram_credential *out_credential);
+
+#endif

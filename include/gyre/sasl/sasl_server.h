@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What all authentications of a broker have in common: the mechanisms that are enabled, where
+ * credentials are looked up, the keys of those who sign tokens, and the limits on slow work.
+ *
+ * Thread: the shard's own.
+ */
+#ifndef GYRE_SASL_SASL_SERVER_H
+#define GYRE_SASL_SASL_SERVER_H
+
+#include <stdbool.h>
+
+#include "gyre/base/bytes.h"
+#include "gyre/base/uuid.h"
+#include "gyre/sasl/credential.h"
+
+struct broker_config;
+struct identity;
+struct loop;
+struct sasl_server;
+struct work_pool;
+
+enum { SASL_MECHANISMS_MAX = 8 };
+
+/* What the region knows of users and tokens. Called on the loop; false: there is none. */
+struct sasl_credentials {
+    bool (*find_scram)(void *context, struct string user, enum scram_mechanism mechanism,
+                       struct scram_credential *out_credential);
+    /* The token's text is borrowed until the end of the loop's turn. */
+    bool (*find_token)(void *context, struct string id, struct delegation_token *out_token);
+    /* False: what is known may be out of date by too much, nobody new is let in. NULL: never. */
+    bool (*is_fresh)(void *context);
+    void *context;
+};
+
+/* All of it is borrowed and outlives the server. */
+struct sasl_server_options {
+    struct loop *loop;
+    struct work_pool *pool;
+    const struct broker_config *config;
+    struct sasl_credentials credentials;
+};
+
+/* INVALID: an option cannot be used; `message` (>= 256 bytes) says which and why. */
+MUST_USE
+enum error sasl_server_new(const struct sasl_server_options *options, char *message,
+                           struct sasl_server **out_server);
+/* After the work pool has ended, and every exchange is freed. */
+void sasl_server_free(struct sasl_server *server);
+
+/* Unknown users are shown salts made from this: the same on all brokers of a region. */
+void sasl_server_set_cluster_id(struct sasl_server *server, struct uuid cluster_id);
+
+/* Names of the mechanisms that a listener offers, static, by its sasl.enabled.mechanisms. */
+int sasl_server_mechanisms(const struct sasl_server *server, const char *listener,
+                           const char *out_names[SASL_MECHANISMS_MAX]);
+
+/* Is what this identity once proved still so? False: its credential or token changed or went. */
+bool sasl_server_is_valid(const struct sasl_server *server, const struct identity *identity);
+
+#endif

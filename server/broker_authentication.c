@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker_authentication.h"
+
+#include "gyre/config/config.h"
+#include "gyre/metadata/catalog_security.h"
+#include "gyre/observe/log.h"
+
+#include "handlers/broker.h"
+#include "network/network.h"
+
+/* Whoever is cut off for this long lets nobody new in, as a revocation may have been missed. */
+static const uint64_t STALE_US = 10 * 1000 * 1000;
+
+enum { MESSAGE_BYTES = 256 };
+
+/* ---- what the catalog knows ---- */
+
+static bool find_scram(void *context, struct string user, enum scram_mechanism mechanism,
+                       struct scram_credential *out_credential)
+{
+    const struct broker *broker = context;
+    const struct scram_credential *found = catalog_find_scram(broker->catalog, user, mechanism);
+
+    if (found != NULL) {
+        *out_credential = *found;
+    }
+    return found != NULL;
+}
+
+static bool find_token(void *context, struct string id, struct delegation_token *out_token)
+{
+    const struct broker *broker = context;
+    const struct delegation_token *found = catalog_find_token(broker->catalog, id);
+
+    if (found != NULL) {
+        *out_token = *found;
+    }
+    return found != NULL;
+}
+
+static bool is_fresh(void *context)
+{
+    const struct broker *broker = context;
+    uint64_t limit_us = STALE_US;
+
+    if (broker->catalog_silence_us_max != 0 && broker->catalog_silence_us_max < limit_us) {
+        limit_us = broker->catalog_silence_us_max;
+    }
+    return !catalog_is_stale(broker->catalog, limit_us);
+}
+
+/* ---- who is connected ---- */
+
+static bool is_valid(void *context, const struct identity *identity)
+{
+    const struct broker_authentication *self = context;
+
+    return sasl_server_is_valid(self->broker->sasl, identity);
+}
+
+static void on_security_changed(void *context, enum catalog_security kind)
+{
+    struct broker_authentication *self = context;
+
+    if (self->network != NULL && (kind == CATALOG_SCRAM || kind == CATALOG_TOKEN)) {
+        network_recheck_identities(self->network);
+    }
+}
+
+enum error broker_authentication_start(struct broker_authentication *self, struct broker *broker)
+{
+    struct sasl_server_options options = {
+        .loop = broker->loop,
+        .pool = broker->pool,
+        .config = broker->config,
+        .credentials = {find_scram, find_token, is_fresh, broker},
+    };
+    char message[MESSAGE_BYTES] = "";
+    enum error error = sasl_server_new(&options, message, &broker->sasl);
+
+    self->broker = broker;
+    if (error != ERROR_NONE) {
+        log_error(LOG_MAIN, "authentication cannot be set up", field_string("reason", message));
+        return error;
+    }
+    sasl_server_set_cluster_id(broker->sasl, broker->cluster_id);
+    self->listener =
+        (struct catalog_listener){.security_changed = on_security_changed, .context = self};
+    catalog_add_listener(broker->catalog, &self->listener);
+    return ERROR_NONE;
+}
+
+void broker_authentication_fill(struct broker_authentication *self, struct network_options *options)
+{
+    options->is_valid_identity = is_valid;
+    options->identity_context = self;
+}
+
+void broker_authentication_watch(struct broker_authentication *self, struct network *network)
+{
+    self->network = network;
+}
+
+void broker_authentication_stop(struct broker_authentication *self)
+{
+    self->network = NULL;
+    if (self->broker != NULL && self->broker->sasl != NULL) {
+        list_remove(&self->listener.link);
+    }
+}
+
+void broker_authentication_free(struct broker_authentication *self)
+{
+    if (self->broker != NULL) {
+        sasl_server_free(self->broker->sasl);
+    }
+}
