@@ -67,8 +67,10 @@ static void on_security_changed(void *context, enum catalog_security kind)
     }
 }
 
-enum error broker_authentication_start(struct broker_authentication *self, struct broker *broker)
+enum error broker_authentication_start(struct broker_authentication *self, struct broker *broker,
+                                       const struct network_options *network)
 {
+    struct network_options identified = *network;
     struct sasl_server_options options = {
         .loop = broker->loop,
         .pool = broker->pool,
@@ -87,18 +89,10 @@ enum error broker_authentication_start(struct broker_authentication *self, struc
     self->listener =
         (struct catalog_listener){.security_changed = on_security_changed, .context = self};
     catalog_add_listener(broker->catalog, &self->listener);
+    identified.is_valid_identity = is_valid;
+    identified.identity_context = self;
+    self->network = network_new(&identified);
     return ERROR_NONE;
-}
-
-void broker_authentication_fill(struct broker_authentication *self, struct network_options *options)
-{
-    options->is_valid_identity = is_valid;
-    options->identity_context = self;
-}
-
-void broker_authentication_watch(struct broker_authentication *self, struct network *network)
-{
-    self->network = network;
 }
 
 void broker_authentication_stop(struct broker_authentication *self)

@@ -16,17 +16,17 @@ struct network_options;
 /* Embedded in the process. */
 struct broker_authentication {
     struct broker *broker;
-    struct network *network;
+    struct network *network; /* not owned */
     struct catalog_listener listener;
 };
 
-/* Fills broker->sasl. INVALID: an option cannot be used; it was logged. */
+/*
+ * Fills broker->sasl and makes the network, whose connections hear of changed credentials. INVALID:
+ * an option cannot be used; it was logged, and there is no network.
+ */
 MUST_USE
-enum error broker_authentication_start(struct broker_authentication *self, struct broker *broker);
-void broker_authentication_fill(struct broker_authentication *self,
-                                struct network_options *options);
-/* From now on changes of credentials reach the connections. */
-void broker_authentication_watch(struct broker_authentication *self, struct network *network);
+enum error broker_authentication_start(struct broker_authentication *self, struct broker *broker,
+                                       const struct network_options *network);
 void broker_authentication_stop(struct broker_authentication *self); /* before the catalog ends */
 void broker_authentication_free(struct broker_authentication *self); /* after the pool's end */
 

@@ -315,6 +315,7 @@ static enum error open_listeners(struct broker_process *process)
 {
     const struct broker_config *config = process->config;
     struct network_options options;
+    enum error error;
     char message[MESSAGE_BYTES] = "";
 
     network_options_init(&options, config);
@@ -324,18 +325,16 @@ static enum error open_listeners(struct broker_process *process)
     options.table = dispatch_table();
     options.connections_max = process->descriptors.connections;
     options.metrics = process->metrics;
-    broker_authentication_fill(&process->authentication, &options);
-    process->network = network_new(&options);
-    broker_authentication_watch(&process->authentication, process->network);
-    for (int i = 0; i < config->kafka_listener_count; i++) {
+    error = broker_authentication_start(&process->authentication, &process->broker, &options);
+    process->network = process->authentication.network;
+    for (int i = 0; error == ERROR_NONE && i < config->kafka_listener_count; i++) {
         const struct config_listener *listener = &config->kafka_listeners[i];
-        uint16_t port;
-        enum error error = network_listen(process->network, listener, message, &port);
+        uint16_t port = 0;
 
+        error = network_listen(process->network, listener, message, &port);
         if (error != ERROR_NONE) {
             log_error(LOG_MAIN, "cannot listen for clients",
                       field_string("listener", listener->name), field_string("reason", message));
-            return error;
         }
         process->endpoints[i] = (struct catalog_endpoint){
             .name = string_from(listener->name),
@@ -344,7 +343,7 @@ static enum error open_listeners(struct broker_process *process)
             .security_protocol = (int16_t)listener->security_protocol,
         };
     }
-    return ERROR_NONE;
+    return error;
 }
 
 static bool is_ready(void *context, const char **out_reason)
@@ -561,10 +560,7 @@ static enum error start(struct broker_process *process)
     start_partitions(process);
     start_groups(process);
     fill_broker(process);
-    error = broker_authentication_start(&process->authentication, &process->broker);
-    if (error == ERROR_NONE) {
-        error = open_listeners(process);
-    }
+    error = open_listeners(process);
     if (error == ERROR_NONE) {
         error = open_admin(process);
     }
