@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ListOffsets finds an offset by time or by one of Kafka's special timestamps.
+ * ListOffsets finds an offset by time or by one of Kafka's special timestamps. A partition that is
+ * named twice has one answer, a refusal: nobody could tell two answers apart.
  *
- *     start_topics ──► every partition: known now, or partition_lookup() ──► (the last) reply
+ *     collect ──► every partition: known now, or partition_lookup() ──► (the last) reply
  */
 #include "handlers/list_offsets.h"
 
+#include "gyre/base/map.h"
 #include "gyre/metadata/catalog.h"
 #include "gyre/partition/partition.h"
 
@@ -20,10 +22,17 @@ struct list_offsets {
     struct request *request; /* we live in its arena */
     struct list_offsets_request in;
     struct list_offsets_response out;
-    int pending; /* lookups that are not answered, and one while we start them */
+    struct map parts; /* while they are collected */
+    int pending;      /* lookups that are not answered, and one while we start them */
 };
 
+/* One partition, however often it is named. */
 struct list_offsets_part {
+    struct map_link by_name;
+    struct string topic;
+    bool is_twice;
+    struct list_offsets_part *next; /* of the topic */
+    const struct list_offsets_request_topics_partitions *in;
     struct offset_lookup lookup;
     struct list_offsets *list_offsets;
     struct list_offsets_response_topics_partitions *out;
@@ -95,37 +104,32 @@ static bool knows_timestamp(int16_t version, int64_t timestamp)
     return timestamp >= 0 || (timestamp >= -count && version >= since[-timestamp - 1]);
 }
 
-static void start_partition(struct list_offsets *self, const struct catalog_topic *topic,
-                            const struct list_offsets_request_topics_partitions *in,
-                            struct list_offsets_response_topics_partitions *out)
+static void start_partition(struct list_offsets_part *part, const struct catalog_topic *topic)
 {
+    struct list_offsets *self = part->list_offsets;
     struct request *request = self->request;
-    struct list_offsets_part *part = arena_alloc(&request->arena, sizeof *part);
     struct partition_status status;
     struct partition *partition;
-    enum kafka_error error;
+    enum kafka_error error = KAFKA_ERROR_NONE;
 
-    error = part == NULL ? KAFKA_ERROR_UNKNOWN_SERVER_ERROR : KAFKA_ERROR_NONE;
-    if (error == KAFKA_ERROR_NONE && !knows_timestamp(request->api_version, in->timestamp)) {
+    if (!knows_timestamp(request->api_version, part->in->timestamp)) {
         error = KAFKA_ERROR_UNSUPPORTED_VERSION;
     }
     if (error == KAFKA_ERROR_NONE) {
-        error = hosted_partition_find(request, topic, in->partition_index, &partition);
+        error = hosted_partition_find(request, topic, part->in->partition_index, &partition);
     }
     if (error == KAFKA_ERROR_NONE) {
-        error = partition_check_epoch(partition, in->current_leader_epoch,
+        error = partition_check_epoch(partition, part->in->current_leader_epoch,
                                       self->in.replica_id != REPLICA_DEBUGGING);
     }
     if (error != KAFKA_ERROR_NONE) {
-        out->error_code = (int16_t)error;
+        part->out->error_code = (int16_t)error;
         return;
     }
     partition_status(partition, &status);
-    part->list_offsets = self;
-    part->out = out;
     part->log_start_offset = status.log_start_offset;
-    part->offsets_max = in->max_num_offsets;
-    part->lookup.timestamp = in->timestamp;
+    part->offsets_max = part->in->max_num_offsets;
+    part->lookup.timestamp = part->in->timestamp;
     part->lookup.isolation = self->in.isolation_level == 1 ? READ_COMMITTED : READ_UNCOMMITTED;
     part->lookup.done = on_lookup;
     if (partition_lookup(partition, &part->lookup)) {
@@ -135,54 +139,117 @@ static void start_partition(struct list_offsets *self, const struct catalog_topi
     }
 }
 
-static void start_topic(struct list_offsets *self, const struct list_offsets_request_topics *in,
-                        struct list_offsets_response_topics *out)
+static void start_topic(struct list_offsets *self, struct list_offsets_part *first)
 {
-    const struct topic_reference reference = {.name = in->name};
+    const struct topic_reference reference = {.name = first->topic};
     const struct catalog_topic *topic = NULL;
     enum kafka_error error =
         hosted_partition_find_topic(self->request, &reference, ACCESS_DESCRIBE, &topic);
 
-    out->name = in->name;
-    for (int32_t i = 0; i < in->partitions.count; i++) {
-        out->partitions.items[i].partition_index = in->partitions.items[i].partition_index;
-        out->partitions.items[i].error_code = (int16_t)error;
-        if (error == KAFKA_ERROR_NONE) {
-            start_partition(self, topic, &in->partitions.items[i], &out->partitions.items[i]);
+    for (struct list_offsets_part *part = first; part != NULL; part = part->next) {
+        part->out->error_code = (int16_t)error;
+        if (part->is_twice && error != KAFKA_ERROR_TOPIC_AUTHORIZATION_FAILED) {
+            part->out->error_code = KAFKA_ERROR_INVALID_REQUEST;
+        } else if (error == KAFKA_ERROR_NONE) {
+            start_partition(part, topic);
         }
     }
 }
 
-static enum error make_answers(struct list_offsets *self)
+/* ---- what is asked for ---- */
+
+static struct list_offsets_part *find_part(const struct map *parts, uint64_t hash,
+                                           struct string topic, int32_t index)
+{
+    map_for_each_match(link, parts, hash) {
+        struct list_offsets_part *part = CONTAINER_OF(link, struct list_offsets_part, by_name);
+        if (part->in->partition_index == index && string_equal(part->topic, topic)) {
+            return part;
+        }
+    }
+    return NULL;
+}
+
+/* The topic's partitions that were not named before; NULL with true: there are none. */
+static bool collect_topic(struct list_offsets *self, const struct list_offsets_request_topics *in,
+                          struct list_offsets_part **out_first)
 {
     struct arena *arena = &self->request->arena;
-    enum error error =
-        list_offsets_response_topics_array_alloc(&self->out.topics, arena, self->in.topics.count);
+    struct list_offsets_response_topics *out = &self->out.topics.items[self->out.topics.count];
+    struct list_offsets_part **end = out_first;
+    uint64_t name_hash = string_hash(in->name);
+    int32_t count = 0;
 
-    for (int32_t i = 0; error == ERROR_NONE && i < self->in.topics.count; i++) {
-        error = list_offsets_response_topics_partitions_array_alloc(
-            &self->out.topics.items[i].partitions, arena,
-            self->in.topics.items[i].partitions.count);
+    *out_first = NULL;
+    list_offsets_response_topics_init(out);
+    out->name = in->name;
+    if (list_offsets_response_topics_partitions_array_alloc(&out->partitions, arena,
+                                                            in->partitions.count) != ERROR_NONE) {
+        return false;
     }
-    return error;
+    for (int32_t i = 0; i < in->partitions.count; i++) {
+        int32_t index = in->partitions.items[i].partition_index;
+        uint64_t hash = hash_u64(name_hash ^ (uint32_t)index);
+        struct list_offsets_part *part = find_part(&self->parts, hash, in->name, index);
+        if (part != NULL) {
+            part->is_twice = true;
+            continue;
+        }
+        part = arena_alloc(arena, sizeof *part);
+        if (part == NULL) {
+            return false;
+        }
+        *part = (struct list_offsets_part){.topic = in->name,
+                                           .in = &in->partitions.items[i],
+                                           .list_offsets = self,
+                                           .out = &out->partitions.items[count++]};
+        part->out->partition_index = index;
+        map_insert(&self->parts, &part->by_name, hash);
+        *end = part;
+        end = &part->next;
+    }
+    out->partitions.count = count;
+    return true;
+}
+
+/* The first partition of each topic in the answer; NULL: the request is too large. */
+static struct list_offsets_part **collect(struct list_offsets *self)
+{
+    struct arena *arena = &self->request->arena;
+    int32_t count = self->in.topics.count;
+    struct list_offsets_part **firsts = arena_alloc_array(arena, (size_t)count + 1, sizeof *firsts);
+    bool is_good = firsts != NULL && list_offsets_response_topics_array_alloc(
+                                         &self->out.topics, arena, count) == ERROR_NONE;
+
+    self->out.topics.count = 0;
+    map_init(&self->parts);
+    for (int32_t i = 0; is_good && i < count; i++) {
+        struct list_offsets_part **first = &firsts[self->out.topics.count];
+        is_good = collect_topic(self, &self->in.topics.items[i], first);
+        self->out.topics.count += is_good && *first != NULL;
+    }
+    map_release(&self->parts);
+    return is_good ? firsts : NULL;
 }
 
 void list_offsets_handle(struct request *request)
 {
     struct list_offsets *self = request_alloc(request, sizeof *self);
+    struct list_offsets_part **firsts;
 
     if (self == NULL || !request_decode(request, &list_offsets_request_layout, &self->in)) {
         return;
     }
     self->request = request;
     list_offsets_response_init(&self->out);
-    if (make_answers(self) != ERROR_NONE) {
+    firsts = collect(self);
+    if (firsts == NULL) {
         request_close(request);
         return;
     }
     self->pending = 1;
-    for (int32_t i = 0; i < self->in.topics.count; i++) {
-        start_topic(self, &self->in.topics.items[i], &self->out.topics.items[i]);
+    for (int32_t i = 0; i < self->out.topics.count; i++) {
+        start_topic(self, firsts[i]);
     }
     part_done(self);
 }

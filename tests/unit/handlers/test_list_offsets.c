@@ -65,6 +65,44 @@ static void offsets_are_listed_by_time_and_by_special_timestamp(void **state)
     fake_broker_release(&fake);
 }
 
+static void a_partition_that_is_named_twice_is_refused_once(void **state)
+{
+    struct list_offsets_request_topics_partitions parts[4];
+    struct list_offsets_request_topics topics[3] = {
+        {.name = STRING("clicks"), .partitions = {.items = parts, .count = 3}},
+        {.name = STRING("clicks"), .partitions = {.items = &parts[2], .count = 1}},
+        {.name = STRING("absent"), .partitions = {.items = &parts[3], .count = 1}}};
+    static const int32_t indexes[] = {0, 1, 1, 0};
+    struct list_offsets_request in;
+    struct list_offsets_response out;
+    struct fake_broker fake;
+
+    (void)state;
+    fake_broker_init(&fake);
+    list_offsets_request_init(&in);
+    in.replica_id = -1;
+    in.topics = (struct list_offsets_request_topics_array){topics, 3};
+    for (int i = 0; i < 4; i++) {
+        list_offsets_request_topics_partitions_init(&parts[i]);
+        parts[i].partition_index = indexes[i];
+        parts[i].timestamp = -1;
+    }
+    fake_broker_ask(&fake, API_LIST_OFFSETS, 5, &in, list_offsets_handle);
+    assert_int_equal(fake_broker_end(&fake), REQUEST_REPLIED);
+    request_fixture_answer(&fake.fixture, &out);
+    assert_int_equal(out.topics.count, 2);
+    assert_int_equal(out.topics.items[0].partitions.count, 2);
+    assert_int_equal(out.topics.items[0].partitions.items[0].error_code, KAFKA_ERROR_NONE);
+    assert_int_equal(out.topics.items[0].partitions.items[0].offset, 0);
+    assert_int_equal(out.topics.items[0].partitions.items[1].error_code,
+                     KAFKA_ERROR_INVALID_REQUEST);
+    assert_int_equal(out.topics.items[0].partitions.items[1].offset, -1);
+    assert_true(string_is(out.topics.items[1].name, "absent"));
+    assert_int_equal(out.topics.items[1].partitions.items[0].error_code,
+                     KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION);
+    fake_broker_release(&fake);
+}
+
 static void version_0_lists_several(void **state)
 {
     struct list_offsets_response_topics_partitions answer;
@@ -174,6 +212,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(offsets_are_listed_by_time_and_by_special_timestamp),
+        cmocka_unit_test(a_partition_that_is_named_twice_is_refused_once),
         cmocka_unit_test(version_0_lists_several),
         cmocka_unit_test(an_epoch_ends_where_the_next_begins),
         cmocka_unit_test(records_are_deleted_when_the_command_is_committed),
