@@ -35,6 +35,7 @@
 
 #include "broker_audit.h"
 #include "broker_authentication.h"
+#include "broker_disk.h"
 #include "broker_metrics.h"
 #include "cluster/cluster_services.h"
 #include "coordinator/group_coordinator.h"
@@ -99,8 +100,6 @@ struct broker_process {
 
 static void start_ground(struct broker_process *process)
 {
-    const char *engine = NULL;
-
     process->descriptors = descriptor_budget_make(process->config->max_connections);
     random_seed_from_system(&process->random);
     hash_set_seed(random_u64(&process->random));
@@ -108,14 +107,10 @@ static void start_ground(struct broker_process *process)
     CHECK(uv_loop_init(&process->uv) == 0);
     loop_init(&process->loop, clock_system());
     loop_uv_start(&process->driver, &process->uv, &process->loop);
-    process->disk = string_is(process->config->gyre_disk_engine, "threads")
-                        ? disk_thread_new(&process->uv)
-                        : disk_engine_new(&process->uv, &engine);
     process->pool = work_uv_new(&process->uv, POOL_THREADS);
     process->metrics = metrics_new();
     log_info(LOG_MAIN, "starting", field_string("version", GYRE_VERSION),
-             field_i64("node_id", process->config->node_id),
-             field_string("disk_engine", engine == NULL ? "threads" : engine));
+             field_i64("node_id", process->config->node_id));
 }
 
 static enum error open_storage(struct broker_process *process)
@@ -545,7 +540,10 @@ static enum error start(struct broker_process *process)
     enum error error;
 
     start_ground(process);
-    error = open_storage(process);
+    error = broker_disk_open(process->config, &process->uv, &process->disk);
+    if (error == ERROR_NONE) {
+        error = open_storage(process);
+    }
     if (error == ERROR_NONE) {
         error = open_links(process);
     }

@@ -29,40 +29,44 @@ static void rest(struct request *request, int32_t ms)
     }
 }
 
-static int32_t record(struct request *request, enum quota_kind kind, double amount)
+static int32_t record(struct quotas *quotas, const struct request *request, enum quota_kind kind,
+                      double amount)
 {
-    struct quotas *quotas = quotas_of(request);
     struct quota_subject subject = subject_of(request);
 
     return quota_record(quotas->table, kind, &subject, amount, loop_now_us(quotas->loop));
 }
 
-static bool has(const struct request *request, enum quota_kind kind)
+/* NULL where no limit of this kind is given: then nothing is measured. */
+static struct quotas *limiting(const struct request *request, enum quota_kind kind)
 {
-    const struct quotas *quotas = quotas_of(request);
+    struct quotas *quotas = quotas_of(request);
 
-    return quotas != NULL && quota_table_has(quotas->table, kind);
+    return quotas != NULL && quota_table_has(quotas->table, kind) ? quotas : NULL;
 }
 
 void quotas_charge_produce(struct request *request, size_t bytes)
 {
-    if (has(request, QUOTA_PRODUCE)) {
-        rest(request, record(request, QUOTA_PRODUCE, (double)bytes));
+    struct quotas *quotas = limiting(request, QUOTA_PRODUCE);
+
+    if (quotas != NULL) {
+        rest(request, record(quotas, request, QUOTA_PRODUCE, (double)bytes));
     }
 }
 
 bool quotas_charge_fetch(struct request *request, size_t bytes)
 {
+    struct quotas *quotas = limiting(request, QUOTA_FETCH);
     int32_t ms;
 
-    if (!has(request, QUOTA_FETCH)) {
+    if (quotas == NULL) {
         return true;
     }
-    ms = record(request, QUOTA_FETCH, (double)bytes);
+    ms = record(quotas, request, QUOTA_FETCH, (double)bytes);
     if (ms == 0) {
         return true;
     }
-    (void)record(request, QUOTA_FETCH, -(double)bytes);
+    (void)record(quotas, request, QUOTA_FETCH, -(double)bytes);
     rest(request, ms);
     return false;
 }
@@ -70,15 +74,16 @@ bool quotas_charge_fetch(struct request *request, size_t bytes)
 size_t quotas_fetch_bytes_max(const struct request *request)
 {
     const struct broker_config *config = request->broker->config;
+    struct quotas *quotas = limiting(request, QUOTA_FETCH);
     struct quota_subject subject;
     double limit;
 
-    if (!has(request, QUOTA_FETCH)) {
+    if (quotas == NULL) {
         return SIZE_MAX;
     }
     subject = subject_of(request);
-    limit = quota_limit(request->broker->quotas->table, QUOTA_FETCH, &subject) *
-            (config->quota_window_num - 1) * config->quota_window_size_seconds;
+    limit = quota_limit(quotas->table, QUOTA_FETCH, &subject) * (config->quota_window_num - 1) *
+            config->quota_window_size_seconds;
     return limit >= (double)INT32_MAX ? SIZE_MAX : (size_t)limit;
 }
 
@@ -109,7 +114,7 @@ bool quotas_charge_mutations(struct request *request, int32_t partitions, int16_
 
 void quotas_begin_time(struct request *request)
 {
-    if (has(request, QUOTA_REQUEST)) {
+    if (limiting(request, QUOTA_REQUEST) != NULL) {
         request->running_since_us = clock_monotonic_us(request->broker->loop->clock);
     }
 }
@@ -125,9 +130,11 @@ void quotas_end_time(struct request *request)
 
 void quotas_charge_time(struct request *request)
 {
+    struct quotas *quotas = limiting(request, QUOTA_REQUEST);
+
     quotas_end_time(request);
-    if (request->used_us > 0 && has(request, QUOTA_REQUEST)) {
-        rest(request, record(request, QUOTA_REQUEST, (double)request->used_us));
+    if (request->used_us > 0 && quotas != NULL) {
+        rest(request, record(quotas, request, QUOTA_REQUEST, (double)request->used_us));
     }
 }
 

@@ -3,12 +3,21 @@
 
 #include "disk_thread.h"
 
-struct disk *disk_engine_new(uv_loop_t *uv, const char **out_name)
+enum error disk_engine_new(uv_loop_t *uv, struct string wanted, struct disk **out_disk,
+                           const char **out_name)
 {
-    if (out_name != NULL) {
-        *out_name = "threads";
+    enum error error = ERROR_UNSUPPORTED;
+
+    if (!string_is(wanted, "threads")) {
+        *out_name = "io_uring";
+        error = disk_uring_new(uv, out_disk);
     }
-    return disk_thread_new(uv);
+    if (error != ERROR_NONE && !string_is(wanted, "io_uring")) {
+        *out_name = "threads";
+        *out_disk = disk_thread_new(uv);
+        error = ERROR_NONE;
+    }
+    return error;
 }
 
 void disk_engine_free(struct disk *disk)
