@@ -89,7 +89,7 @@ static void walk_leader(struct consensus_group *group, uint64_t now_us)
         return;
     }
     for (int i = 0; i < group->feed_count; i++) {
-        consensus_feed_continue(&group->feeds[i]);
+        consensus_feed_tick(&group->feeds[i]);
     }
     consensus_work_later(group);
 }

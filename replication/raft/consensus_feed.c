@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "consensus_group.h"
 #include "consensus_snapshot.h"
 
 enum { SMALL_CHUNK_BYTES = 64 * 1024 };
@@ -326,6 +327,21 @@ void consensus_feed_reset(struct consensus_feed *feed)
     feed->sent_last = 0;
     feed->told_commit = 0;
     window_clear(feed);
+}
+
+/*
+ * The engine sends no heartbeat to whom it sent something within a tick, and takes a member that
+ * was not heard between two ticks for lost: the next entry would wait for a tick of its own.
+ */
+void consensus_feed_tick(struct consensus_feed *feed)
+{
+    struct consensus_group *group = feed->group;
+    uint64_t last = consensus_group_last_index(group);
+
+    consensus_feed_continue(feed);
+    if (feed->peer->is_up && feed->match_index == last) {
+        append_nothing(feed, last, partition_log_term_at(group->log, last));
+    }
 }
 
 void consensus_feed_tell_commit(struct consensus_feed *feed)

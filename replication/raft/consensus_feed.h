@@ -48,6 +48,8 @@ void consensus_feed_rejected(struct consensus_feed *feed);
 void consensus_feed_acked(struct consensus_feed *feed);
 /* The link went down: what was sent may be lost. */
 void consensus_feed_reset(struct consensus_feed *feed);
+/* A leader's tick: see that the member answers before the next one. */
+void consensus_feed_tick(struct consensus_feed *feed);
 /* The commit index moved and nothing else will say so. */
 void consensus_feed_tell_commit(struct consensus_feed *feed);
 void consensus_feed_continue(struct consensus_feed *feed);

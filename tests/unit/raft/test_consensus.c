@@ -67,6 +67,41 @@ static void three_replicas_elect_the_preferred_one_and_agree(void **state)
     end();
 }
 
+static bool has_applied(struct raft_cluster *self)
+{
+    struct raft_node *leader = raft_cluster_leader(self);
+
+    return leader != NULL && leader->value_count == wanted;
+}
+
+/* Pauses of all lengths around the tick, asleep or not: no entry waits for a tick of its own. */
+static void a_write_after_a_pause_commits_at_once(void **state)
+{
+    (void)state;
+    for (int sleeps = 0; sleeps <= 1; sleeps++) {
+        cluster = raft_cluster_new(3, 3, 42);
+        cluster->options.sleep_when_idle = sleeps != 0;
+        raft_cluster_start_all(cluster);
+        write_values(1, 3);
+        for (uint64_t value = 4; value < 40; value++) {
+            uint64_t begun_us;
+
+            raft_cluster_run(cluster, 97000 * (value % 23));
+            begun_us = cluster->clock.now_us;
+            wanted = (int)value;
+            assert_int_equal(raft_cluster_submit(raft_cluster_leader(cluster), value), ERROR_NONE);
+            assert_true(raft_cluster_run_until(cluster, 5, has_applied));
+            if (cluster->clock.now_us - begun_us > 20000) {
+                print_error("value %d after %d ms took %d ms, sleeps %d\n", (int)value,
+                            (int)(97 * (value % 23)),
+                            (int)((cluster->clock.now_us - begun_us) / 1000), sleeps);
+                fail();
+            }
+        }
+        end();
+    }
+}
+
 static void another_leads_soon_after_a_leader_died(void **state)
 {
     uint64_t died_us;
@@ -189,6 +224,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_single_replica_leads_and_raises_its_term_at_each_start),
         cmocka_unit_test(three_replicas_elect_the_preferred_one_and_agree),
+        cmocka_unit_test(a_write_after_a_pause_commits_at_once),
         cmocka_unit_test(another_leads_soon_after_a_leader_died),
         cmocka_unit_test(all_replicas_come_back_with_what_was_acknowledged),
         cmocka_unit_test(what_was_not_committed_is_truncated),
