@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gyre acl: grant, revoke and list; the matrix has a file of its own. */
+/* gyre acl: grant, revoke and list; matrix and test have files of their own. */
 #include "acl.h"
 
 #include <stdio.h>
@@ -180,6 +180,7 @@ int acl_command(int argc, char **argv)
         {"revoke", "remove rules", revoke_verb},
         {"list", "list the rules", list},
         {"matrix", "who may do what on which topic", acl_matrix},
+        {"test", "may somebody do something, and by which rule", acl_test},
     };
 
     return command_dispatch("gyre acl", "Say who may do what (Kafka's access control lists).",

@@ -4,5 +4,6 @@
 #define GYRE_OPS_ACL_H
 
 int acl_matrix(int argc, char **argv);
+int acl_test(int argc, char **argv);
 
 #endif

@@ -22,6 +22,7 @@ enum option_key {
     KEY_PRODUCER,
     KEY_CONSUMER,
     KEY_IF_EXISTS,
+    KEY_MEMBER_OF,
 };
 
 enum { ARGUMENTS_ARENA_BYTES = 1 << 20 };
@@ -83,6 +84,16 @@ const struct argp_option acl_list_options[] = {
 
 const struct argp_option acl_matrix_options[] = {OPTION_PRINCIPAL, OPTION_TOPIC, OPTION_HOST, {0}};
 
+const struct argp_option acl_test_options[] = {
+    OPTION_PRINCIPAL,
+    OPTION_OPERATION,
+    OPTIONS_TASKS,
+    OPTIONS_RESOURCES,
+    OPTION_HOST,
+    {"member-of", KEY_MEMBER_OF, "GROUP", 0, "Who would be in this group; repeatable", 1},
+    {0},
+};
+
 /* ---- parsing ---- */
 
 struct input {
@@ -134,6 +145,14 @@ static void add_resource(struct argp_state *state, struct acl_arguments *argumen
         argp_error(state, "more than %d resources", ACL_WORDS_MAX);
     }
     arguments->resources[arguments->resource_count++] = (struct acl_resource_word){type, name};
+}
+
+static void add_member(struct argp_state *state, struct acl_arguments *arguments, const char *text)
+{
+    if (arguments->member_count == ACL_WORDS_MAX) {
+        argp_error(state, "more than %d groups", ACL_WORDS_MAX);
+    }
+    arguments->members[arguments->member_count++] = text;
 }
 
 static void check(struct argp_state *state, const struct input *input)
@@ -189,6 +208,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     case KEY_PRODUCER: arguments->is_producer = true; return 0;
     case KEY_CONSUMER: arguments->is_consumer = true; return 0;
     case KEY_IF_EXISTS: arguments->if_exists = true; return 0;
+    case KEY_MEMBER_OF: add_member(state, arguments, argument); return 0;
     case ARGP_KEY_ARG: argp_error(state, "what is '%s'?", argument); return 0;
     case ARGP_KEY_END: check(state, input); return 0;
     default: return parse_resource(key, argument, state, arguments);

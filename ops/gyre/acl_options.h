@@ -23,9 +23,9 @@ struct acl_arguments {
     int operation_count;
     struct acl_resource_word resources[ACL_WORDS_MAX];
     int resource_count;
-    const char *host;                  /* NULL: not told */
-    const char *groups[ACL_WORDS_MAX]; /* of `test` */
-    int group_count;
+    const char *host;                   /* NULL: not told */
+    const char *members[ACL_WORDS_MAX]; /* of `test`: groups that the principal is in */
+    int member_count;
     bool is_prefix;
     bool is_denial;
     bool is_producer;
@@ -38,6 +38,7 @@ extern const struct argp_option acl_grant_options[];
 extern const struct argp_option acl_revoke_options[];
 extern const struct argp_option acl_list_options[];
 extern const struct argp_option acl_matrix_options[];
+extern const struct argp_option acl_test_options[];
 
 struct acl_syntax {
     const struct argp_option *options;

@@ -45,6 +45,8 @@ int dev_command(int argc, char **argv);
 int group_command(int argc, char **argv);
 int produce_command(int argc, char **argv);
 int quota_command(int argc, char **argv);
+int stream_command(int argc, char **argv);
+int team_command(int argc, char **argv);
 int topic_command(int argc, char **argv);
 int user_command(int argc, char **argv);
 

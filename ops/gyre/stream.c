@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gyre stream: containers of topics with one policy. */
+#include <argp.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "gyre/base/check.h"
+#include "gyre/wire/kafka_error.h"
+
+#include "admin.h"
+#include "json_print.h"
+#include "stream_words.h"
+#include "streams.h"
+#include "table.h"
+#include "wire_messages/alter_stream.h"
+#include "wire_messages/describe_streams.h"
+
+enum option_key {
+    KEY_PRODUCE = 'p',
+    KEY_CONSUME = 'c',
+    KEY_TOPICS = 't',
+    KEY_ADMIN = 'a',
+    KEY_COPY = 0x100,
+    KEY_OWNER,
+    KEY_MODE,
+    KEY_TTL,
+    KEY_PARTITIONS,
+    KEY_COMPRESSION,
+    KEY_AUTOCREATE,
+    KEY_CONFIG,
+    KEY_DELETE_CONFIG,
+    KEY_IF_EXISTS,
+    KEY_IF_NOT_EXISTS,
+};
+
+struct stream_arguments {
+    struct connect_arguments connect;
+    const char *name; /* NULL: all */
+    const char *expressions[STREAM_PERMISSIONS];
+    const char *owner;
+    int8_t mode; /* -1: not told */
+    struct alter_stream_request_properties properties[STREAM_PROPERTIES_MAX];
+    char values[STREAM_PROPERTIES_MAX][STREAM_VALUE_BYTES];
+    int property_count;
+    bool if_exists;
+    bool if_not_exists;
+};
+
+struct stream_syntax {
+    const struct argp_option *options;
+    const char *documentation;
+    bool needs_name;
+};
+
+/* ---- arguments ---- */
+
+struct input {
+    struct stream_arguments *arguments;
+    const struct stream_syntax *syntax;
+};
+
+static void add_property(struct argp_state *state, struct stream_arguments *arguments,
+                         struct string name, const char *value)
+{
+    int i = arguments->property_count;
+
+    if (i == STREAM_PROPERTIES_MAX) {
+        argp_error(state, "more than %d settings", STREAM_PROPERTIES_MAX);
+    }
+    arguments->properties[i].name = name;
+    arguments->properties[i].value = STRING_NULL;
+    if (value != NULL) {
+        if (!stream_value_parse(name, value, arguments->values[i])) {
+            argp_error(state, "'%s' is no value of %.*s", value, STRING_ARGUMENTS(name));
+        }
+        arguments->properties[i].value = string_from(arguments->values[i]);
+    }
+    arguments->property_count++;
+}
+
+static void add_setting(struct argp_state *state, struct stream_arguments *arguments,
+                        const char *text)
+{
+    size_t length = strcspn(text, "=");
+
+    if (length == 0 || text[length] == '\0') {
+        argp_error(state, "'%s' is not KEY=VALUE", text);
+    }
+    add_property(state, arguments, (struct string){text, (int32_t)length}, text + length + 1);
+}
+
+static error_t parse_setting(int key, char *argument, struct argp_state *state,
+                             struct stream_arguments *arguments)
+{
+    switch (key) {
+    case KEY_MODE:
+        arguments->mode = stream_mode_parse(argument);
+        if (arguments->mode < 0) {
+            argp_error(state, "'%s' is neither enforce nor additive", argument);
+        }
+        return 0;
+    case KEY_TTL: add_property(state, arguments, STRING("ttl"), argument); return 0;
+    case KEY_PARTITIONS:
+        add_property(state, arguments, STRING("default.partitions"), argument);
+        return 0;
+    case KEY_COMPRESSION: add_property(state, arguments, STRING("compression"), argument); return 0;
+    case KEY_AUTOCREATE: add_property(state, arguments, STRING("autocreate"), argument); return 0;
+    case KEY_CONFIG: add_setting(state, arguments, argument); return 0;
+    case KEY_DELETE_CONFIG: add_property(state, arguments, string_from(argument), NULL); return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+    const struct input *input = state->input;
+    struct stream_arguments *arguments = input->arguments;
+
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &arguments->connect; return 0;
+    case KEY_PRODUCE: arguments->expressions[STREAM_PRODUCE] = argument; return 0;
+    case KEY_CONSUME: arguments->expressions[STREAM_CONSUME] = argument; return 0;
+    case KEY_TOPICS: arguments->expressions[STREAM_TOPICS] = argument; return 0;
+    case KEY_ADMIN: arguments->expressions[STREAM_ADMIN] = argument; return 0;
+    case KEY_COPY: arguments->expressions[STREAM_COPY] = argument; return 0;
+    case KEY_OWNER: arguments->owner = argument; return 0;
+    case KEY_IF_EXISTS: arguments->if_exists = true; return 0;
+    case KEY_IF_NOT_EXISTS: arguments->if_not_exists = true; return 0;
+    case ARGP_KEY_ARG:
+        if (arguments->name != NULL) {
+            argp_error(state, "what is '%s'?", argument);
+        }
+        arguments->name = argument;
+        return 0;
+    case ARGP_KEY_END:
+        if (input->syntax->needs_name && arguments->name == NULL) {
+            argp_error(state, "which stream? (/path/name)");
+        }
+        return 0;
+    default: return parse_setting(key, argument, state, arguments);
+    }
+}
+
+static void parse(const struct stream_syntax *syntax, int argc, char **argv,
+                  struct stream_arguments *arguments)
+{
+    const struct argp_child children[] = {{&connect_options, 0, NULL, 0}, {0}};
+    const struct argp parser = {syntax->options,
+                                parse_option,
+                                syntax->needs_name ? "STREAM" : "[STREAM]",
+                                syntax->documentation,
+                                children,
+                                NULL,
+                                NULL};
+    struct input input = {arguments, syntax};
+
+    *arguments = (struct stream_arguments){.mode = -1};
+    connect_arguments_init(&arguments->connect);
+    (void)argp_parse(&parser, argc, argv, 0, NULL, &input);
+}
+
+#define OPTIONS_POLICY                                                                             \
+    {"produce", KEY_PRODUCE, "EXPRESSION", 0, "Who may write", 1},                                 \
+        {"consume", KEY_CONSUME, "EXPRESSION", 0, "Who may read, in groups named like it", 1},     \
+        {"topics", KEY_TOPICS, "EXPRESSION", 0, "Who may create, change and delete topics", 1},    \
+        {"admin", KEY_ADMIN, "EXPRESSION", 0, "Who may edit and delete the stream", 1},            \
+        {"copy", KEY_COPY, "EXPRESSION", 0, "Who may mirror it to other regions", 1},              \
+        {"owner", KEY_OWNER, "User:NAME", 0, "Whose it is (yours)", 1},                            \
+        {"ace.mode",                                                                               \
+         KEY_MODE,                                                                                 \
+         "enforce|additive",                                                                       \
+         0,                                                                                        \
+         "Whether Kafka's own rules suffice (enforce: they do not)",                               \
+         1},                                                                                       \
+        {"ttl", KEY_TTL, "DURATION", 0, "How long records are kept: 30s, 15m, 12h, 7d", 2},        \
+        {"default-partitions", KEY_PARTITIONS, "N", 0, "Of new topics", 2},                        \
+        {"compression", KEY_COMPRESSION, "CODEC", 0, "Of its topics", 2},                          \
+        {"autocreate", KEY_AUTOCREATE, "true|false", 0, "Whether producing makes topics", 2},      \
+    {                                                                                              \
+        "config", KEY_CONFIG, "KEY=VALUE", 0, "Another setting that its topics inherit", 2         \
+    }
+
+/* ---- create and edit ---- */
+
+static enum exit_status change(struct session *session, const struct stream_arguments *arguments,
+                               bool is_creation)
+{
+    struct alter_stream_request request;
+
+    alter_stream_request_init(&request);
+    request.name = string_from(arguments->name);
+    request.is_creation = is_creation;
+    request.timeout_ms = arguments->connect.timeout_s * 1000;
+    request.ace_mode = arguments->mode;
+    request.owner = string_from(arguments->owner);
+    for (int i = 0; i < STREAM_PERMISSIONS; i++) {
+        *stream_request_expression(&request, i) = string_from(arguments->expressions[i]);
+    }
+    request.properties.count = arguments->property_count;
+    request.properties.items =
+        (struct alter_stream_request_properties *)(uintptr_t)arguments->properties;
+    return streams_change(session, &request);
+}
+
+static void say(const struct stream_arguments *arguments, const char *verb)
+{
+    if (arguments->connect.output == OUTPUT_JSON) {
+        json_print(json_pack("{s:s, s:s}", "stream", arguments->name, "result", verb));
+    } else {
+        (void)printf("%s %s\n", verb, arguments->name);
+    }
+}
+
+static enum exit_status create_with(struct session *session, void *context)
+{
+    const struct stream_arguments *arguments = context;
+    const struct describe_streams_response_streams *stream = NULL;
+    struct client_call call = {.node_id = CLIENT_ANY_NODE};
+    enum exit_status status = STATUS_OK;
+
+    if (arguments->if_not_exists) {
+        status = streams_find(session, arguments->name, &call, &stream);
+    }
+    if (status == STATUS_OK && stream != NULL) {
+        say(arguments, "found");
+    } else if (status == STATUS_OK) {
+        status = change(session, arguments, true);
+        if (status == STATUS_OK) {
+            say(arguments, "created");
+        }
+    }
+    client_call_release(&call);
+    return status;
+}
+
+static int create(int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        OPTIONS_POLICY,
+        {"if-not-exists", KEY_IF_NOT_EXISTS, NULL, 0, "Be content with one that is there", 3},
+        {0},
+    };
+    static const struct stream_syntax syntax = {
+        options,
+        "Make a stream: a name under which topics lie, and one policy for all of them.\v"
+        "EXPRESSION: u:NAME a user, g:NAME a group, r:NAME a role, p everybody, combined by !, & "
+        "and |, with parentheses where & and | meet; \"\" nobody. What is not told is for the "
+        "owner alone. The topic clicks of /ads/web is /ads/web:clicks, for clients that insist on "
+        "Kafka's letters ads.web..clicks; it is one topic.\n\n"
+        "Examples:\n"
+        "  gyre stream create /ads/clicks --produce 'g:ads & !g:interns' --consume 'g:ads | "
+        "g:reports'\n"
+        "  gyre stream create /ads/web --produce g:ads --topics g:ads --ttl 7d "
+        "--default-partitions 6 --autocreate true",
+        true};
+    static struct stream_arguments arguments;
+
+    parse(&syntax, argc, argv, &arguments);
+    return (int)admin_run(&arguments.connect, create_with, &arguments);
+}
+
+static enum exit_status edit_with(struct session *session, void *context)
+{
+    const struct stream_arguments *arguments = context;
+    enum exit_status status = change(session, arguments, false);
+
+    if (status == STATUS_OK) {
+        say(arguments, "edited");
+    }
+    return status;
+}
+
+static int edit(int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        OPTIONS_POLICY,
+        {"delete-config", KEY_DELETE_CONFIG, "KEY", 0, "Remove a setting; repeatable", 2},
+        {0},
+    };
+    static const struct stream_syntax syntax = {
+        options,
+        "Change what is told of a stream; the rest stays. It holds from the next request of every "
+        "client on.\vExamples:\n"
+        "  gyre stream edit /ads/clicks --consume 'g:ads | u:auditor'\n"
+        "  gyre stream edit /ads/clicks --ttl 30d",
+        true};
+    static struct stream_arguments arguments;
+
+    parse(&syntax, argc, argv, &arguments);
+    return (int)admin_run(&arguments.connect, edit_with, &arguments);
+}
+
+/* ---- delete ---- */
+
+static enum exit_status delete_with(struct session *session, void *context)
+{
+    const struct stream_arguments *arguments = context;
+    const struct describe_streams_response_streams *stream = NULL;
+    struct client_call call = {.node_id = CLIENT_ANY_NODE};
+    enum exit_status status = STATUS_OK;
+    bool is_gone = false;
+
+    if (arguments->if_exists) {
+        status = streams_find(session, arguments->name, &call, &stream);
+        is_gone = stream == NULL;
+    }
+    if (status == STATUS_OK && !is_gone) {
+        status = streams_delete(session, arguments->name);
+        if (status == STATUS_OK) {
+            say(arguments, "deleted");
+        }
+    }
+    client_call_release(&call);
+    return status;
+}
+
+static int delete (int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        {"if-exists", KEY_IF_EXISTS, NULL, 0, "Be content if it is not there", 0}, {0}};
+    static const struct stream_syntax syntax = {
+        options, "Delete a stream that has no topics.\vExample:\n  gyre stream delete /ads/clicks",
+        true};
+    static struct stream_arguments arguments;
+
+    parse(&syntax, argc, argv, &arguments);
+    return (int)admin_run(&arguments.connect, delete_with, &arguments);
+}
+
+/* ---- info and list ---- */
+
+static enum exit_status info_with(struct session *session, void *context)
+{
+    const struct stream_arguments *arguments = context;
+    const struct describe_streams_response_streams *stream;
+    struct client_call call;
+    enum exit_status status = streams_find(session, arguments->name, &call, &stream);
+
+    if (status == STATUS_OK && stream == NULL) {
+        complain("%s: there is no such stream", arguments->name);
+        status = STATUS_FAILED;
+    } else if (status == STATUS_OK && arguments->connect.output == OUTPUT_JSON) {
+        json_print(stream_to_json(stream));
+    } else if (status == STATUS_OK) {
+        stream_print(stream);
+    }
+    client_call_release(&call);
+    return status;
+}
+
+static int info(int argc, char **argv)
+{
+    static const struct argp_option options[] = {{0}};
+    static const struct stream_syntax syntax = {
+        options,
+        "Show a stream: what you may do in it, its settings, and its policy if you administer it.\v"
+        "Example:\n  gyre stream info /ads/clicks",
+        true};
+    static struct stream_arguments arguments;
+
+    parse(&syntax, argc, argv, &arguments);
+    return (int)admin_run(&arguments.connect, info_with, &arguments);
+}
+
+static void print_list(const struct describe_streams_response *response)
+{
+    static const char *const headings[] = {"STREAM", "OWNER", "TOPICS", "YOU MAY", NULL};
+    struct table table;
+
+    table_init(&table, headings);
+    for (int32_t i = 0; i < response->streams.count; i++) {
+        const struct describe_streams_response_streams *stream = &response->streams.items[i];
+        char may[STREAM_VALUE_BYTES];
+
+        stream_permissions_to_text(stream->permissions, may);
+        table_add_line(&table);
+        table_set(&table, 0, "%.*s", STRING_ARGUMENTS(stream->name));
+        table_set(&table, 1, "%.*s", STRING_ARGUMENTS(stream->owner));
+        table_set(&table, 2, "%d", (int)stream->topic_count);
+        table_set(&table, 3, "%s", may);
+    }
+    table_print(&table);
+}
+
+static enum exit_status list_with(struct session *session, void *context)
+{
+    const struct stream_arguments *arguments = context;
+    const struct describe_streams_response *response;
+    struct client_call call;
+    enum exit_status status = streams_fetch(session, arguments->name, &call, &response);
+
+    if (status == STATUS_OK && arguments->connect.output == OUTPUT_JSON) {
+        json_t *list = json_array();
+
+        for (int32_t i = 0; i < response->streams.count; i++) {
+            (void)json_array_append_new(list, stream_to_json(&response->streams.items[i]));
+        }
+        json_print(list);
+    } else if (status == STATUS_OK) {
+        print_list(response);
+    }
+    client_call_release(&call);
+    return status;
+}
+
+static int list(int argc, char **argv)
+{
+    static const struct argp_option options[] = {{0}};
+    static const struct stream_syntax syntax = {
+        options, "List the streams that you may see.\vExample:\n  gyre stream list -o json", false};
+    static struct stream_arguments arguments;
+
+    parse(&syntax, argc, argv, &arguments);
+    return (int)admin_run(&arguments.connect, list_with, &arguments);
+}
+
+int stream_command(int argc, char **argv)
+{
+    static const struct command verbs[] = {
+        {"create", "make a stream", create},
+        {"edit", "change its policy and settings", edit},
+        {"info", "show one", info},
+        {"list", "list those that you may see", list},
+        {"delete", "delete one without topics", delete},
+    };
+
+    return command_dispatch("gyre stream", "Streams: topics under one name with one policy.", verbs,
+                            (int)(sizeof verbs / sizeof verbs[0]), argc, argv);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gyre team: principals, groups, streams, quotas and regions as one object. */
+#include <argp.h>
+#include <stdio.h>
+
+#include "admin.h"
+#include "json_print.h"
+#include "team_changes.h"
+#include "team_file.h"
+
+enum option_key { KEY_FILE = 'f', KEY_DRY_RUN = 'n' };
+
+struct team_arguments {
+    struct connect_arguments connect;
+    const char *path;
+    bool is_dry_run;
+    struct team_file file;
+};
+
+static error_t parse_option(int key, char *argument, struct argp_state *state)
+{
+    struct team_arguments *arguments = state->input;
+
+    switch (key) {
+    case ARGP_KEY_INIT: state->child_inputs[0] = &arguments->connect; return 0;
+    case KEY_FILE: arguments->path = argument; return 0;
+    case KEY_DRY_RUN: arguments->is_dry_run = true; return 0;
+    case ARGP_KEY_ARG: argp_error(state, "what is '%s'?", argument); return 0;
+    case ARGP_KEY_END:
+        if (arguments->path == NULL) {
+            argp_error(state, "which file? (-f)");
+        }
+        return 0;
+    default: return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static enum exit_status apply_with(struct session *session, void *context)
+{
+    const struct team_arguments *arguments = context;
+    struct team_changes changes;
+    enum exit_status status = STATUS_OK;
+
+    team_changes_init(&changes, session, arguments->is_dry_run, arguments->connect.output);
+    for (int i = 0; i < arguments->file.count && status == STATUS_OK; i++) {
+        status = team_changes_apply(&changes, &arguments->file.teams[i]);
+    }
+    if (arguments->connect.output == OUTPUT_JSON && status == STATUS_OK) {
+        json_print(json_incref(changes.list));
+    } else if (status == STATUS_OK) {
+        (void)printf("%d change%s%s\n", changes.count, changes.count == 1 ? "" : "s",
+                     arguments->is_dry_run ? " to make" : "");
+    }
+    team_changes_release(&changes);
+    return status;
+}
+
+static int apply(int argc, char **argv)
+{
+    static const struct argp_option options[] = {
+        {"file", KEY_FILE, "TEAM.YAML", 0, "The team, or several as documents of one file", 1},
+        {"dry-run", KEY_DRY_RUN, NULL, 0, "Only show what would change", 1},
+        {0},
+    };
+    const struct argp_child children[] = {{&connect_options, 0, NULL, 0}, {0}};
+    const struct argp parser = {
+        options,
+        parse_option,
+        "",
+        "Make a region agree with a team's file, and print what changes.\v"
+        "The file:\n\n"
+        "  team: ads\n"
+        "  principals: [alice, bob]\n"
+        "  groups: [ads]            # who is in g:ads; the team's name if not told\n"
+        "  prefix: ads.             # they may do everything to topics named so\n"
+        "  streams:\n"
+        "    /ads/clicks:\n"
+        "      produce: g:ads & !g:interns\n"
+        "      consume: g:ads\n"
+        "      ttl: 7d\n"
+        "  quotas: {producer_byte_rate: 10485760}\n"
+        "  regions: [eu, us]        # everywhere if not told\n\n"
+        "Who is no longer in principals leaves the groups, the prefix and the quotas. Streams, "
+        "their settings, and groups that are no longer told of stay as they are.\n\n"
+        "Examples:\n"
+        "  gyre team apply -f ads.yaml --dry-run\n"
+        "  gyre team apply -f ads.yaml",
+        children,
+        NULL,
+        NULL};
+    static struct team_arguments arguments;
+    enum exit_status status = STATUS_FAILED;
+
+    connect_arguments_init(&arguments.connect);
+    (void)argp_parse(&parser, argc, argv, 0, NULL, &arguments);
+    if (team_file_read(arguments.path, &arguments.file)) {
+        status = admin_run(&arguments.connect, apply_with, &arguments);
+    }
+    team_file_release(&arguments.file);
+    return (int)status;
+}
+
+int team_command(int argc, char **argv)
+{
+    static const struct command verbs[] = {
+        {"apply", "make the region agree with a team's file", apply},
+    };
+
+    return command_dispatch("gyre team", "Teams: principals, streams, quotas in one file.", verbs,
+                            (int)(sizeof verbs / sizeof verbs[0]), argc, argv);
+}

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "team_changes.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "gyre/base/check.h"
+#include "gyre/wire/kafka_error.h"
+
+#include "admin.h"
+#include "json_print.h"
+#include "streams.h"
+#include "wire_messages/alter_role.h"
+#include "wire_messages/api_keys.h"
+#include "wire_messages/describe_client_quotas.h"
+#include "wire_messages/describe_configs.h"
+#include "wire_messages/describe_roles.h"
+
+enum { RESOURCE_BROKER = 4 };
+
+void team_changes_init(struct team_changes *changes, struct session *session, bool is_dry_run,
+                       enum output_format output)
+{
+    *changes = (struct team_changes){
+        .session = session, .is_dry_run = is_dry_run, .output = output, .list = json_array()};
+    acl_rules_init(&changes->gone);
+}
+
+void team_changes_release(struct team_changes *changes)
+{
+    json_decref(changes->list);
+    acl_rules_release(&changes->gone);
+}
+
+bool team_change(struct team_changes *changes, char sign, const char *kind, const char *format, ...)
+{
+    char text[TEAM_LINE_BYTES];
+    char mark[2] = {sign, '\0'};
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    changes->count++;
+    if (changes->output == OUTPUT_JSON) {
+        (void)json_array_append_new(changes->list,
+                                    json_pack("{s:s, s:s, s:o}", "change", mark, "kind", kind,
+                                              "what", json_from_string(string_from(text))));
+    } else {
+        (void)printf("%s %-7s %s\n", mark, kind, text);
+    }
+    return !changes->is_dry_run;
+}
+
+/* ---- groups ---- */
+
+static bool has_name(const struct team_names *names, struct string text)
+{
+    for (int i = 0; i < names->count; i++) {
+        if (string_is(text, names->items[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_string(const struct string_array *strings, const char *text)
+{
+    for (int32_t i = 0; i < strings->count; i++) {
+        if (string_is(strings->items[i], text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Fills the request with the difference between who is in the group and who is to be. */
+static bool compare_group(struct team_changes *changes, const struct team *team, const char *group,
+                          const struct string_array *members, struct alter_role_request *request)
+{
+    bool is_made = false;
+
+    for (int i = 0; i < team->principals.count; i++) {
+        const char *principal = team->principals.items[i];
+
+        if (!has_string(members, principal)) {
+            is_made = team_change(changes, '+', "group", "%s: %s", group, principal);
+            request->additions.items[request->additions.count++] = string_from(principal);
+        }
+    }
+    for (int32_t i = 0; i < members->count; i++) {
+        if (!has_name(&team->principals, members->items[i])) {
+            is_made = team_change(changes, '-', "group", "%s: %.*s", group,
+                                  STRING_ARGUMENTS(members->items[i]));
+            request->removals.items[request->removals.count++] = members->items[i];
+            acl_rules_add(&changes->gone, &(struct acl){.principal = members->items[i]});
+        }
+    }
+    return is_made;
+}
+
+static enum exit_status apply_group(struct team_changes *changes, const struct team *team,
+                                    const char *group)
+{
+    const struct describe_roles_response *response;
+    struct alter_role_request request;
+    struct string_array nobody = {NULL, 0};
+    const struct string_array *members = &nobody;
+    struct client_call call;
+    enum exit_status status = roles_fetch(changes->session, group, &call, &response);
+
+    if (status == STATUS_OK && response->roles.count == 1 &&
+        response->roles.items[0].error_code == KAFKA_ERROR_NONE) {
+        members = &response->roles.items[0].members;
+    } else if (status == STATUS_OK && response->roles.count == 1 &&
+               response->roles.items[0].error_code != KAFKA_ERROR_RESOURCE_NOT_FOUND) {
+        status = session_refused(group, response->roles.items[0].error_code,
+                                 response->roles.items[0].error_message);
+    }
+    if (status == STATUS_OK) {
+        alter_role_request_init(&request);
+        request.name = string_from(group);
+        request.additions.items =
+            check_alloc(sizeof(struct string) * ((size_t)team->principals.count + 1));
+        request.removals.items = check_alloc(sizeof(struct string) * ((size_t)members->count + 1));
+        if (compare_group(changes, team, group, members, &request)) {
+            status = roles_change(changes->session, &request);
+        }
+        free(request.additions.items);
+        free(request.removals.items);
+    }
+    client_call_release(&call);
+    return status;
+}
+
+enum exit_status team_apply_groups(struct team_changes *changes, const struct team *team)
+{
+    enum exit_status status = STATUS_OK;
+
+    for (int i = 0; i < team->groups.count && status == STATUS_OK; i++) {
+        status = apply_group(changes, team, team->groups.items[i]);
+    }
+    return status;
+}
+
+/* ---- quotas ---- */
+
+/* -1: the region has none. */
+static double quota_there(const struct describe_client_quotas_response *response, const char *key)
+{
+    for (int32_t i = 0; i < response->entries.count; i++) {
+        const struct describe_client_quotas_response_entries *entry = &response->entries.items[i];
+
+        for (int32_t j = 0; entry->entity.count == 1 && j < entry->values.count; j++) {
+            if (string_is(entry->values.items[j].key, key)) {
+                return entry->values.items[j].value;
+            }
+        }
+    }
+    return -1;
+}
+
+static enum exit_status apply_quotas_of(struct team_changes *changes, const struct team *team,
+                                        const char *user, bool is_gone)
+{
+    const struct quota_part part = {"user", user};
+    const struct describe_client_quotas_response *response;
+    struct quota_change wanted[QUOTA_CHANGES_MAX];
+    struct client_call call;
+    int count = 0;
+    bool is_made = false;
+    enum exit_status status = quotas_fetch(changes->session, &part, 1, &call, &response);
+
+    for (int i = 0; status == STATUS_OK && i < team->quota_count; i++) {
+        const struct quota_change *quota = &team->quotas[i];
+        double now = quota_there(response, quota->key);
+
+        if (is_gone && now >= 0) {
+            is_made = team_change(changes, '-', "quota", "%s: %s=%.10g", user, quota->key, now);
+            wanted[count++] = (struct quota_change){.key = quota->key, .is_removal = true};
+        } else if (!is_gone && (now < quota->value || now > quota->value)) {
+            is_made = team_change(changes, now < 0 ? '+' : '~', "quota", "%s: %s=%.10g", user,
+                                  quota->key, quota->value);
+            wanted[count++] = *quota;
+        }
+    }
+    client_call_release(&call);
+    if (status == STATUS_OK && is_made) {
+        status = quotas_change(changes->session, &part, 1, wanted, count);
+    }
+    return status;
+}
+
+/* Quotas are of users, by name. */
+static const char *user_of(const char *principal)
+{
+    return strncmp(principal, "User:", 5) == 0 ? principal + 5 : NULL;
+}
+
+enum exit_status team_apply_quotas(struct team_changes *changes, const struct team *team)
+{
+    enum exit_status status = STATUS_OK;
+
+    for (int i = 0; i < team->principals.count && status == STATUS_OK; i++) {
+        const char *user = user_of(team->principals.items[i]);
+
+        if (user != NULL && team->quota_count > 0) {
+            status = apply_quotas_of(changes, team, user, false);
+        }
+    }
+    for (int i = 0; i < changes->gone.count && status == STATUS_OK; i++) {
+        const char *user = user_of(changes->gone.items[i].principal.bytes);
+
+        if (user != NULL && team->quota_count > 0) {
+            status = apply_quotas_of(changes, team, user, true);
+        }
+    }
+    return status;
+}
+
+/* ---- regions ---- */
+
+static bool is_region_key(struct string name)
+{
+    return string_is(name, "gyre.region");
+}
+
+/* What the region calls itself stands in every broker's configuration. */
+static enum exit_status ask_region(struct session *session, char name[STREAM_VALUE_BYTES])
+{
+    struct string key = STRING("gyre.region");
+    char id[16];
+    struct describe_configs_request_resources resource = {.resource_type = RESOURCE_BROKER,
+                                                          .configuration_keys = {&key, 1}};
+    struct describe_configs_request request = {.resources = {&resource, 1}};
+    struct client_call call = {.node_id = CLIENT_ANY_NODE,
+                               .api_key = API_DESCRIBE_CONFIGS,
+                               .version_max = DESCRIBE_CONFIGS_REQUEST_VERSION_MAX,
+                               .request = &request};
+    const struct metadata_response *metadata;
+    const struct describe_configs_response *response;
+    enum exit_status status;
+
+    status = session_ask_metadata(session, &call, NULL, 0, false, &metadata);
+    client_call_release(&call);
+    if (status != STATUS_OK || client_node_count(session->client) == 0) {
+        return status == STATUS_OK ? STATUS_FAILED : status;
+    }
+    (void)snprintf(id, sizeof id, "%d", (int)client_node_at(session->client, 0)->id);
+    resource.resource_name = string_from(id);
+    call = (struct client_call){.node_id = client_node_at(session->client, 0)->id,
+                                .api_key = API_DESCRIBE_CONFIGS,
+                                .version_max = DESCRIBE_CONFIGS_REQUEST_VERSION_MAX,
+                                .request = &request};
+    status = session_ask(session, &call);
+    response = call.response;
+    name[0] = '\0';
+    if (status == STATUS_OK && response->results.count == 1) {
+        if (response->results.items[0].error_code != KAFKA_ERROR_NONE) {
+            status = session_refused("the region's name", response->results.items[0].error_code,
+                                     response->results.items[0].error_message);
+        }
+        for (int32_t i = 0; i < response->results.items[0].configs.count; i++) {
+            if (is_region_key(response->results.items[0].configs.items[i].name)) {
+                (void)snprintf(name, STREAM_VALUE_BYTES, "%.*s",
+                               STRING_ARGUMENTS(response->results.items[0].configs.items[i].value));
+            }
+        }
+    }
+    client_call_release(&call);
+    return status;
+}
+
+enum exit_status team_changes_apply(struct team_changes *changes, const struct team *team)
+{
+    char region[STREAM_VALUE_BYTES];
+    enum exit_status status = STATUS_OK;
+
+    if (team->regions.count > 0) {
+        status = ask_region(changes->session, region);
+        if (status == STATUS_OK && !has_name(&team->regions, string_from(region))) {
+            (void)fprintf(stderr, "team %s is not at home in region %s: nothing to do\n",
+                          team->name, region);
+            return STATUS_OK;
+        }
+    }
+    if (status == STATUS_OK) {
+        status = team_apply_groups(changes, team);
+    }
+    if (status == STATUS_OK) {
+        status = team_apply_streams(changes, team);
+    }
+    if (status == STATUS_OK) {
+        status = team_apply_prefix(changes, team);
+    }
+    return status == STATUS_OK ? team_apply_quotas(changes, team) : status;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What lies between a team as its file describes it and the team as the region has it: found,
+ * printed as a diff, and made. Applying a file twice changes nothing the second time.
+ */
+#ifndef GYRE_OPS_TEAM_CHANGES_H
+#define GYRE_OPS_TEAM_CHANGES_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "acl_rules.h"
+#include "session.h"
+#include "team_file.h"
+
+enum { TEAM_LINE_BYTES = 1024 };
+
+struct team_changes {
+    struct session *session;
+    bool is_dry_run;
+    enum output_format output;
+    int count;             /* of changes found */
+    json_t *list;          /* of them, for -o json; owned */
+    struct acl_rules gone; /* principals that have left the team; only `principal` is set */
+};
+
+void team_changes_init(struct team_changes *changes, struct session *session, bool is_dry_run,
+                       enum output_format output);
+void team_changes_release(struct team_changes *changes);
+
+/* Say one change: `sign` is '+', '-' or '~'. True: it is to be made. */
+__attribute__((format(printf, 4, 5))) bool team_change(struct team_changes *changes, char sign,
+                                                       const char *kind, const char *format, ...);
+
+/* Each in its own order; a region that the team is not for is left alone. */
+enum exit_status team_changes_apply(struct team_changes *changes, const struct team *team);
+
+/* The parts, in files of their own. */
+enum exit_status team_apply_streams(struct team_changes *changes, const struct team *team);
+enum exit_status team_apply_groups(struct team_changes *changes, const struct team *team);
+enum exit_status team_apply_prefix(struct team_changes *changes, const struct team *team);
+enum exit_status team_apply_quotas(struct team_changes *changes, const struct team *team);
+
+#endif
