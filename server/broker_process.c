@@ -36,7 +36,9 @@
 #include "broker_audit.h"
 #include "broker_authentication.h"
 #include "broker_disk.h"
+#include "broker_links.h"
 #include "broker_metrics.h"
+#include "broker_tls.h"
 #include "cluster/cluster_services.h"
 #include "coordinator/group_coordinator.h"
 #include "descriptor_budget.h"
@@ -54,7 +56,7 @@
 #include "network/network.h"
 #include "partition/producer_ids.h"
 
-enum { MESSAGE_BYTES = 256, POOL_THREADS = 4, LINK_QUEUE_BYTES_MAX = 256 * 1024 * 1024 };
+enum { MESSAGE_BYTES = 256, POOL_THREADS = 4 };
 static const uint64_t DRAIN_LIMIT_US = 30 * 1000 * 1000;
 
 struct broker_process {
@@ -79,6 +81,7 @@ struct broker_process {
     struct partition_table *partitions;
     struct group_coordinator *groups;
     struct cluster *cluster;
+    struct broker_tls tls;
     struct network *network;
     struct producer_ids *producer_ids;
     struct fetch_sessions *fetch_sessions;
@@ -111,6 +114,14 @@ static void start_ground(struct broker_process *process)
     process->metrics = metrics_new();
     log_info(LOG_MAIN, "starting", field_string("version", GYRE_VERSION),
              field_i64("node_id", process->config->node_id));
+}
+
+static void start_tls(struct broker_process *process)
+{
+    const struct tls_source_services services = {
+        .loop = &process->loop, .pool = process->pool, .metrics = process->metrics};
+
+    broker_tls_start(&process->tls, &services, process->config, &process->uv);
 }
 
 static enum error open_storage(struct broker_process *process)
@@ -149,48 +160,22 @@ static enum error open_storage(struct broker_process *process)
 
 /* ---- between brokers ---- */
 
-static const char *admit_peer(void *context, int32_t peer, uint64_t incarnation,
-                              struct uuid cluster_id)
-{
-    struct broker_process *process = context;
-    struct uuid ours = storage_identity(process->storage)->cluster_id;
-
-    (void)incarnation;
-    if (uuid_is_zero(ours) || uuid_is_zero(cluster_id) || uuid_equal(ours, cluster_id)) {
-        return NULL;
-    }
-    log_warning(LOG_CLUSTER, "a broker of another region was turned away",
-                field_i64("node_id", peer));
-    return "another cluster id";
-}
-
 static enum error open_links(struct broker_process *process)
 {
-    const struct broker_config *config = process->config;
-    struct links_uv_options options = {
-        .node_id = config->node_id,
+    const struct broker_links_services services = {
+        .config = process->config,
+        .uv = &process->uv,
+        .loop = &process->loop,
+        .storage = process->storage,
+        .tls = &process->tls,
         .incarnation = process->incarnation,
-        .cluster_id = storage_identity(process->storage)->cluster_id,
-        .queued_bytes_max = LINK_QUEUE_BYTES_MAX,
     };
-    const char *host = config->rpc_listener.host[0] == '\0' ? "0.0.0.0" : config->rpc_listener.host;
-    enum error error = links_uv_new(&process->uv, &process->loop, &options, &process->links);
+    enum error error = broker_links_open(&services, &process->links, &process->rpc_port);
 
-    if (error != ERROR_NONE) {
-        return error;
+    if (error == ERROR_NONE) {
+        process->rpc = rpc_new(&process->loop, process->links);
     }
-    links_uv_set_admission(process->links, admit_peer, process);
-    error = links_uv_listen(process->links, host, config->rpc_listener.port, &process->rpc_port);
-    if (error != ERROR_NONE) {
-        log_error(LOG_MAIN, "cannot listen for other brokers", field_string("host", host),
-                  field_i64("port", config->rpc_listener.port), field_error(error));
-        return error;
-    }
-    process->rpc = rpc_new(&process->loop, process->links);
-    for (int i = 0; i < config->seed_count; i++) {
-        links_uv_add_seed(process->links, config->seeds[i].host, config->seeds[i].port);
-    }
-    return ERROR_NONE;
+    return error;
 }
 
 static void start_consensus(struct broker_process *process)
@@ -324,9 +309,14 @@ static enum error open_listeners(struct broker_process *process)
     process->network = process->authentication.network;
     for (int i = 0; error == ERROR_NONE && i < config->kafka_listener_count; i++) {
         const struct config_listener *listener = &config->kafka_listeners[i];
+        const struct network_tls *tls = NULL;
         uint16_t port = 0;
 
-        error = network_listen(process->network, listener, message, &port);
+        error = broker_tls_open_listener(&process->tls, i, &tls);
+        if (error != ERROR_NONE) {
+            return error; /* the log says why */
+        }
+        error = network_listen(process->network, listener, tls, message, &port);
         if (error != ERROR_NONE) {
             log_error(LOG_MAIN, "cannot listen for clients",
                       field_string("listener", listener->name), field_string("reason", message));
@@ -443,7 +433,7 @@ static enum error start_cluster(struct broker_process *process)
 
 /* ---- the end, in the opposite order; each step begins when the one before has ended ---- */
 
-static void on_links_closed(void *context)
+static void on_tls_closed(void *context)
 {
     struct broker_process *process = context;
 
@@ -451,6 +441,13 @@ static void on_links_closed(void *context)
     work_uv_free(process->pool);
     loop_uv_stop(&process->driver);
     log_info(LOG_MAIN, "stopped");
+}
+
+static void on_links_closed(void *context)
+{
+    struct broker_process *process = context;
+
+    broker_tls_close(&process->tls, on_tls_closed, process);
 }
 
 static void on_storage_closed(void *context)
@@ -507,6 +504,7 @@ static void stop(struct broker_process *process)
     process->is_stopping = true;
     uv_close((uv_handle_t *)&process->terminate, NULL);
     uv_close((uv_handle_t *)&process->interrupt, NULL);
+    broker_tls_stop(&process->tls);
     log_info(LOG_MAIN, "stopping");
     if (process->cluster == NULL) {
         on_drained(process);
@@ -540,6 +538,7 @@ static enum error start(struct broker_process *process)
     enum error error;
 
     start_ground(process);
+    start_tls(process);
     error = broker_disk_open(process->config, &process->uv, &process->disk);
     if (error == ERROR_NONE) {
         error = open_storage(process);

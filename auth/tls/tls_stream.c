@@ -322,11 +322,19 @@ const char *tls_stream_reason(const struct tls_stream *stream)
 
 void tls_stream_feed(struct tls_stream *stream, const char *bytes, size_t length)
 {
-    CHECK(stream->input_length == 0);
-    buffer_unref(stream->kept);
+    struct buffer *kept = stream->kept;
+
     stream->kept = NULL;
+    if (stream->input_length > 0) {
+        stream->kept = buffer_new(stream->input_length + length);
+        memcpy(stream->kept->bytes, stream->input, stream->input_length);
+        memcpy(stream->kept->bytes + stream->input_length, bytes, length);
+        bytes = stream->kept->bytes;
+        length += stream->input_length;
+    }
     stream->input = bytes;
     stream->input_length = length;
+    buffer_unref(kept);
 }
 
 void tls_stream_keep_input(struct tls_stream *stream)

@@ -13,6 +13,7 @@
 
 struct authentication;
 struct identity;
+struct tls_facts;
 
 enum {
     CONNECTION_PEER_BYTES_MAX = 64,
@@ -35,6 +36,8 @@ struct connection_info {
     uint16_t peer_port;
     char software_name[CONNECTION_SOFTWARE_BYTES_MAX]; /* told by ApiVersions; "" before */
     char software_version[CONNECTION_SOFTWARE_BYTES_MAX];
+
+    const struct tls_facts *tls; /* gyre/tls/tls_stream.h; NULL: plaintext, or not yet */
 
     /* ---- who it is ---- */
     struct identity *identity; /* shared; anonymous until somebody else is proved */

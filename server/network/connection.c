@@ -7,11 +7,13 @@
 
 #include "gyre/observe/log.h"
 #include "gyre/observe/metrics.h"
+#include "gyre/tls/tls_stream.h"
 
+#include "network/connection_tls.h"
 #include "network/network_internal.h"
 #include "network/session_watch.h"
 
-enum { WRITE_VECTORS_MAX = 64, QUEUE_CAPACITY_MIN = 16 };
+enum { WRITE_VECTORS_MAX = 64 };
 
 static void write_some(struct connection *connection);
 
@@ -24,7 +26,9 @@ static void free_if_over(struct connection *connection)
 
         network_forget_connection(network, connection);
         connection_info_release(&connection->info);
-        free(connection->queue);
+        if (connection->tls != NULL) {
+            connection_tls_free(connection->tls);
+        }
         free(connection);
         network_check_closed(network);
     }
@@ -34,10 +38,7 @@ static void on_closed(uv_handle_t *handle)
 {
     struct connection *connection = CONTAINER_OF(handle, struct connection, tcp);
 
-    for (size_t i = connection->queue_first; i < connection->queue_end; i++) {
-        buffer_slice_unref(&connection->queue[i]);
-    }
-    connection->queue_end = connection->queue_first = 0;
+    output_queue_release(&connection->queue);
     connection->is_socket_closed = true;
     free_if_over(connection);
 }
@@ -57,6 +58,9 @@ void connection_close(struct connection *connection)
     }
     connection->is_closing = true;
     session_watch_stop(connection);
+    if (connection->tls != NULL) {
+        connection_tls_close(connection->tls);
+    }
     connection->is_drained = pipeline_close(&connection->pipeline);
     uv_close((uv_handle_t *)&connection->tcp, on_closed);
 }
@@ -82,21 +86,47 @@ static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
     struct connection *connection = CONTAINER_OF(handle, struct connection, tcp);
 
     (void)suggested;
-    pipeline_reserve(&connection->pipeline, &buffer->base, &buffer->len);
+    if (connection->tls != NULL) {
+        *buffer = network_tls_input(connection->network);
+    } else {
+        pipeline_reserve(&connection->pipeline, &buffer->base, &buffer->len);
+    }
 }
 
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
 {
     struct connection *connection = CONTAINER_OF(stream, struct connection, tcp);
 
-    (void)buffer;
     if (size < 0) {
         connection_close(connection);
         return;
     }
     if (size > 0) {
         touch(connection);
-        pipeline_received(&connection->pipeline, (size_t)size);
+        if (connection->tls != NULL) {
+            connection_tls_received(connection->tls, buffer->base, (size_t)size);
+        } else {
+            pipeline_received(&connection->pipeline, (size_t)size);
+        }
+    }
+}
+
+void connection_pause(struct connection *connection)
+{
+    if (connection->is_reading) {
+        connection->is_reading = false;
+        (void)uv_read_stop((uv_stream_t *)&connection->tcp);
+    }
+}
+
+void connection_resume(struct connection *connection)
+{
+    if (connection->is_reading || connection->is_closing) {
+        return;
+    }
+    connection->is_reading = true;
+    if (uv_read_start((uv_stream_t *)&connection->tcp, on_allocate, on_read) != 0) {
+        connection_close(connection);
     }
 }
 
@@ -107,70 +137,27 @@ static void set_reading(void *context, bool is_reading)
     if (connection->is_closing) {
         return;
     }
-    if (!is_reading) {
-        (void)uv_read_stop((uv_stream_t *)&connection->tcp);
-    } else if (uv_read_start((uv_stream_t *)&connection->tcp, on_allocate, on_read) != 0) {
-        connection_close(connection);
+    if (connection->tls != NULL && !connection_tls_set_reading(connection->tls, is_reading)) {
+        return; /* it goes on when its handshake has its turn */
+    }
+    if (is_reading) {
+        connection_resume(connection);
+    } else {
+        connection_pause(connection);
     }
 }
 
 /* ---- bytes out ---- */
 
-static void make_room(struct connection *connection, size_t more)
-{
-    size_t waiting = connection->queue_end - connection->queue_first;
-
-    if (connection->queue_end + more <= connection->queue_capacity) {
-        return;
-    }
-    if (connection->queue_first > 0 && waiting > 0) {
-        memmove(connection->queue, connection->queue + connection->queue_first,
-                waiting * sizeof *connection->queue);
-    }
-    connection->queue_first = 0;
-    connection->queue_end = waiting;
-    if (waiting + more > connection->queue_capacity) {
-        connection->queue_capacity = 2 * (waiting + more) + QUEUE_CAPACITY_MIN;
-        connection->queue = check_realloc(connection->queue,
-                                          connection->queue_capacity * sizeof *connection->queue);
-    }
-}
-
-static unsigned fill_vectors(const struct connection *connection, uv_buf_t *vectors)
-{
-    unsigned count = 0;
-
-    for (size_t i = connection->queue_first; i < connection->queue_end && count < WRITE_VECTORS_MAX;
-         i++) {
-        vectors[count++] =
-            uv_buf_init(connection->queue[i].bytes, (unsigned)connection->queue[i].length);
-    }
-    return count;
-}
-
 /* The socket took `bytes`. */
 static void advance(struct connection *connection, size_t bytes)
 {
-    size_t left = bytes;
-
-    while (left > 0) {
-        struct buffer_slice *slice = &connection->queue[connection->queue_first];
-
-        if (left < slice->length) {
-            slice->bytes += left;
-            slice->length -= left;
-            break;
-        }
-        left -= slice->length;
-        buffer_slice_unref(slice);
-        connection->queue_first++;
-    }
-    if (connection->queue_first == connection->queue_end) {
-        connection->queue_first = connection->queue_end = 0;
-    }
+    output_queue_consume(&connection->queue, bytes);
     metric_add(connection->network->options.metrics, METRIC_SENT_BYTES, (int64_t)bytes);
     touch(connection);
-    pipeline_sent(&connection->pipeline, bytes);
+    if (connection->tls == NULL) {
+        pipeline_sent(&connection->pipeline, bytes);
+    }
 }
 
 static void on_written(uv_write_t *write, int status)
@@ -207,12 +194,18 @@ static void write_later(struct connection *connection, const uv_buf_t *vectors, 
     connection->is_writing = true;
 }
 
+static bool has_output(struct connection *connection)
+{
+    return !output_queue_is_empty(&connection->queue) ||
+           (connection->tls != NULL && connection_tls_refill(connection->tls));
+}
+
 static void write_some(struct connection *connection)
 {
     uv_buf_t vectors[WRITE_VECTORS_MAX];
 
-    while (!connection->is_writing && connection->queue_first < connection->queue_end) {
-        unsigned count = fill_vectors(connection, vectors);
+    while (!connection->is_closing && !connection->is_writing && has_output(connection)) {
+        unsigned count = output_queue_vectors(&connection->queue, vectors, WRITE_VECTORS_MAX);
         int written = uv_try_write((uv_stream_t *)&connection->tcp, vectors, count);
 
         if (written == UV_EAGAIN) {
@@ -230,6 +223,12 @@ static void write_some(struct connection *connection)
     }
 }
 
+void connection_queue(struct connection *connection, struct buffer_slice slice)
+{
+    output_queue_append(&connection->queue, slice);
+    write_some(connection);
+}
+
 static void send_output(void *context, struct frame_output *output)
 {
     struct connection *connection = context;
@@ -238,24 +237,22 @@ static void send_output(void *context, struct frame_output *output)
         return;
     }
     session_watch(connection);
-    make_room(connection, (size_t)output->count);
-    for (int32_t i = 0; i < output->count; i++) {
-        if (output->slices[i].length > 0) {
-            connection->queue[connection->queue_end++] = output->slices[i];
-            output->slices[i] = (struct buffer_slice){0};
-        }
-    }
+    output_queue_append_all(connection->tls == NULL ? &connection->queue : &connection->tls->plain,
+                            output);
     write_some(connection);
 }
 
-static void finish(void *context)
+void connection_finish(struct connection *connection)
 {
-    struct connection *connection = context;
-
     connection->is_finishing = true;
     if (!connection->is_closing) {
         write_some(connection);
     }
+}
+
+static void finish(void *context)
+{
+    connection_finish(context);
 }
 
 /* ---- birth ---- */
@@ -317,20 +314,20 @@ static void set_socket_options(struct connection *connection)
     }
 }
 
-void connection_accept(struct network *network, uv_stream_t *server,
-                       const struct listener_info *listener)
+void connection_accept(struct listener *listener)
 {
+    struct network *network = listener->network;
     struct connection *connection = check_alloc_zero(sizeof *connection);
 
     connection->network = network;
-    connection_info_init(&connection->info, listener);
+    connection_info_init(&connection->info, &listener->info);
     connection->info.id = ++network->next_connection_id;
     pipeline_init(&connection->pipeline, &network->shared, &connection->info, &carrier, connection);
     CHECK(uv_tcp_init(network->options.uv, &connection->tcp) == 0);
     list_append(&network->connections, &connection->link);
     connection->active_us = loop_now_us(network->options.loop);
     network->connection_count++;
-    if (uv_accept(server, (uv_stream_t *)&connection->tcp) != 0) {
+    if (uv_accept((uv_stream_t *)&listener->tcp, (uv_stream_t *)&connection->tcp) != 0) {
         connection_close(connection);
         return;
     }
@@ -340,6 +337,9 @@ void connection_accept(struct network *network, uv_stream_t *server,
         return;
     }
     set_socket_options(connection);
+    if (listener->tls != NULL) {
+        connection->tls = connection_tls_new(connection, listener->tls);
+    }
     session_watch(connection);
     set_reading(connection, true);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A connection is one client's socket: bytes into its pipeline, slices of its pipeline out, one
- * write a turn. This is the only place that joins bytes to sockets; TLS will stand between
- * on_read() and pipeline_received(), and between connection_send() and write_some().
+ * write a turn. This is the only place that joins bytes to sockets; on listeners with TLS
+ * connection_tls.c stands between both and the pipeline.
  *
  * Thread: the shard's own. Private to network/.
  */
@@ -11,8 +11,10 @@
 
 #include <uv.h>
 
+#include "network/output_queue.h"
 #include "network/pipeline.h"
 
+struct connection_tls;
 struct listener;
 struct network;
 
@@ -23,16 +25,15 @@ struct connection {
     struct list link; /* of the network, longest silent first */
     struct connection_info info;
     struct pipeline pipeline;
-    uint64_t active_us;   /* the last byte in or out */
-    struct timer session; /* session_watch.h, as the next */
+    struct connection_tls *tls; /* owned; NULL: plaintext */
+    uint64_t active_us;         /* the last byte in or out */
+    struct timer session;       /* session_watch.h, as the next */
     uint64_t session_deadline_us;
 
     /* ---- what is to be sent, oldest first ---- */
-    struct buffer_slice *queue; /* owned */
-    size_t queue_first;
-    size_t queue_end;
-    size_t queue_capacity;
+    struct output_queue queue; /* ciphertext where there is TLS */
     bool is_writing;
+    bool is_reading; /* the socket */
 
     /* ---- the end ---- */
     bool is_counted; /* by its address, see network.c */
@@ -43,13 +44,24 @@ struct connection {
 };
 
 /* Accepts from the listener's socket. On error there is no connection. */
-void connection_accept(struct network *network, uv_stream_t *server,
-                       const struct listener_info *listener);
+void connection_accept(struct listener *listener);
 
 /* Drops it at once. */
 void connection_close(struct connection *connection);
 
 /* Answers what was asked, then closes. */
 void connection_end(struct connection *connection);
+
+/* ---- for connection_tls.c ---- */
+
+/* The socket is read no further, and is read again. */
+void connection_pause(struct connection *connection);
+void connection_resume(struct connection *connection);
+
+/* Sends it; takes the reference. */
+void connection_queue(struct connection *connection, struct buffer_slice slice);
+
+/* Closes when all that is queued is sent. */
+void connection_finish(struct connection *connection);
 
 #endif

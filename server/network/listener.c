@@ -18,7 +18,7 @@ static void on_connection(uv_stream_t *server, int status)
                     field_string("error", uv_strerror(status)));
         return;
     }
-    connection_accept(listener->network, server, &listener->info);
+    connection_accept(listener);
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -54,21 +54,22 @@ static void describe(struct listener *listener, const struct config_listener *co
     };
 }
 
+static bool wants_tls(enum security_protocol protocol)
+{
+    return protocol == SECURITY_PROTOCOL_SSL || protocol == SECURITY_PROTOCOL_SASL_SSL;
+}
+
 enum error network_listen(struct network *network, const struct config_listener *config,
-                          char *message, uint16_t *out_port)
+                          const struct network_tls *tls, char *message, uint16_t *out_port)
 {
     struct listener *listener;
     int status;
 
     CHECK(network->listener_count < CONFIG_LISTENERS_MAX);
-    if (config->security_protocol != SECURITY_PROTOCOL_PLAINTEXT &&
-        config->security_protocol != SECURITY_PROTOCOL_SASL_PLAINTEXT) {
-        (void)snprintf(message, 256, "listener %s: %s is not available yet",
-                       config->name, security_protocol_name(config->security_protocol));
-        return ERROR_UNSUPPORTED;
-    }
+    CHECK(wants_tls(config->security_protocol) == (tls != NULL));
     listener = check_alloc_zero(sizeof *listener);
     listener->network = network;
+    listener->tls = tls;
     CHECK(uv_tcp_init(network->options.uv, &listener->tcp) == 0);
     network->listeners[network->listener_count] = listener;
     network->listeners_open++;

@@ -7,6 +7,7 @@
 
 #include "gyre/observe/log.h"
 #include "gyre/observe/metrics.h"
+#include "gyre/tls/tls_stream.h"
 
 #include "network/network_internal.h"
 #include "network/session_watch.h"
@@ -144,6 +145,7 @@ static void finish(struct task *task)
         free(network->listeners[i]);
     }
     map_release(&network->addresses);
+    free(network->tls_input);
     pipeline_shared_release(&network->shared);
     free(network);
     closed(context);
@@ -192,11 +194,20 @@ struct network *network_new(const struct network_options *options)
     pipeline_shared_init(&network->shared);
     list_init(&network->connections);
     map_init(&network->addresses);
+    handshakes_init(&network->handshakes);
     task_init(&network->finish, finish);
     task_init(&network->recheck, session_watch_recheck);
     timer_init(&network->sweep, on_sweep);
     timer_start(options->loop, &network->sweep, 0);
     return network;
+}
+
+uv_buf_t network_tls_input(struct network *network)
+{
+    if (network->tls_input == NULL) {
+        network->tls_input = check_alloc(TLS_INPUT_BYTES_MAX);
+    }
+    return uv_buf_init(network->tls_input, TLS_INPUT_BYTES_MAX);
 }
 
 int network_connection_count(const struct network *network)
@@ -237,6 +248,7 @@ void network_close(struct network *network, void (*closed)(void *context), void 
     network->closed = closed;
     network->closed_context = context;
     timer_stop(network->options.loop, &network->sweep);
+    timer_stop(network->options.loop, &network->handshakes.next_turn);
     task_cancel(&network->recheck);
     close_listeners(network);
     list_for_each_safe(link, &network->connections) {

@@ -21,6 +21,8 @@ struct identity;
 struct loop;
 struct metrics;
 struct network;
+struct principal_rules;
+struct tls_source;
 
 /* Everything is borrowed until the network is closed. */
 struct network_options {
@@ -48,14 +50,20 @@ void network_options_init(struct network_options *options, const struct broker_c
 
 struct network *network_new(const struct network_options *options);
 
+/* Of a listener with TLS. Both borrowed until the network is closed. */
+struct network_tls {
+    struct tls_source *source;
+    struct principal_rules *rules; /* of names in certificates, where there is no SASL */
+};
+
 /*
- * Opens one listener. `out_port` is where it listens, also where the configuration said 0.
- * On failure `message` (>= 256 bytes) has a sentence for the operator. May resolve a name: only
- * before the loop runs.
+ * Opens one listener; `tls` is borrowed, NULL: plaintext. `out_port` is where it listens, also
+ * where the configuration said 0. On failure `message` (>= 256 bytes) has a sentence for the
+ * operator. May resolve a name: only before the loop runs.
  */
 MUST_USE
 enum error network_listen(struct network *network, const struct config_listener *listener,
-                          char *message, uint16_t *out_port);
+                          const struct network_tls *tls, char *message, uint16_t *out_port);
 
 /* No new connections; each open one is closed when what it asked is answered. */
 void network_drain(struct network *network);

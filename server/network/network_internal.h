@@ -6,12 +6,14 @@
 #include "gyre/base/map.h"
 
 #include "network/connection.h"
+#include "network/connection_tls.h"
 #include "network/network.h"
 
 struct listener {
     uv_tcp_t tcp;
     struct network *network;
     struct listener_info info;
+    const struct network_tls *tls; /* NULL: plaintext */
     char name[CONFIG_NAME_BYTES_MAX];
     char advertised_host[CONFIG_HOST_BYTES_MAX];
     bool is_closed;
@@ -28,6 +30,8 @@ struct network {
     uint64_t next_connection_id;
     struct map addresses; /* struct address_count */
     struct timer sweep;
+    struct handshakes handshakes;
+    char *tls_input;     /* owned; where ciphertext is read to, one connection after the other */
     struct task recheck; /* of identities */
 
     /* ---- the end ---- */
@@ -42,6 +46,8 @@ struct network {
 bool network_admits(struct network *network, struct connection *connection);
 void network_forget_connection(struct network *network, struct connection *connection);
 void network_check_closed(struct network *network);
+
+uv_buf_t network_tls_input(struct network *network);
 
 /* No further connections. */
 void listener_close(struct listener *listener);

@@ -37,7 +37,7 @@ void tls_stream_free(struct tls_stream *stream); /* NULL is fine */
 
 /*
  * Lends ciphertext: it must stay where it is until a call has said AGAIN or failed, or
- * tls_stream_keep_input() was called. Nothing may be left of what was lent before.
+ * tls_stream_keep_input() was called. What is left of earlier bytes is copied before them.
  */
 void tls_stream_feed(struct tls_stream *stream, const char *bytes, size_t length);
 

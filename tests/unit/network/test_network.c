@@ -77,7 +77,7 @@ static void start(struct server *server, int connections_max, int per_ip_max)
     options.metrics = admin_options.metrics = server->metrics;
     server->network = network_new(&options);
     server->admin = admin_http_new(&admin_options);
-    assert_int_equal(network_listen(server->network, &listener, message, &server->port),
+    assert_int_equal(network_listen(server->network, &listener, NULL, message, &server->port),
                      ERROR_NONE);
     assert_int_equal(
         admin_http_listen(server->admin, &admin_endpoint, message, &server->admin_port),

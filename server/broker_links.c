@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "broker_links.h"
+
+#include "gyre/config/config.h"
+#include "gyre/observe/log.h"
+#include "gyre/runtime/links_uv.h"
+#include "gyre/storage/storage.h"
+
+#include "broker_tls.h"
+
+enum { LINK_QUEUE_BYTES_MAX = 256 * 1024 * 1024 };
+
+static const char *admit_peer(void *context, int32_t peer, uint64_t incarnation,
+                              struct uuid cluster_id)
+{
+    const struct storage *storage = context;
+    struct uuid ours = storage_identity(storage)->cluster_id;
+
+    (void)incarnation;
+    if (uuid_is_zero(ours) || uuid_is_zero(cluster_id) || uuid_equal(ours, cluster_id)) {
+        return NULL;
+    }
+    log_warning(LOG_CLUSTER, "a broker of another region was turned away",
+                field_i64("node_id", peer));
+    return "another cluster id";
+}
+
+enum error broker_links_open(const struct broker_links_services *services, struct links **out_links,
+                             uint16_t *out_port)
+{
+    const struct broker_config *config = services->config;
+    struct links_uv_options options = {
+        .node_id = config->node_id,
+        .incarnation = services->incarnation,
+        .cluster_id = storage_identity(services->storage)->cluster_id,
+        .queued_bytes_max = LINK_QUEUE_BYTES_MAX,
+    };
+    const char *host = config->rpc_listener.host[0] == '\0' ? "0.0.0.0" : config->rpc_listener.host;
+    enum error error = links_uv_new(services->uv, services->loop, &options, out_links);
+
+    if (error != ERROR_NONE) {
+        return error;
+    }
+    links_uv_set_admission(*out_links, admit_peer, (void *)(uintptr_t)services->storage);
+    error = links_uv_listen(*out_links, host, config->rpc_listener.port, out_port);
+    if (error != ERROR_NONE) {
+        log_error(LOG_MAIN, "cannot listen for other brokers", field_string("host", host),
+                  field_i64("port", config->rpc_listener.port), field_error(error));
+        return error;
+    }
+    for (int i = 0; i < config->seed_count; i++) {
+        links_uv_add_seed(*out_links, config->seeds[i].host, config->seeds[i].port);
+    }
+    return ERROR_NONE;
+}
