@@ -10,7 +10,6 @@
  */
 #include "broker_process.h"
 
-#include <jansson.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
@@ -33,9 +32,11 @@
 #include "gyre/runtime/work_uv.h"
 #include "gyre/storage/storage.h"
 
+#include "broker_admin.h"
 #include "broker_audit.h"
 #include "broker_authentication.h"
 #include "broker_disk.h"
+#include "broker_dynamic.h"
 #include "broker_links.h"
 #include "broker_metrics.h"
 #include "broker_tls.h"
@@ -69,6 +70,7 @@ struct broker_process {
     struct random random;
     uint64_t incarnation;
     struct descriptor_budget descriptors;
+    struct broker_dynamic dynamic;
     struct disk *disk;
     struct work_pool *pool;
     struct metrics *metrics;
@@ -303,10 +305,13 @@ static enum error open_listeners(struct broker_process *process)
     options.loop = &process->loop;
     options.broker = &process->broker;
     options.table = dispatch_table();
-    options.connections_max = process->descriptors.connections;
     options.metrics = process->metrics;
     error = broker_authentication_start(&process->authentication, &process->broker, &options);
     process->network = process->authentication.network;
+    if (error == ERROR_NONE) {
+        broker_dynamic_start(&process->dynamic, &process->broker, process->network,
+                             process->descriptors.connections_max);
+    }
     for (int i = 0; error == ERROR_NONE && i < config->kafka_listener_count; i++) {
         const struct config_listener *listener = &config->kafka_listeners[i];
         const struct network_tls *tls = NULL;
@@ -327,54 +332,6 @@ static enum error open_listeners(struct broker_process *process)
             .port = listener->advertised.port != 0 ? listener->advertised.port : port,
             .security_protocol = (int16_t)listener->security_protocol,
         };
-    }
-    return error;
-}
-
-static bool is_ready(void *context, const char **out_reason)
-{
-    struct broker_process *process = context;
-
-    if (process->is_stopping || process->cluster == NULL) {
-        *out_reason = process->is_stopping ? "the broker is stopping" : "the broker is starting";
-        return false;
-    }
-    return cluster_is_ready(process->cluster, out_reason);
-}
-
-static void describe(void *context, json_t *body)
-{
-    const struct broker_process *process = context;
-    char text[UUID_TEXT_LENGTH + 1] = "";
-
-    if (!uuid_is_zero(process->broker.cluster_id)) {
-        uuid_format(process->broker.cluster_id, text);
-    }
-    (void)json_object_set_new(body, "node_id", json_integer(process->broker.node_id));
-    (void)json_object_set_new(body, "cluster_id", json_string(text));
-}
-
-static enum error open_admin(struct broker_process *process)
-{
-    struct admin_http_options options = {
-        .uv = &process->uv,
-        .loop = &process->loop,
-        .metrics = process->metrics,
-        .is_ready = is_ready,
-        .describe = describe,
-        .context = process,
-    };
-    char message[MESSAGE_BYTES] = "";
-    uint16_t port;
-    enum error error;
-
-    if (!process->config->has_admin_listener) {
-        return ERROR_NONE;
-    }
-    process->admin = admin_http_new(&options);
-    error = admin_http_listen(process->admin, &process->config->admin_listener, message, &port);
-    if (error != ERROR_NONE) {
-        log_error(LOG_MAIN, "cannot listen for administration", field_string("reason", message));
     }
     return error;
 }
@@ -463,6 +420,7 @@ static void on_network_closed(void *context)
     struct broker_process *process = context;
 
     broker_metrics_stop(&process->broker_metrics);
+    broker_dynamic_stop(&process->dynamic);
     broker_authentication_stop(&process->authentication);
     rpc_stop_serving(process->rpc); /* the links stay up until storage is closed */
     cluster_stop(process->cluster);
@@ -502,6 +460,7 @@ static void stop(struct broker_process *process)
         return;
     }
     process->is_stopping = true;
+    process->broker.is_stopping = true;
     uv_close((uv_handle_t *)&process->terminate, NULL);
     uv_close((uv_handle_t *)&process->interrupt, NULL);
     broker_tls_stop(&process->tls);
@@ -559,7 +518,7 @@ static enum error start(struct broker_process *process)
     fill_broker(process);
     error = open_listeners(process);
     if (error == ERROR_NONE) {
-        error = open_admin(process);
+        error = broker_admin_open(&process->uv, &process->broker, &process->admin);
     }
     if (error == ERROR_NONE) {
         error = start_cluster(process);

@@ -47,5 +47,9 @@ struct descriptor_budget descriptor_budget_make(int connections_wanted)
     budget.files = limit - budget.connections - RESERVED;
     budget.files = budget.files > FILES_MAX ? FILES_MAX : budget.files;
     budget.files = budget.files < FILES_MIN ? FILES_MIN : budget.files;
+    budget.connections_max = limit - budget.files - RESERVED;
+    if (budget.connections_max < budget.connections) {
+        budget.connections_max = budget.connections;
+    }
     return budget;
 }

@@ -4,8 +4,9 @@
 #define GYRE_DESCRIPTOR_BUDGET_H
 
 struct descriptor_budget {
-    int connections; /* of clients */
-    int files;       /* of partitions */
+    int connections;     /* of clients */
+    int connections_max; /* that is how far they may be raised */
+    int files;           /* of partitions */
 };
 
 /* Raises the process's own limit as far as it may, and divides it: connections get what they were

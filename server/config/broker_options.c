@@ -46,10 +46,15 @@ static const struct broker_option options[] = {
 #include "gyre/config/broker_options.def"
 };
 
-static const char *const kafka_keys[] = {
-#define KAFKA_BROKER_KEY(name) name,
+static const struct kafka_key {
+    const char *name;
+    enum option_change change;
+} kafka_keys[] = {
+#define KAFKA_BROKER_KEY(name) {name, READ_ONLY},
+#define KAFKA_DYNAMIC_BROKER_KEY(name) {name, DYNAMIC},
 #include "config/kafka_broker_keys.def"
 #undef KAFKA_BROKER_KEY
+#undef KAFKA_DYNAMIC_BROKER_KEY
 };
 /* NOLINTEND(bugprone-macro-parentheses) */
 /* clang-format on */
@@ -105,12 +110,29 @@ const struct broker_option *broker_option_find_of_listener(struct string key)
     return option != NULL ? option : broker_option_find(after_dot(rest));
 }
 
-bool config_is_kafka_key(struct string name)
+static const struct kafka_key *find_kafka_key(struct string name)
 {
     for (size_t i = 0; i < sizeof kafka_keys / sizeof kafka_keys[0]; i++) {
-        if (string_is(name, kafka_keys[i])) {
-            return true;
+        if (string_is(name, kafka_keys[i].name)) {
+            return &kafka_keys[i];
         }
+    }
+    return NULL;
+}
+
+bool config_is_dynamic_key(struct string name)
+{
+    const struct broker_option *option = broker_option_find(name);
+    const struct kafka_key *key = option == NULL ? find_kafka_key(name) : NULL;
+
+    return option != NULL ? option->change == OPTION_DYNAMIC
+                          : key != NULL && key->change == OPTION_DYNAMIC;
+}
+
+bool config_is_kafka_key(struct string name)
+{
+    if (find_kafka_key(name) != NULL) {
+        return true;
     }
     for (size_t i = 0; i < sizeof kafka_prefixes / sizeof kafka_prefixes[0]; i++) {
         size_t length = strlen(kafka_prefixes[i]);
@@ -176,17 +198,30 @@ const char *broker_option_suggest(struct string name)
         }
     }
     for (size_t i = 0; i < sizeof kafka_keys / sizeof kafka_keys[0]; i++) {
-        int far = distance(name, kafka_keys[i]);
+        int far = distance(name, kafka_keys[i].name);
 
         if (far < nearest_distance) {
             nearest_distance = far;
-            nearest = kafka_keys[i];
+            nearest = kafka_keys[i].name;
         }
     }
     return nearest;
 }
 
 /* ---- values ---- */
+
+bool broker_option_parse_number(struct string name, struct string value, int64_t *out_value)
+{
+    const struct broker_option *option = broker_option_find(name);
+    int64_t number = 0;
+
+    if (option == NULL || option_value_parse_long(value, &number) != ERROR_NONE ||
+        number < option->low || number > option->high) {
+        return false;
+    }
+    *out_value = number;
+    return true;
+}
 
 enum error broker_option_validate(const struct broker_option *option, struct string value,
                                   char *reason, size_t reason_size)

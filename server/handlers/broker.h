@@ -13,6 +13,7 @@
 
 struct broker {
     int32_t node_id;
+    bool is_stopping;
     struct uuid cluster_id;
     struct loop *loop;
     struct random *random;

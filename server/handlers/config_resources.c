@@ -222,25 +222,39 @@ static enum error check_value(const struct config_target *target,
     if (target->type == CONFIG_RESOURCE_GROUP) {
         return config_view_check_group(change->name, change->value, reason, size);
     }
-    return config_view_check_broker(change->name, change->value, target->name.length == 0, reason,
-                                    size);
+    return config_view_check_broker(change->name, change->value, reason, size);
+}
+
+static bool check_change(struct request *request, const struct config_target *target,
+                         const struct config_change *change, struct config_fault *fault)
+{
+    char reason[CATALOG_REASON_BYTES];
+
+    if (target->type == CONFIG_RESOURCE_BROKER_LOGGER) {
+        return check_logger(request, change, fault);
+    }
+    if (change->value.bytes == NULL) {
+        return true;
+    }
+    enum error error = check_value(target, change, reason, sizeof reason);
+    if (error == ERROR_NONE) {
+        return true;
+    }
+    /* What a broker cannot be told is another error than what a topic cannot, in Kafka. */
+    return refuse(fault,
+                  target->type == CONFIG_RESOURCE_BROKER && error == ERROR_INVALID
+                      ? KAFKA_ERROR_INVALID_REQUEST
+                      : KAFKA_ERROR_INVALID_CONFIG,
+                  catalog_changes_text(request, "%s", reason));
 }
 
 bool config_resources_check_changes(struct request *request, const struct config_target *target,
                                     const struct config_change *changes, int32_t count,
                                     struct config_fault *out_fault)
 {
-    char reason[CATALOG_REASON_BYTES];
-
     for (int32_t i = 0; i < count; i++) {
-        if (target->type == CONFIG_RESOURCE_BROKER_LOGGER) {
-            if (!check_logger(request, &changes[i], out_fault)) {
-                return false;
-            }
-        } else if (changes[i].value.bytes != NULL &&
-                   check_value(target, &changes[i], reason, sizeof reason) != ERROR_NONE) {
-            return refuse(out_fault, KAFKA_ERROR_INVALID_CONFIG,
-                          catalog_changes_text(request, "%s", reason));
+        if (!check_change(request, target, &changes[i], out_fault)) {
+            return false;
         }
     }
     return true;

@@ -223,25 +223,30 @@ enum error config_view_check_topic(struct string name, struct string value, char
     return topic_option_validate(name, value, reason, reason_size);
 }
 
-enum error config_view_check_broker(struct string name, struct string value, bool is_default,
-                                    char *reason, size_t reason_size)
+enum error config_view_check_broker(struct string name, struct string value, char *reason,
+                                    size_t reason_size)
 {
     const struct broker_option *option = broker_option_find(name);
+    char problem[VALUE_BYTES_MAX / 8];
 
-    if (option == NULL) {
-        if (config_is_kafka_key(name)) {
-            return ERROR_NONE; /* kept and reported, without use here */
-        }
+    if (option == NULL && !config_is_kafka_key(name)) {
         (void)snprintf(reason, reason_size, "Unknown config name: %.*s", STRING_ARGUMENTS(name));
         return ERROR_NOT_FOUND;
     }
-    if (option->change != OPTION_DYNAMIC) {
-        (void)snprintf(reason, reason_size, "Cannot update these configs dynamically: Set(%.*s)",
+    if (!config_is_dynamic_key(name)) {
+        (void)snprintf(reason, reason_size, "Cannot update these configs dynamically: [%.*s]",
                        STRING_ARGUMENTS(name));
         return ERROR_INVALID;
     }
-    (void)is_default;
-    return broker_option_validate(option, value, reason, reason_size);
+    if (option == NULL) {
+        return ERROR_NONE; /* kept and reported, without use here */
+    }
+    enum error error = broker_option_validate(option, value, problem, sizeof problem);
+    if (error != ERROR_NONE) {
+        (void)snprintf(reason, reason_size, "Invalid value %.*s for configuration %.*s: %s",
+                       STRING_ARGUMENTS(value), STRING_ARGUMENTS(name), problem);
+    }
+    return error;
 }
 
 static bool is_choice(const char *choices, struct string value)

@@ -80,8 +80,8 @@ MUST_USE
 enum error config_view_check_topic(struct string name, struct string value, char *reason,
                                    size_t reason_size);
 MUST_USE
-enum error config_view_check_broker(struct string name, struct string value, bool is_default,
-                                    char *reason, size_t reason_size);
+enum error config_view_check_broker(struct string name, struct string value, char *reason,
+                                    size_t reason_size);
 MUST_USE
 enum error config_view_check_group(struct string name, struct string value, char *reason,
                                    size_t reason_size);

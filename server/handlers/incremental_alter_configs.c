@@ -157,12 +157,18 @@ static bool resolve(struct incremental_change *self, const struct config_target 
         out->value = in->value;
         return true;
     }
+    const char *word = in->config_operation == CONFIG_APPEND ? "APPEND" : "SUBTRACT";
+    if (target->type == CONFIG_RESOURCE_BROKER_LOGGER) {
+        return refuse(
+            fault, KAFKA_ERROR_INVALID_REQUEST,
+            catalog_changes_text(
+                self->request, "%s operation is not allowed for the BROKER_LOGGER resource", word));
+    }
     if (!is_list(target, in->name)) {
         return refuse(fault, KAFKA_ERROR_INVALID_CONFIG,
-                      catalog_changes_text(
-                          self->request, "Can't %s to key %.*s because its type is not LIST.",
-                          in->config_operation == CONFIG_APPEND ? "APPEND" : "SUBTRACT",
-                          STRING_ARGUMENTS(in->name)));
+                      catalog_changes_text(self->request,
+                                           "Can't %s to key %.*s because its type is not LIST.",
+                                           word, STRING_ARGUMENTS(in->name)));
     }
     if (!combine(self, (enum config_operation)in->config_operation,
                  effective_list(self, target, in->name), in->value, &out->value)) {

@@ -77,3 +77,14 @@ void brokers_remove(struct catalog_state *state, struct catalog_broker *broker)
         }
     }
 }
+
+void brokers_settings_changed(struct catalog_state *state)
+{
+    topics_compute_all(state);
+    list_for_each_safe(link, &state->listeners) {
+        struct catalog_listener *listener = list_entry(link, struct catalog_listener, link);
+        if (listener->broker_settings_changed != NULL) {
+            listener->broker_settings_changed(listener->context);
+        }
+    }
+}

@@ -40,6 +40,9 @@ static void announce(struct catalog *catalog)
              kind++) {
             listener->security_changed(listener->context, (enum catalog_security)kind);
         }
+        if (listener->broker_settings_changed != NULL) {
+            listener->broker_settings_changed(listener->context);
+        }
         if (listener->loaded != NULL) {
             listener->loaded(listener->context);
         }

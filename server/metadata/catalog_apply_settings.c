@@ -71,7 +71,7 @@ void catalog_apply_broker_settings(struct catalog_state *state, const void *mess
     drop_if_empty(&state->broker_settings, in->broker);
     catalog_state_touch(state, ROW_BROKER_SETTINGS, in->broker.bytes, (size_t)in->broker.length);
     if (in->broker.length == 0 || string_is(in->broker, state->node_text)) {
-        topics_compute_all(state);
+        brokers_settings_changed(state);
     }
 }
 

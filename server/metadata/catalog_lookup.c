@@ -67,6 +67,15 @@ const struct list *catalog_broker_settings(const struct catalog *catalog, struct
     return settings_of(&catalog->state.broker_settings, broker);
 }
 
+struct string catalog_effective_setting(const struct catalog *catalog, struct string name)
+{
+    const struct map *settings = &catalog->state.broker_settings;
+    struct string us = string_from(catalog->state.node_text);
+    struct string own = settings_find(settings_of(settings, us), name);
+
+    return own.bytes != NULL ? own : settings_find(settings_of(settings, STRING("")), name);
+}
+
 const struct list *catalog_group_settings(const struct catalog *catalog, struct string group)
 {
     return settings_of(&catalog->state.group_settings, group);

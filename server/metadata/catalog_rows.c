@@ -333,7 +333,7 @@ enum error catalog_rows_restore(struct catalog_state *state, struct bytes snapsh
         error = put_all(state, snapshot);
     }
     if (error == ERROR_NONE) {
-        topics_compute_all(state);
+        brokers_settings_changed(state);
         state->applied_index = index;
     }
     map_for_each_safe(link, &keys) {

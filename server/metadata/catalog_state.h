@@ -92,9 +92,11 @@ void topics_enter(struct catalog_state *state, struct topic_object *topic); /* a
 void topics_remove(struct catalog_state *state, struct topic_object *topic);
 void topics_changed(struct catalog_state *state, struct topic_object *topic);
 void topics_compute_config(const struct catalog_state *state, struct topic_object *topic);
+/* After the brokers' settings changed: topics that say nothing themselves follow them. */
 void topics_compute_all(struct catalog_state *state);
 
 /* ---- brokers.c ---- */
+void brokers_settings_changed(struct catalog_state *state); /* topics follow; tells */
 struct catalog_broker *brokers_find(const struct catalog_state *state, int32_t node_id);
 struct catalog_broker *brokers_new(int32_t node_id);
 void brokers_free(struct catalog_broker *broker);

@@ -197,7 +197,6 @@ void topics_compute_config(const struct catalog_state *state, struct topic_objec
     topic_config_compute(layers, count, &topic->topic.config);
 }
 
-/* After the brokers' settings changed: topics that say nothing themselves follow them. */
 void topics_compute_all(struct catalog_state *state)
 {
     map_for_each(link, &state->topics_by_id) {

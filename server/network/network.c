@@ -215,6 +215,13 @@ int network_connection_count(const struct network *network)
     return network->connection_count;
 }
 
+void network_set_connection_limits(struct network *network, int connections_max,
+                                   int connections_per_ip_max)
+{
+    network->options.connections_max = connections_max;
+    network->options.connections_per_ip_max = connections_per_ip_max;
+}
+
 static void close_listeners(struct network *network)
 {
     for (int i = 0; i < network->listener_count; i++) {

@@ -65,6 +65,10 @@ MUST_USE
 enum error network_listen(struct network *network, const struct config_listener *listener,
                           const struct network_tls *tls, char *message, uint16_t *out_port);
 
+/* From the next connection on; open ones stay. */
+void network_set_connection_limits(struct network *network, int connections_max,
+                                   int connections_per_ip_max);
+
 /* No new connections; each open one is closed when what it asked is answered. */
 void network_drain(struct network *network);
 int network_connection_count(const struct network *network);

@@ -230,6 +230,11 @@ static void stop(struct partition_table *table)
     free(table);
 }
 
+void partition_table_set_producer_expiration(struct partition_table *table, int64_t expiration_ms)
+{
+    table->services.producer_expiration_ms = expiration_ms;
+}
+
 void partition_table_free(struct partition_table *table)
 {
     if (table == NULL) {

@@ -13,7 +13,7 @@ from kafka_cluster import (ELECTION_NOT_NEEDED, INVALID_CONFIG, INVALID_PARTITIO
 from kafka_wire import ZERO_ID, batch
 from region import eventually
 
-TOPIC, BROKER, GROUP = 2, 4, 32
+TOPIC, BROKER, LOGGER, GROUP = 2, 4, 8, 32
 SET, DELETE, APPEND, SUBTRACT = range(4)
 NOT_ASKED = -2147483648
 
@@ -350,6 +350,45 @@ def test_all_settings_are_described_with_what_stands_behind_them(cluster, topic)
     assert [key for key, one in found.items() if one["config_source"] == 1] == ["retention.ms"]
     assert set(describe(cluster, topic, ["retention.ms", "no.such.key"])[1]) == {"retention.ms"}
     assert describe(cluster, "no-such-topic")[0] == UNKNOWN_TOPIC_OR_PARTITION
+
+
+def test_options_of_brokers_change_while_they_run_or_are_refused(own_region):
+    region = own_region(brokers=2)
+    cluster = Cluster(region)
+    assert describe(cluster, "0", ["max.connections"], BROKER)[1]["max.connections"]["value"] == \
+        "10000"
+    assert alter(cluster, "", ("max.connections", SET, "2"), kind=BROKER) == NONE
+    others = [cluster.connect(node_id) for node_id in (0, 1)]
+    for node_id in (0, 1):
+        assert cluster.call("ApiVersions", 0, node_id)["error_code"] == NONE
+        with cluster.connect(node_id) as refused:
+            assert refused.is_closed()
+    assert alter(cluster, "1", ("max.connections", SET, "9"), kind=BROKER) == NONE
+    with cluster.connect(1) as welcome:
+        assert welcome.call("ApiVersions", 0)["error_code"] == NONE
+    assert alter(cluster, "", ("max.connections", DELETE, None), kind=BROKER) == NONE
+    with cluster.connect(0) as welcome:
+        assert welcome.call("ApiVersions", 0)["error_code"] == NONE
+    for key, new in (("broker.rack", "x"), ("node.id", "7"), ("process.roles", "broker"),
+                     ("listeners", "A://:1"), ("max.connections", "all")):
+        for name in ("", "0"):
+            assert alter(cluster, name, (key, SET, new), kind=BROKER) == INVALID_REQUEST
+    for one in others:
+        one.socket.close()
+    cluster.close()
+
+
+def test_loggers_have_levels_that_can_be_changed(cluster):
+    error, loggers = describe(cluster, "0", kind=LOGGER)
+    assert error == NONE and loggers["raft"]["value"] == "INFO"
+    assert alter(cluster, "0", ("raft", SET, "DEBUG"), kind=LOGGER) == NONE
+    assert describe(cluster, "0", ["raft"], LOGGER)[1]["raft"]["value"] == "DEBUG"
+    assert alter(cluster, "0", ("raft", DELETE, None), kind=LOGGER) == NONE
+    assert describe(cluster, "0", ["raft"], LOGGER)[1]["raft"]["value"] == "INFO"
+    assert alter(cluster, "0", ("raft", SET, "LOUD"), kind=LOGGER) == INVALID_CONFIG
+    assert alter(cluster, "0", ("nobody", SET, "INFO"), kind=LOGGER) == INVALID_CONFIG
+    assert alter(cluster, "0", ("raft", APPEND, "INFO"), kind=LOGGER) == INVALID_REQUEST
+    assert alter(cluster, "1", ("raft", SET, "INFO"), kind=LOGGER) == INVALID_REQUEST
 
 
 def test_a_setting_of_all_brokers_stands_behind_the_topics(cluster, topic):

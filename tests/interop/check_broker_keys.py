@@ -9,7 +9,7 @@ import sys
 import kafka_oracle
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-KEY = re.compile(r'^KAFKA_BROKER_KEY\("([^"]+)"\)$', re.M)
+KEY = re.compile(r'^KAFKA_(?:DYNAMIC_)?BROKER_KEY\("([^"]+)"\)$', re.M)
 
 
 def keys_of_kafka():

@@ -147,6 +147,8 @@ const struct broker_option *broker_option_find(struct string name); /* NULL: non
 
 /* Is it a broker key of Apache Kafka 4.3, with or without use here (listener prefixes removed)? */
 bool config_is_kafka_key(struct string name);
+/* Does AlterConfigs change this key of ours or of Kafka's while the broker runs? */
+bool config_is_dynamic_key(struct string name);
 
 /* The value as given in the file, null string when it was not given. */
 struct string config_given(const struct broker_config *config, const char *name);
@@ -166,6 +168,9 @@ bool broker_option_fallback(const struct broker_option *option, char *text, size
 bool broker_option_value(const struct broker_option *option, const struct broker_config *config,
                          char *text, size_t size);
 
+/* The value of a whole number's option, within its bounds. */
+MUST_USE
+bool broker_option_parse_number(struct string name, struct string value, int64_t *out_value);
 /* Would AlterConfigs accept this value? ERROR_INVALID with a sentence in `reason`. */
 MUST_USE
 enum error broker_option_validate(const struct broker_option *option, struct string value,

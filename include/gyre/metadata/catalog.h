@@ -102,6 +102,8 @@ int64_t catalog_partition_count(const struct catalog *catalog);
  * name; an empty list where nothing was set. */
 const struct list *catalog_broker_settings(const struct catalog *catalog, struct string broker);
 const struct list *catalog_group_settings(const struct catalog *catalog, struct string group);
+/* What was set for this broker or, where it has nothing of its own, for all; null: nothing. */
+struct string catalog_effective_setting(const struct catalog *catalog, struct string name);
 /* The null string where nothing was set. */
 struct string catalog_find_setting(const struct list *settings, struct string name);
 /* Groups that have settings of their own, in no order. */
@@ -160,6 +162,8 @@ struct catalog_listener {
     void (*broker_changed)(void *context, const struct catalog_broker *broker);
     void (*broker_removed)(void *context, int32_t node_id);
     void (*leader_changed)(void *context, int32_t node_id);
+    /* Settings of this broker or of all may be others. */
+    void (*broker_settings_changed)(void *context);
     /* Something of this kind came, changed or went; once for each kind before loaded(). */
     void (*security_changed)(void *context, enum catalog_security kind);
     /* Once: all that the store held came by topic_created and broker_changed before. Raft goes on

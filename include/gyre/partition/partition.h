@@ -50,6 +50,8 @@ struct partition_listener {
 
 struct partition_table *partition_table_new(const struct partition_services *services);
 void partition_table_free(struct partition_table *table); /* closes all groups */
+/* producer.id.expiration.ms, from the next look on. */
+void partition_table_set_producer_expiration(struct partition_table *table, int64_t expiration_ms);
 /* The end of a simulated crash: storage owes answers that will never come. Nothing is answered. */
 void partition_table_abandon(struct partition_table *table);
 void partition_table_add_listener(struct partition_table *table,

@@ -160,8 +160,24 @@ static void changes_are_checked_before_they_are_made(void **state)
                      KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION);
     assert_int_equal(change(admin, CONFIG_RESOURCE_BROKER, "9", "log.retention.ms", SET, "1"),
                      KAFKA_ERROR_BROKER_ID_NOT_REGISTERED);
-    assert_int_equal(change(admin, CONFIG_RESOURCE_BROKER, "0", "node.id", SET, "1"),
-                     KAFKA_ERROR_INVALID_CONFIG);
+    for (int i = 0; i < 2; i++) {
+        int8_t type = CONFIG_RESOURCE_BROKER;
+        const char *broker = i == 0 ? "0" : "";
+        assert_int_equal(change(admin, type, broker, "node.id", SET, "1"),
+                         KAFKA_ERROR_INVALID_REQUEST);
+        assert_int_equal(change(admin, type, broker, "process.roles", SET, "broker"),
+                         KAFKA_ERROR_INVALID_REQUEST);
+        assert_int_equal(change(admin, type, broker, "max.connections", SET, "many"),
+                         KAFKA_ERROR_INVALID_REQUEST);
+        assert_int_equal(change(admin, type, broker, "max.connections", SET, "0"),
+                         KAFKA_ERROR_INVALID_REQUEST);
+        assert_int_equal(change(admin, type, broker, "node.id", DELETE, NULL), 0);
+        assert_int_equal(change(admin, type, broker, "num.io.threads", SET, "9"), 0);
+        assert_int_equal(change(admin, type, broker, "max.connections", SET, "5"), 0);
+        assert_int_equal(change(admin, type, broker, "max.connections", DELETE, NULL), 0);
+    }
+    assert_int_equal(change(admin, CONFIG_RESOURCE_BROKER_LOGGER, "0", "raft", APPEND, "INFO"),
+                     KAFKA_ERROR_INVALID_REQUEST);
     assert_int_equal(change(admin, CONFIG_RESOURCE_BROKER_LOGGER, "0", "nobody", SET, "INFO"),
                      KAFKA_ERROR_INVALID_CONFIG);
     assert_string_equal(admin_region_setting(admin, "clicks", "retention.ms"), "");
