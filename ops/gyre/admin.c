@@ -25,7 +25,7 @@ enum exit_status admin_ask(struct session *session, struct client_call *call, ad
 enum exit_status admin_run(const struct connect_arguments *connect, admin_work work, void *context)
 {
     struct session session;
-    enum exit_status status = session_open(&session, connect->bootstrap, connect->timeout_s);
+    enum exit_status status = session_open(&session, connect);
 
     if (status == STATUS_OK) {
         status = work(&session, context);

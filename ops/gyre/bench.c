@@ -285,7 +285,7 @@ int bench_command(int argc, char **argv)
     (void)argp_parse(&parser, argc, argv, 0, NULL, &arguments);
     arguments.producer.timeout_s = arguments.connect.timeout_s;
     arguments.producer.is_idempotent = arguments.producer.acks == -1;
-    status = session_open(&session, arguments.connect.bootstrap, arguments.connect.timeout_s);
+    status = session_open(&session, &arguments.connect);
     if (status == STATUS_OK) {
         status = bench_with(&session, &arguments);
         session_close(&session);

@@ -43,7 +43,7 @@ static enum exit_status report_metadata(const struct connect_arguments *argument
     const struct metadata_response *metadata;
     struct client_call call;
     struct session session;
-    enum exit_status status = session_open(&session, arguments->bootstrap, arguments->timeout_s);
+    enum exit_status status = session_open(&session, arguments);
 
     if (status != STATUS_OK) {
         return status;

@@ -8,12 +8,26 @@
     "127.0.0.1:19092" /* where `gyre dev up` listens unless told otherwise                         \
                        */
 
-enum { KEY_BOOTSTRAP = 'b', KEY_OUTPUT = 'o', KEY_TIMEOUT = 0x700, TIMEOUT_DEFAULT_S = 60 };
+enum {
+    KEY_BOOTSTRAP = 'b',
+    KEY_OUTPUT = 'o',
+    KEY_TIMEOUT = 0x700,
+    KEY_CONFIG,
+    KEY_USER,
+    TIMEOUT_DEFAULT_S = 60
+};
 
 static const struct argp_option options[] = {
     {"bootstrap-server", KEY_BOOTSTRAP, "HOST:PORT,...", 0,
      "Brokers to begin with ($GYRE_BOOTSTRAP_SERVER, else " BOOTSTRAP_DEFAULT ")", 10},
     {"output", KEY_OUTPUT, "table|json", 0, "What to print (table)", 10},
+    {"command-config", KEY_CONFIG, "FILE", 0,
+     "Client properties, of Java or librdkafka: security.protocol, sasl... ($GYRE_COMMAND_CONFIG)",
+     10},
+    {"user", KEY_USER, "NAME", 0,
+     "Say who you are, by SCRAM-SHA-512 where the file does not say how. The password is "
+     "$GYRE_PASSWORD, or asked for, or the first line of standard input",
+     10},
     {"timeout", KEY_TIMEOUT, "SECONDS", 0, "How long to try (60)", 10},
     {0},
 };
@@ -25,6 +39,7 @@ void connect_arguments_init(struct connect_arguments *arguments)
     *arguments = (struct connect_arguments){
         .bootstrap = bootstrap == NULL ? BOOTSTRAP_DEFAULT : bootstrap,
         .output = OUTPUT_TABLE,
+        .command_config = getenv("GYRE_COMMAND_CONFIG"),
         .timeout_s = TIMEOUT_DEFAULT_S,
     };
 }
@@ -53,6 +68,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
             argp_error(state, "'%s' is neither table nor json", argument);
         }
         return 0;
+    case KEY_CONFIG: arguments->command_config = argument; return 0;
+    case KEY_USER: arguments->user = argument; return 0;
     case KEY_TIMEOUT:
         arguments->timeout_s = (int)option_number(state, argument, 1, 86400);
         return 0;

@@ -14,6 +14,8 @@ struct connect_arguments {
     const char *bootstrap;
     enum output_format output;
     int timeout_s;
+    const char *command_config; /* NULL: none */
+    const char *user;           /* NULL: none, or as the file says */
 };
 
 extern const struct argp connect_options;

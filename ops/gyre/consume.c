@@ -168,7 +168,7 @@ int consume_command(int argc, char **argv)
 
     connect_arguments_init(&arguments.connect);
     (void)argp_parse(&parser, argc, argv, 0, NULL, &arguments);
-    status = session_open(&session, arguments.connect.bootstrap, arguments.connect.timeout_s);
+    status = session_open(&session, &arguments.connect);
     if (status == STATUS_OK) {
         status = consumer_run(&session, &arguments.consumer);
         session_close(&session);

@@ -163,7 +163,7 @@ static int list(int argc, char **argv)
 
     group_parse("List the groups of all brokers.\vExample:\n  gyre group list -o json", false, argc,
                 argv, &arguments);
-    status = session_open(&session, arguments.connect.bootstrap, arguments.connect.timeout_s);
+    status = session_open(&session, &arguments.connect);
     if (status != STATUS_OK) {
         return (int)status;
     }
@@ -227,7 +227,7 @@ static int delete (int argc, char **argv)
     group_parse("Delete a group without members, with its offsets.\vExample:\n"
                 "  gyre group delete reports",
                 true, argc, argv, &arguments);
-    status = session_open(&session, arguments.connect.bootstrap, arguments.connect.timeout_s);
+    status = session_open(&session, &arguments.connect);
     if (status != STATUS_OK) {
         return (int)status;
     }

@@ -280,7 +280,7 @@ int group_describe(int argc, char **argv)
     group_parse("Describe a group: members, what they are assigned, positions and lag.\v"
                 "Example:\n  gyre group describe reports",
                 true, argc, argv, &arguments);
-    status = session_open(&session, arguments.connect.bootstrap, arguments.connect.timeout_s);
+    status = session_open(&session, &arguments.connect);
     if (status == STATUS_OK) {
         status = describe_with(&session, &arguments);
         session_close(&session);

@@ -268,7 +268,7 @@ int produce_command(int argc, char **argv)
     enum exit_status status;
 
     parse(argc, argv, &arguments);
-    status = session_open(&session, arguments.connect.bootstrap, arguments.connect.timeout_s);
+    status = session_open(&session, &arguments.connect);
     if (status == STATUS_OK) {
         status = produce_with(&session, &arguments);
         session_close(&session);

@@ -9,6 +9,7 @@
 #include "gyre/wire/api.h"
 #include "gyre/wire/kafka_error.h"
 
+#include "client_security.h"
 #include "wire_messages/api_keys.h"
 #include "wire_messages/metadata.h"
 
@@ -26,19 +27,29 @@ uint64_t session_now_us(const struct session *session)
     return clock_monotonic_us(session->loop.clock);
 }
 
-enum exit_status session_open(struct session *session, const char *bootstrap, int timeout_s)
+enum exit_status session_open(struct session *session, const struct connect_arguments *connect)
 {
+    const char *bootstrap = connect->bootstrap;
+    struct client_security security;
     struct client_options options = {.bootstrap = bootstrap,
                                      .client_id = "gyre",
                                      .timeout_ms = CALL_TIMEOUT_MS,
                                      .response_bytes_max = RESPONSE_BYTES_MAX};
+    enum error error;
 
     *session = (struct session){.bootstrap = bootstrap};
+    if (!client_security_open(&security, connect)) {
+        client_security_close(&security);
+        return STATUS_USAGE;
+    }
+    options.credentials = security.credentials;
     CHECK(uv_loop_init(&session->uv) == 0);
     loop_init(&session->loop, clock_system());
     loop_uv_start(&session->driver, &session->uv, &session->loop);
-    session_set_timeout(session, timeout_s);
-    if (client_new(&session->uv, &session->loop, &options, &session->client) != ERROR_NONE) {
+    session_set_timeout(session, connect->timeout_s);
+    error = client_new(&session->uv, &session->loop, &options, &session->client);
+    client_security_close(&security);
+    if (error != ERROR_NONE) {
         complain("'%s' is not a list of HOST:PORT", bootstrap);
         session_close(session);
         return STATUS_USAGE;
@@ -173,6 +184,10 @@ enum exit_status session_failed(const struct session *session, const struct clie
     if (session_is_passing(error)) {
         complain("no broker of %s answered in time (%s)", session->bootstrap, name);
         return STATUS_TIMEOUT;
+    }
+    if (error == ERROR_UNAUTHENTICATED) {
+        complain("not authenticated: %s", client_refusal(session->client));
+        return STATUS_DENIED;
     }
     if (error == ERROR_UNSUPPORTED) {
         complain("the broker does not know %s, or not with these options", name);

@@ -15,7 +15,7 @@
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/loop_uv.h"
 
-#include "command.h"
+#include "connect_options.h"
 
 struct metadata_response;
 
@@ -30,7 +30,7 @@ struct session {
 };
 
 /* STATUS_OK, or a sentence was printed and there is nothing to close. */
-enum exit_status session_open(struct session *session, const char *bootstrap, int timeout_s);
+enum exit_status session_open(struct session *session, const struct connect_arguments *connect);
 void session_close(struct session *session);
 
 /* Run the loop once: timers, what came over the network, other handles of `session->uv`. */

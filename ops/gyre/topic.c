@@ -128,7 +128,7 @@ static int create(int argc, char **argv)
     enum exit_status status;
 
     topic_parse(&syntax, argc, argv, &arguments);
-    status = session_open(&session, arguments.connect.bootstrap, arguments.connect.timeout_s);
+    status = session_open(&session, &arguments.connect);
     if (status == STATUS_OK) {
         status = create_with(&session, &arguments);
         session_close(&session);
@@ -195,7 +195,7 @@ static int delete (int argc, char **argv)
     enum exit_status status;
 
     topic_parse(&syntax, argc, argv, &arguments);
-    status = session_open(&session, arguments.connect.bootstrap, arguments.connect.timeout_s);
+    status = session_open(&session, &arguments.connect);
     if (status == STATUS_OK) {
         status = delete_with(&session, &arguments);
         session_close(&session);
@@ -261,7 +261,7 @@ static int list(int argc, char **argv)
     enum exit_status status;
 
     topic_parse(&syntax, argc, argv, &arguments);
-    status = session_open(&session, arguments.connect.bootstrap, arguments.connect.timeout_s);
+    status = session_open(&session, &arguments.connect);
     if (status != STATUS_OK) {
         return (int)status;
     }

@@ -107,7 +107,7 @@ int topic_alter(int argc, char **argv)
         complain("what is to change? (--partitions, --config, --delete-config)");
         return STATUS_USAGE;
     }
-    status = session_open(&session, arguments.connect.bootstrap, arguments.connect.timeout_s);
+    status = session_open(&session, &arguments.connect);
     if (status == STATUS_OK) {
         status = alter_with(&session, &arguments);
         session_close(&session);

@@ -225,7 +225,7 @@ int topic_describe(int argc, char **argv)
     enum exit_status status;
 
     topic_parse(&syntax, argc, argv, &arguments);
-    status = session_open(&session, arguments.connect.bootstrap, arguments.connect.timeout_s);
+    status = session_open(&session, &arguments.connect);
     if (status == STATUS_OK) {
         status = describe_with(&session, &arguments);
         session_close(&session);

@@ -8,6 +8,7 @@
 
 #include "client/client_connection.h"
 #include "client/client_private.h"
+#include "client/client_sasl.h"
 #include "wire_messages/api_keys.h"
 #include "wire_messages/metadata.h"
 
@@ -99,6 +100,7 @@ enum error client_new(uv_loop_t *uv, struct loop *loop, const struct client_opti
     CHECK(client->client_id != NULL);
     list_init(&client->connections);
     list_init(&client->finished);
+    client_sasl_keep(client);
     task_init(&client->finish, run_finished);
     metadata_cache_init(&client->metadata);
     error = parse_bootstrap(client, options->bootstrap);
@@ -123,7 +125,13 @@ void client_free(struct client *client)
     metadata_cache_release(&client->metadata);
     free(client->bootstrap);
     free(client->client_id);
+    client_sasl_forget(client);
     free(client);
+}
+
+const char *client_refusal(const struct client *client)
+{
+    return client->refusal;
 }
 
 static bool is_quiet(const struct client *client)

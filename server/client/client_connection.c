@@ -16,6 +16,7 @@
 #include "gyre/wire/reader.h"
 
 #include "client/client_private.h"
+#include "client/client_sasl.h"
 #include "wire_messages/api_keys.h"
 #include "wire_messages/api_versions.h"
 
@@ -111,6 +112,7 @@ void client_connection_fail(struct client_connection *connection, enum error err
     buffer_unref(connection->frame);
     connection->frame = NULL;
     connection->prefix_length = 0;
+    client_sasl_end(connection);
     if (state == CLIENT_CONNECTION_IDLE || state == CLIENT_CONNECTION_CLOSING) {
         return;
     }
@@ -241,11 +243,36 @@ static void send_one(struct client_connection *connection, struct client_call *c
     write_frame(connection, &output, call->correlation_id, call->has_no_answer);
 }
 
+enum error client_connection_ask(struct client_connection *connection, int16_t api_key,
+                                 int16_t version, const void *request)
+{
+    struct frame_output output;
+    enum error error;
+
+    frame_output_init(&output);
+    error = encode(connection, api_key, version, request, &output);
+    if (error != ERROR_NONE) {
+        frame_output_release(&output);
+        return error;
+    }
+    connection->asked_id = take_correlation_id(connection);
+    connection->asked_api = api_key;
+    connection->asked_version = version;
+    write_frame(connection, &output, connection->asked_id, false);
+    return ERROR_NONE;
+}
+
 static void send_waiting(struct client_connection *connection)
 {
     while (connection->state == CLIENT_CONNECTION_READY && !list_is_empty(&connection->waiting)) {
         send_one(connection, call_of(connection->waiting.next));
     }
+}
+
+void client_connection_ready(struct client_connection *connection)
+{
+    connection->state = CLIENT_CONNECTION_READY;
+    send_waiting(connection);
 }
 
 /* ---- reading ---- */
@@ -300,38 +327,56 @@ static struct client_call *oldest_in_flight(struct client_connection *connection
     return NULL;
 }
 
-static enum error take_frame(struct client_connection *connection, struct buffer *frame)
+/* What the connection itself asked, before it is ready. */
+static enum error take_own_answer(struct client_connection *connection, const struct buffer *frame)
 {
     bool is_greeting = connection->state == CLIENT_CONNECTION_GREETING;
-    struct client_call *call = is_greeting ? NULL : oldest_in_flight(connection);
     struct reader reader;
-    int32_t expected = is_greeting ? connection->greeting_id : -1;
     int32_t id;
     enum error error;
 
-    if (!is_greeting && call == NULL) {
-        buffer_unref(frame);
-        return ERROR_MALFORMED;
-    }
-    expected = call == NULL ? expected : call->correlation_id;
     reader_init(&reader, frame->bytes, frame->size);
-    error = frame_decode_response_header(&reader, is_greeting ? API_API_VERSIONS : call->api_key,
-                                         is_greeting ? GREETING_VERSION : call->version, &id);
-    if (error != ERROR_NONE || id != expected) {
-        buffer_unref(frame);
-        return ERROR_MALFORMED;
+    error = frame_decode_response_header(&reader, connection->asked_api, connection->asked_version,
+                                         &id);
+    if (error == ERROR_NONE && id != connection->asked_id) {
+        error = ERROR_MALFORMED;
     }
-    if (!is_greeting) {
-        error = take_answer(call, &reader, frame);
-        client_finish(call, error);
+    if (error == ERROR_NONE) {
+        error = is_greeting ? take_greeting(connection, &reader)
+                            : client_sasl_take(connection, &reader);
+    }
+    if (error == ERROR_NONE && is_greeting) {
+        error = client_sasl_begin(connection);
+    }
+    return error;
+}
+
+/* Takes `frame`. */
+static enum error take_frame(struct client_connection *connection, struct buffer *frame)
+{
+    struct client_call *call;
+    struct reader reader;
+    int32_t id;
+    enum error error;
+
+    if (connection->state != CLIENT_CONNECTION_READY) {
+        error = take_own_answer(connection, frame);
+        buffer_unref(frame);
         return error;
     }
-    error = take_greeting(connection, &reader);
-    buffer_unref(frame);
-    if (error == ERROR_NONE) {
-        connection->state = CLIENT_CONNECTION_READY;
-        send_waiting(connection);
+    call = oldest_in_flight(connection);
+    if (call == NULL) {
+        buffer_unref(frame);
+        return ERROR_MALFORMED;
     }
+    reader_init(&reader, frame->bytes, frame->size);
+    error = frame_decode_response_header(&reader, call->api_key, call->version, &id);
+    if (error != ERROR_NONE || id != call->correlation_id) {
+        buffer_unref(frame);
+        return ERROR_MALFORMED;
+    }
+    error = take_answer(call, &reader, frame);
+    client_finish(call, error);
     return error;
 }
 
@@ -403,16 +448,12 @@ static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
 static void greet(struct client_connection *connection)
 {
     struct api_versions_request request;
-    struct frame_output output;
     enum error error;
 
     api_versions_request_init(&request);
-    frame_output_init(&output);
-    error = encode(connection, API_API_VERSIONS, GREETING_VERSION, &request, &output);
-    CHECK(error == ERROR_NONE);
     connection->state = CLIENT_CONNECTION_GREETING;
-    connection->greeting_id = take_correlation_id(connection);
-    write_frame(connection, &output, connection->greeting_id, false);
+    error = client_connection_ask(connection, API_API_VERSIONS, GREETING_VERSION, &request);
+    CHECK(error == ERROR_NONE);
 }
 
 static void on_connected(uv_connect_t *request, int status)
@@ -500,6 +541,7 @@ void client_connection_send(struct client_connection *connection, struct client_
     case CLIENT_CONNECTION_RESOLVING:
     case CLIENT_CONNECTION_CONNECTING:
     case CLIENT_CONNECTION_GREETING:
+    case CLIENT_CONNECTION_AUTHENTICATING:
     case CLIENT_CONNECTION_CLOSING: return; /* it will be sent when the state allows */
     }
 }

@@ -3,7 +3,7 @@
  * One TCP connection to one broker, opened when the first call wants it. It asks for the broker's
  * versions first; then calls go out in order and their answers come back in that order.
  *
- *     IDLE -> RESOLVING -> CONNECTING -> GREETING -> READY
+ *     IDLE -> RESOLVING -> CONNECTING -> GREETING -> AUTHENTICATING -> READY
  *      ^                        | any failure, in any state
  *      +------ CLOSING <--------+
  *
@@ -21,6 +21,7 @@
 
 struct client;
 struct client_call;
+struct sasl_client;
 
 enum {
     CLIENT_API_KEYS = 128, /* keys beyond are not ours to ask */
@@ -32,6 +33,7 @@ enum client_connection_state {
     CLIENT_CONNECTION_RESOLVING,
     CLIENT_CONNECTION_CONNECTING,
     CLIENT_CONNECTION_GREETING,
+    CLIENT_CONNECTION_AUTHENTICATING,
     CLIENT_CONNECTION_READY,
     CLIENT_CONNECTION_CLOSING,
 };
@@ -47,7 +49,10 @@ struct client_connection {
     struct list waiting;
     struct list in_flight;
     int32_t next_correlation_id;
-    int32_t greeting_id;
+    int32_t asked_id; /* of the greeting, and of what authenticates us */
+    int16_t asked_api;
+    int16_t asked_version;
+    struct sasl_client *sasl; /* owned; while authenticating */
 
     /* what the broker understands; max -1: the key is unknown there */
     int16_t version_min[CLIENT_API_KEYS];
@@ -73,6 +78,13 @@ void client_connection_free(struct client_connection *connection); /* idle only 
 
 /* The call's outcome comes through client_finish(). */
 void client_connection_send(struct client_connection *connection, struct client_call *call);
+
+/* A question of the connection's own, before it is ready. */
+MUST_USE
+enum error client_connection_ask(struct client_connection *connection, int16_t api_key,
+                                 int16_t version, const void *request);
+/* Calls may go out. */
+void client_connection_ready(struct client_connection *connection);
 
 /* Ends all calls with this error. Calls that come later open it again. */
 void client_connection_fail(struct client_connection *connection, enum error error);

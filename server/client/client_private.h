@@ -7,11 +7,17 @@
 
 #include "client/metadata_cache.h"
 
+enum { CLIENT_REFUSAL_BYTES = 256 };
+
 struct client {
     uv_loop_t *uv;
     struct loop *loop;
     struct client_options options;
     char *client_id; /* owned */
+    struct client_secrets {
+        char *texts[4]; /* owned, cleansed: what options.credentials points to */
+    } secrets;
+    char refusal[CLIENT_REFUSAL_BYTES];
 
     struct list connections; /* owned; the bootstrap list's and those of nodes, by address */
     struct client_connection **bootstrap; /* borrowed from the list */

@@ -30,6 +30,7 @@
     X(RANGE, "the offset or index is out of range")                                                \
     X(STATE, "the operation is not allowed in this state")                                         \
     X(TIMEOUT, "the time ran out")                                                                 \
+    X(UNAUTHENTICATED, "the other side does not accept who we say we are")                         \
     X(UNSUPPORTED, "the operation is not supported")                                               \
     X(VERSION, "the format is newer than this program")
 

@@ -11,6 +11,7 @@
 #ifndef GYRE_CLIENT_CLIENT_H
 #define GYRE_CLIENT_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <uv.h>
@@ -28,11 +29,21 @@ enum {
     CLIENT_ANY_NODE = -1, /* whichever broker is connected, or the next of the bootstrap list */
 };
 
+/* How brokers are told who we are. */
+struct client_credentials {
+    const char *mechanism; /* SCRAM-SHA-256, SCRAM-SHA-512, PLAIN, OAUTHBEARER; NULL: no SASL */
+    const char *user;
+    const char *password;
+    const char *token; /* of OAUTHBEARER */
+    bool is_token;     /* user and password are those of a delegation token */
+};
+
 struct client_options {
     const char *bootstrap; /* host:port, separated by commas; copied */
     const char *client_id; /* copied */
     uint32_t timeout_ms;   /* of a call, connecting included */
     size_t response_bytes_max;
+    struct client_credentials credentials; /* copied */
 };
 
 /*
@@ -78,6 +89,7 @@ void client_free(struct client *client); /* closed, or never sent anything; NULL
  * Ask. done() comes once, with
  *
  *     NONE         the answer is there; its error codes are the asker's to read
+ *     UNAUTHENTICATED  the broker refuses the credentials; client_refusal() has its words
  *     CLOSED       no connection, or it broke; what was sent may have been carried out
  *     TIMEOUT      as CLOSED; the connection is given up
  *     NOT_FOUND    nobody told of a broker with this node id
@@ -88,6 +100,9 @@ void client_free(struct client *client); /* closed, or never sent anything; NULL
  */
 void client_send(struct client *client, struct client_call *call);
 void client_call_release(struct client_call *call);
+
+/* What the broker said when it last refused our credentials; "": it never did. */
+const char *client_refusal(const struct client *client);
 
 /* ---- what Metadata told; until it told anything, nothing ---- */
 
