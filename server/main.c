@@ -8,9 +8,12 @@
  *     gyred format broker.conf                   prepare an empty data directory
  */
 #include <argp.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "gyre/base/check.h"
 #include "gyre/config/config.h"
@@ -107,11 +110,25 @@ static void start_log(const struct broker_config *config)
     }
 }
 
+/* Memory holds keys and what clients sent: neither a core file nor another process may have it. */
+static void forbid_core_dumps(void)
+{
+    const struct rlimit none = {0};
+
+    if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
+        log_warning(LOG_MAIN, "core dumps cannot be forbidden",
+                    field_string("reason", strerror(errno)));
+    }
+}
+
 static int run(const struct broker_config *config)
 {
     int status;
 
     start_log(config);
+    if (!config->gyre_core_dumps) {
+        forbid_core_dumps();
+    }
     status = broker_process_run(config);
     log_stop();
     return status;

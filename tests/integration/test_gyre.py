@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command `gyre` against a region: what it prints, and the exit statuses scripts rely on."""
 import json
+import pathlib
+import re
 
 import pytest
 from region import BIN, CommandFailed, eventually, free_port, run
@@ -121,3 +123,9 @@ def test_dev_status_tells_states(own_region):
     assert eventually(lambda: region.status()[8] == "ready")
     region.down()
     assert region.status() == {7: "stopped", 8: "stopped"}
+
+
+def test_a_broker_leaves_no_core_file(region):
+    for pid in region.pids():
+        limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
+        assert re.search(r"Max core file size\s+0\s+0", limits)
