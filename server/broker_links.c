@@ -36,8 +36,12 @@ enum error broker_links_open(const struct broker_links_services *services, struc
         .queued_bytes_max = LINK_QUEUE_BYTES_MAX,
     };
     const char *host = config->rpc_listener.host[0] == '\0' ? "0.0.0.0" : config->rpc_listener.host;
-    enum error error = links_uv_new(services->uv, services->loop, &options, out_links);
+    enum error error = broker_tls_open_links(services->tls, &options.guard);
 
+    if (error != ERROR_NONE) {
+        return error;
+    }
+    error = links_uv_new(services->uv, services->loop, &options, out_links);
     if (error != ERROR_NONE) {
         return error;
     }

@@ -101,6 +101,32 @@ enum error broker_tls_open_listener(struct broker_tls *tls, int index,
     return broker_tls_open_source(tls, listener->name, &options, &network_tls->source);
 }
 
+enum error broker_tls_open_links(struct broker_tls *tls, struct link_guard **out_guard)
+{
+    struct string protocol = tls->config->security_inter_broker_protocol;
+    struct tls_source *accepting = NULL;
+    struct tls_source *dialling = NULL;
+    struct tls_options options;
+    enum error error;
+
+    *out_guard = NULL;
+    if (!string_is(protocol, "SSL") && !string_is(protocol, "SASL_SSL")) {
+        return ERROR_NONE;
+    }
+    tls_options_of_listener(&options, tls->config, "rpc");
+    options.client_auth = TLS_CLIENT_AUTH_REQUIRED;
+    error = broker_tls_open_source(tls, "rpc", &options, &accepting);
+    if (error == ERROR_NONE) {
+        options.is_server = false;
+        error = broker_tls_open_source(tls, "rpc", &options, &dialling);
+    }
+    if (error == ERROR_NONE) {
+        tls_link_guard_init(&tls->guard, accepting, dialling);
+        *out_guard = &tls->guard.base;
+    }
+    return error;
+}
+
 /* ---- the end ---- */
 
 void broker_tls_stop(struct broker_tls *tls)

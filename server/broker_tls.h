@@ -12,6 +12,7 @@
 
 #include "gyre/config/config.h"
 #include "gyre/runtime/loop.h"
+#include "gyre/tls/tls_link_guard.h"
 #include "gyre/tls/tls_source.h"
 
 #include "network/network.h"
@@ -24,6 +25,7 @@ struct broker_tls {
     struct tls_source *sources[BROKER_TLS_SOURCES_MAX]; /* owned; all of the following */
     int source_count;
     struct network_tls listeners[CONFIG_LISTENERS_MAX]; /* by the listener's index */
+    struct tls_link_guard guard;                        /* of links between brokers */
     struct timer look;
     uv_signal_t hangup;
 
@@ -42,6 +44,10 @@ void broker_tls_start(struct broker_tls *tls, const struct tls_source_services *
 MUST_USE
 enum error broker_tls_open_listener(struct broker_tls *tls, int index,
                                     const struct network_tls **out_tls);
+
+/* What links between brokers stand behind; NULL: security.inter.broker.protocol wants none. */
+MUST_USE
+enum error broker_tls_open_links(struct broker_tls *tls, struct link_guard **out_guard);
 
 /* Options of the listener `name`, for servers and for those who dial. */
 MUST_USE

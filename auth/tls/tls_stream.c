@@ -395,6 +395,89 @@ enum error tls_stream_write(struct tls_stream *stream, const char *bytes, size_t
     return ERROR_NONE;
 }
 
+/* Where a walk over slices is. */
+struct walk {
+    const struct buffer_slice *slices;
+    size_t count;
+    size_t index;
+    size_t offset;
+    size_t left; /* of the limit */
+};
+
+/* What lies in one piece from here on. */
+static size_t piece_at(struct walk *walk)
+{
+    while (walk->index < walk->count && walk->offset == walk->slices[walk->index].length) {
+        walk->index++;
+        walk->offset = 0;
+    }
+    if (walk->index == walk->count) {
+        return 0;
+    }
+    return walk->slices[walk->index].length - walk->offset < walk->left
+               ? walk->slices[walk->index].length - walk->offset
+               : walk->left;
+}
+
+static const char *step(struct walk *walk, size_t size)
+{
+    const char *bytes = walk->slices[walk->index].bytes + walk->offset;
+
+    walk->offset += size;
+    walk->left -= size;
+    return bytes;
+}
+
+static size_t gather(struct walk *walk, char record[TLS_RECORD_BYTES])
+{
+    size_t used = 0;
+    size_t size;
+
+    while (used < TLS_RECORD_BYTES && (size = piece_at(walk)) > 0) {
+        size = size < TLS_RECORD_BYTES - used ? size : TLS_RECORD_BYTES - used;
+        memcpy(record + used, step(walk, size), size);
+        used += size;
+    }
+    return used;
+}
+
+static size_t total_of(const struct walk *walk)
+{
+    size_t total = 0;
+
+    for (size_t i = 0; i < walk->count && total < walk->left + walk->offset; i++) {
+        total += walk->slices[i].length;
+    }
+    total -= walk->offset;
+    return total < walk->left ? total : walk->left;
+}
+
+enum error tls_stream_write_slices(struct tls_stream *stream, const struct buffer_slice *slices,
+                                   size_t count, size_t offset, size_t limit, size_t *out_taken)
+{
+    struct walk walk = {.slices = slices, .count = count, .offset = offset, .left = limit};
+    char record[TLS_RECORD_BYTES];
+    enum error error = ERROR_NONE;
+    size_t size;
+
+    *out_taken = 0;
+    if (count == 0) {
+        return ERROR_NONE;
+    }
+    tls_stream_reserve_output(stream, total_of(&walk));
+    while (error == ERROR_NONE && (size = piece_at(&walk)) > 0) {
+        if (size >= TLS_RECORD_BYTES) {
+            size -= size % TLS_RECORD_BYTES;
+            error = tls_stream_write(stream, step(&walk, size), size);
+        } else {
+            size = gather(&walk, record);
+            error = tls_stream_write(stream, record, size);
+        }
+    }
+    *out_taken = limit - walk.left;
+    return error;
+}
+
 void tls_stream_shutdown(struct tls_stream *stream)
 {
     if (stream->is_open && !stream->is_failed) {

@@ -314,53 +314,6 @@ bool connection_tls_set_reading(struct connection_tls *tls, bool is_reading)
 
 /* ---- bytes out ---- */
 
-/* The next record's worth of small slices, in one piece. */
-static size_t gather(struct output_queue *plain, char record[TLS_RECORD_BYTES], size_t limit)
-{
-    size_t used = 0;
-
-    while (used < limit && !output_queue_is_empty(plain)) {
-        const struct buffer_slice *slice = &plain->slices[plain->first];
-        size_t size = slice->length < limit - used ? slice->length : limit - used;
-
-        memcpy(record + used, slice->bytes, size);
-        used += size;
-        output_queue_consume(plain, size);
-    }
-    return used;
-}
-
-/* Up to `limit` bytes: whole records from large slices as they lie, small ones put together. */
-static enum error encrypt_some(struct connection_tls *tls, size_t limit, size_t *out_size)
-{
-    char record[TLS_RECORD_BYTES];
-    struct output_queue *plain = &tls->plain;
-    const struct buffer_slice *slice = &plain->slices[plain->first];
-    size_t size = slice->length < limit ? slice->length : limit;
-    enum error error;
-
-    if (size >= TLS_RECORD_BYTES) {
-        size -= size % TLS_RECORD_BYTES;
-        error = tls_stream_write(tls->stream, slice->bytes, size);
-        output_queue_consume(plain, size);
-    } else {
-        size = gather(plain, record, limit < sizeof record ? limit : sizeof record);
-        error = tls_stream_write(tls->stream, record, size);
-    }
-    *out_size = size;
-    return error;
-}
-
-static size_t plain_bytes(const struct output_queue *plain)
-{
-    size_t bytes = 0;
-
-    for (size_t i = plain->first; i < plain->end && bytes < TLS_WRITE_BYTES_MAX; i++) {
-        bytes += plain->slices[i].length;
-    }
-    return bytes < TLS_WRITE_BYTES_MAX ? bytes : TLS_WRITE_BYTES_MAX;
-}
-
 static void part(struct connection_tls *tls)
 {
     if (tls->connection->is_finishing && !tls->is_parted && tls->stream != NULL) {
@@ -371,7 +324,7 @@ static void part(struct connection_tls *tls)
 
 bool connection_tls_refill(struct connection_tls *tls)
 {
-    size_t limit = plain_bytes(&tls->plain);
+    struct output_queue *plain = &tls->plain;
     struct buffer_slice output;
 
     if (tls->encrypted_bytes > 0) {
@@ -383,20 +336,15 @@ bool connection_tls_refill(struct connection_tls *tls)
     if (tls->stream == NULL) {
         return false;
     }
-    if (limit > 0) {
-        tls_stream_reserve_output(tls->stream, limit);
-    } else {
+    if (output_queue_is_empty(plain)) {
         part(tls);
+    } else if (tls_stream_write_slices(tls->stream, plain->slices + plain->first,
+                                       plain->end - plain->first, 0, TLS_WRITE_BYTES_MAX,
+                                       &tls->encrypted_bytes) != ERROR_NONE) {
+        connection_close(tls->connection);
+        return false;
     }
-    while (tls->encrypted_bytes < limit) {
-        size_t size;
-
-        if (encrypt_some(tls, limit - tls->encrypted_bytes, &size) != ERROR_NONE) {
-            connection_close(tls->connection);
-            return false;
-        }
-        tls->encrypted_bytes += size;
-    }
+    output_queue_consume(plain, tls->encrypted_bytes);
     output = tls_stream_take_output(tls->stream);
     if (output.length == 0) {
         return false;

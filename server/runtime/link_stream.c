@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gyre/observe/log.h"
+#include "gyre/runtime/link_guard.h"
 #include "gyre/runtime/links.h"
 
 enum {
@@ -18,15 +20,16 @@ enum {
     SLAB_BYTES = 256 * 1024,
     READ_BYTES_MIN = 16 * 1024,
     VECTORS_MAX = 256,
+    INPUT_BYTES = 64 * 1024,
     USER_TIMEOUT_MS = 5000, /* a cut stream must die so that it can be dialled again */
 };
 
 static void flush(struct task *task);
 
 void link_stream_init(struct link_stream *stream, uv_loop_t *uv, struct loop *loop,
-                      const struct link_stream_events *events)
+                      struct link_guard *guard, const struct link_stream_events *events)
 {
-    *stream = (struct link_stream){.loop = loop, .events = events};
+    *stream = (struct link_stream){.loop = loop, .guard = guard, .events = events};
     task_init(&stream->flush, flush);
     CHECK(uv_tcp_init(uv, &stream->tcp) == 0);
 }
@@ -44,6 +47,12 @@ static void on_closed(uv_handle_t *handle)
     stream->queue = NULL;
     buffer_unref(stream->slab);
     stream->slab = NULL;
+    if (stream->guarded != NULL) {
+        stream->guard->operations->close(stream->guarded);
+    }
+    buffer_slice_unref(&stream->output);
+    free(stream->input);
+    free(stream->host);
     task_cancel(&stream->flush);
     stream->events->closed(stream, stream->reason);
 }
@@ -71,13 +80,12 @@ static size_t bytes_needed(const struct link_stream *stream)
     return sizeof length + length;
 }
 
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+/* Where the next bytes of frames go. */
+static uv_buf_t reserve(struct link_stream *stream)
 {
-    struct link_stream *stream = CONTAINER_OF(handle, struct link_stream, tcp);
     size_t have = stream->end - stream->begin;
     size_t need = stream->slab == NULL ? 0 : bytes_needed(stream);
 
-    (void)suggested;
     if (stream->slab == NULL || stream->slab->size - stream->begin < need ||
         stream->slab->size - stream->end < READ_BYTES_MIN) {
         struct buffer *slab =
@@ -90,7 +98,7 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
         stream->begin = 0;
         stream->end = have;
     }
-    *out = uv_buf_init(stream->slab->bytes + stream->end,
+    return uv_buf_init(stream->slab->bytes + stream->end,
                        (unsigned)(stream->slab->size - stream->end));
 }
 
@@ -121,22 +129,100 @@ static enum error take_frame(struct link_stream *stream)
     return error;
 }
 
-static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
+/* `count` bytes came to where reserve() said. */
+static void take_bytes(struct link_stream *stream, size_t count)
 {
-    struct link_stream *stream = CONTAINER_OF(handle, struct link_stream, tcp);
     enum error error = ERROR_NONE;
 
-    (void)buf;
-    if (count < 0) {
-        link_stream_close(stream, ERROR_CLOSED);
-        return;
-    }
-    stream->end += (size_t)count;
+    stream->end += count;
     while (error == ERROR_NONE && !stream->is_closing) {
         error = take_frame(stream);
     }
     if (error != ERROR_NONE && error != ERROR_AGAIN) {
         link_stream_close(stream, error);
+    }
+}
+
+/* ---- reading through a guard ---- */
+
+static void refuse_peer(struct link_stream *stream)
+{
+    log_warning(LOG_RUNTIME, "a peer was not let in, or did not let us in",
+                field_string("dialled", stream->host == NULL ? "" : stream->host),
+                field_string("reason", stream->guard->operations->reason(stream->guarded)));
+    flush(&stream->flush); /* the alert, if the socket takes it at once */
+    link_stream_close(stream, ERROR_CLOSED);
+}
+
+/* False: the guard has not let the peer in, or not yet. */
+static bool pass_guard(struct link_stream *stream)
+{
+    enum error error;
+
+    if (stream->is_private) {
+        return true;
+    }
+    error = stream->guard->operations->handshake(stream->guarded);
+    loop_defer_last(stream->loop, &stream->flush);
+    if (error == ERROR_AGAIN) {
+        return false;
+    }
+    if (error != ERROR_NONE) {
+        refuse_peer(stream);
+        return false;
+    }
+    stream->is_private = true;
+    stream->events->connected(stream);
+    return !stream->is_closing;
+}
+
+static void take_guarded(struct link_stream *stream, const char *bytes, size_t count)
+{
+    const struct link_guard_operations *guard = stream->guard->operations;
+    enum error error = ERROR_NONE;
+
+    guard->feed(stream->guarded, bytes, count);
+    if (!pass_guard(stream)) {
+        return;
+    }
+    while (error == ERROR_NONE && !stream->is_closing) {
+        uv_buf_t room = reserve(stream);
+        size_t size;
+
+        error = guard->read(stream->guarded, room.base, room.len, &size);
+        if (error == ERROR_NONE) {
+            take_bytes(stream, size);
+        }
+    }
+    if (error != ERROR_NONE && error != ERROR_AGAIN) {
+        if (error != ERROR_CLOSED) {
+            refuse_peer(stream);
+        }
+        link_stream_close(stream, ERROR_CLOSED);
+    }
+    loop_defer_last(stream->loop, &stream->flush); /* what the guard itself has to say */
+}
+
+/* ---- the socket ---- */
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
+{
+    struct link_stream *stream = CONTAINER_OF(handle, struct link_stream, tcp);
+
+    (void)suggested;
+    *out = stream->guard == NULL ? reserve(stream) : uv_buf_init(stream->input, INPUT_BYTES);
+}
+
+static void on_read(uv_stream_t *handle, ssize_t count, const uv_buf_t *buf)
+{
+    struct link_stream *stream = CONTAINER_OF(handle, struct link_stream, tcp);
+
+    if (count < 0) {
+        link_stream_close(stream, ERROR_CLOSED);
+    } else if (stream->guard == NULL) {
+        take_bytes(stream, (size_t)count);
+    } else {
+        take_guarded(stream, buf->base, (size_t)count);
     }
 }
 
@@ -153,11 +239,19 @@ static void start(struct link_stream *stream)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout_ms, sizeof timeout_ms);
     }
     stream->is_connected = true;
+    if (stream->guard != NULL) {
+        stream->guarded = stream->guard->operations->open(stream->guard, stream->host);
+        stream->input = check_alloc(INPUT_BYTES);
+    }
     if (uv_read_start((uv_stream_t *)&stream->tcp, on_alloc, on_read) != 0) {
         link_stream_close(stream, ERROR_IO);
         return;
     }
-    stream->events->connected(stream);
+    if (stream->guard == NULL) {
+        stream->events->connected(stream);
+    } else if (stream->host != NULL) {
+        (void)pass_guard(stream); /* who dials speaks first */
+    }
 }
 
 static void on_connect(uv_connect_t *connect, int status)
@@ -174,8 +268,11 @@ static void on_connect(uv_connect_t *connect, int status)
     start(stream);
 }
 
-void link_stream_connect(struct link_stream *stream, const struct sockaddr *address)
+void link_stream_connect(struct link_stream *stream, const char *host,
+                         const struct sockaddr *address)
 {
+    stream->host = strdup(host);
+    CHECK(stream->host != NULL);
     if (uv_tcp_connect(&stream->connect, &stream->tcp, address, on_connect) != 0) {
         link_stream_close(stream, ERROR_IO);
     }
@@ -265,6 +362,53 @@ static void consume(struct link_stream *stream, size_t bytes)
     }
 }
 
+/* Encrypts what is queued, when all that was is sent. False: there is nothing to send. */
+static bool refill(struct link_stream *stream)
+{
+    const struct link_guard_operations *guard = stream->guard->operations;
+    size_t taken = 0;
+
+    if (stream->output.length > 0) {
+        return true;
+    }
+    buffer_slice_unref(&stream->output);
+    if (stream->is_private && stream->queue_count > stream->first_slice &&
+        guard->write(stream->guarded, stream->queue + stream->first_slice,
+                     stream->queue_count - stream->first_slice, stream->first_offset,
+                     &taken) != ERROR_NONE) {
+        link_stream_close(stream, ERROR_CLOSED);
+        return false;
+    }
+    consume(stream, taken);
+    stream->output = guard->take_output(stream->guarded);
+    return stream->output.length > 0;
+}
+
+/* What goes to the socket next. 0: nothing. */
+static int next_vectors(struct link_stream *stream, uv_buf_t *vectors, size_t *out_bytes)
+{
+    if (stream->guard == NULL) {
+        return stream->queue_count == 0 ? 0 : gather(stream, vectors, out_bytes);
+    }
+    if (stream->guarded == NULL || !refill(stream)) {
+        return 0;
+    }
+    vectors[0] = uv_buf_init(stream->output.bytes, (unsigned)stream->output.length);
+    *out_bytes = stream->output.length;
+    return 1;
+}
+
+/* The socket took this much. */
+static void sent(struct link_stream *stream, size_t bytes)
+{
+    if (stream->guard == NULL) {
+        consume(stream, bytes);
+    } else {
+        stream->output.bytes += bytes;
+        stream->output.length -= bytes;
+    }
+}
+
 static void on_written(uv_write_t *write, int status)
 {
     struct link_stream *stream = CONTAINER_OF(write, struct link_stream, write);
@@ -277,15 +421,15 @@ static void on_written(uv_write_t *write, int status)
         link_stream_close(stream, ERROR_CLOSED);
         return;
     }
-    consume(stream, stream->writing_bytes);
+    sent(stream, stream->writing_bytes);
     loop_defer_last(stream->loop, &stream->flush);
 }
 
-/* The socket is full: libuv goes on when it takes more. The slices stay queued until then. */
+/* The socket is full: libuv goes on when it takes more. The bytes stay ours until then. */
 static void write_later(struct link_stream *stream)
 {
     uv_buf_t vectors[VECTORS_MAX];
-    int count = gather(stream, vectors, &stream->writing_bytes);
+    int count = next_vectors(stream, vectors, &stream->writing_bytes);
 
     if (uv_write(&stream->write, (uv_stream_t *)&stream->tcp, vectors, (unsigned)count,
                  on_written) != 0) {
@@ -299,17 +443,18 @@ static void flush(struct task *task)
 {
     struct link_stream *stream = CONTAINER_OF(task, struct link_stream, flush);
     uv_buf_t vectors[VECTORS_MAX];
+    size_t bytes = 0;
+    int count;
 
-    while (!stream->is_closing && !stream->is_writing && stream->queue_count > 0) {
-        size_t bytes;
-        int count = gather(stream, vectors, &bytes);
+    while (!stream->is_closing && !stream->is_writing &&
+           (count = next_vectors(stream, vectors, &bytes)) > 0) {
         int written = uv_try_write((uv_stream_t *)&stream->tcp, vectors, (unsigned)count);
 
         if (written < 0 && written != UV_EAGAIN) {
             link_stream_close(stream, ERROR_CLOSED);
             return;
         }
-        consume(stream, written > 0 ? (size_t)written : 0);
+        sent(stream, written > 0 ? (size_t)written : 0);
         if (written < 0 || (size_t)written < bytes) {
             write_later(stream);
         }

@@ -15,6 +15,8 @@
 #include "gyre/base/list.h"
 #include "gyre/runtime/loop.h"
 
+struct link_guard;
+struct link_guard_stream;
 struct link_stream;
 
 /* The owner's side. No call comes after `closed`, which is the last and frees the owner's part. */
@@ -29,6 +31,15 @@ struct link_stream {
     uv_tcp_t tcp;
     struct loop *loop;
     const struct link_stream_events *events;
+
+    /* Privacy: `guard` NULL is plaintext. Ciphertext is read into `input`; what is encrypted and
+     * not sent yet is `output`. */
+    struct link_guard *guard;          /* borrowed */
+    struct link_guard_stream *guarded; /* owned */
+    char *input;                       /* owned */
+    struct buffer_slice output;
+    char *host;      /* owned; whom we dial, NULL: we were dialled */
+    bool is_private; /* the guard let the peer in */
 
     /* Reading: bytes of `slab` from `begin` to `end` are not parsed yet. */
     struct buffer *slab;
@@ -55,8 +66,9 @@ struct link_stream {
 };
 
 void link_stream_init(struct link_stream *stream, uv_loop_t *uv, struct loop *loop,
-                      const struct link_stream_events *events);
-void link_stream_connect(struct link_stream *stream, const struct sockaddr *address);
+                      struct link_guard *guard, const struct link_stream_events *events);
+void link_stream_connect(struct link_stream *stream, const char *host,
+                         const struct sockaddr *address);
 MUST_USE
 enum error link_stream_accept(struct link_stream *stream, uv_stream_t *listener);
 

@@ -290,7 +290,8 @@ static struct connection *connection_new(struct links_uv *links, struct dialer *
     connection->dialer = dialer;
     list_init(&connection->link);
     list_append(&links->connections, &connection->link);
-    link_stream_init(&connection->stream, links->uv, links->loop, &stream_events);
+    link_stream_init(&connection->stream, links->uv, links->loop, links->options.guard,
+                     &stream_events);
     timer_init(&connection->hello_timeout, on_hello_timeout);
     timer_start(links->loop, &connection->hello_timeout, CONNECT_TIMEOUT_US);
     return connection;
@@ -312,7 +313,7 @@ static void on_resolved(uv_getaddrinfo_t *resolve, int status, struct addrinfo *
         return;
     }
     dialer->connection = connection_new(links, dialer);
-    link_stream_connect(&dialer->connection->stream, addresses->ai_addr);
+    link_stream_connect(&dialer->connection->stream, dialer->host, addresses->ai_addr);
     uv_freeaddrinfo(addresses);
 }
 

@@ -6,6 +6,8 @@
  *
  *     frame: u32 length of what follows | u8 channel | payload        (little-endian)
  *
+ * With a guard all of this is private, and the other side proves that it belongs here before it.
+ *
  * Seeds are addresses without a node id: they are dialled until the hello tells who is there.
  */
 #ifndef GYRE_RUNTIME_LINKS_UV_H
@@ -16,13 +18,15 @@
 #include "gyre/base/uuid.h"
 #include "gyre/runtime/links.h"
 
+struct link_guard;
 struct loop;
 
 struct links_uv_options {
     int32_t node_id;
-    uint64_t incarnation;    /* of this process: a peer sees a restart by it */
-    struct uuid cluster_id;  /* zero while the region is not formed */
-    size_t queued_bytes_max; /* a link whose queue passes this goes down */
+    uint64_t incarnation;     /* of this process: a peer sees a restart by it */
+    struct uuid cluster_id;   /* zero while the region is not formed */
+    size_t queued_bytes_max;  /* a link whose queue passes this goes down */
+    struct link_guard *guard; /* borrowed until the links are closed; NULL: plaintext */
 };
 
 /* Refuse a peer after its hello: anything but NULL is the reason, for the log. */

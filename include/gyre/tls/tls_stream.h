@@ -61,6 +61,14 @@ enum error tls_stream_read(struct tls_stream *stream, char *to, size_t size, siz
 MUST_USE
 enum error tls_stream_write(struct tls_stream *stream, const char *bytes, size_t length);
 
+/*
+ * The same for up to `limit` bytes of slices, the first without its `offset` bytes: large ones as
+ * they lie, small ones put together into whole records. How many were taken is told.
+ */
+MUST_USE
+enum error tls_stream_write_slices(struct tls_stream *stream, const struct buffer_slice *slices,
+                                   size_t count, size_t offset, size_t limit, size_t *out_taken);
+
 /* Says goodbye. */
 void tls_stream_shutdown(struct tls_stream *stream);
 

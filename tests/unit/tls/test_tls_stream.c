@@ -168,6 +168,52 @@ static void move(struct tls_stream *from, struct tls_stream *to, size_t total)
     buffer_unref(got);
 }
 
+static void slices_become_whole_records(void **state)
+{
+    static const size_t lengths[] = {5, 0, 100000, 3, 16384, 1, 40000};
+    struct sides sides;
+    struct buffer_slice slices[7];
+    struct buffer *plain = buffer_new(200000);
+    size_t total = 0;
+    size_t got = 0;
+    size_t taken = 2;
+
+    (void)state;
+    sides = shake_with(TLS_CLIENT_AUTH_NONE, NULL);
+    for (size_t i = 0; i < plain->size; i++) {
+        plain->bytes[i] = (char)(i * 7 + i / 251);
+    }
+    for (size_t i = 0; i < 7; i++) {
+        slices[i] = (struct buffer_slice){plain, plain->bytes + total, lengths[i]};
+        total += lengths[i];
+    }
+    for (size_t done = 2, first = 0, offset = 2; done < total; done += taken) {
+        struct buffer_slice bytes;
+        char *out = check_alloc(50000);
+        size_t length;
+
+        assert_int_equal(
+            tls_stream_write_slices(sides.server, slices + first, 7 - first, offset, 50000, &taken),
+            ERROR_NONE);
+        assert_int_equal(taken, total - done < 50000 ? total - done : 50000);
+        bytes = tls_stream_take_output(sides.server);
+        tls_stream_feed(sides.client, bytes.bytes, bytes.length);
+        for (got = 0; tls_stream_read(sides.client, out + got, 50000 - got + (got == 50000),
+                                      &length) == ERROR_NONE;) {
+            got += length;
+        }
+        assert_int_equal(got, taken);
+        assert_memory_equal(out, plain->bytes + done, taken);
+        for (offset += taken; first < 7 && offset >= lengths[first]; first++) {
+            offset -= lengths[first];
+        }
+        buffer_slice_unref(&bytes);
+        free(out);
+    }
+    buffer_unref(plain);
+    part(&sides);
+}
+
 /* ---- tests ---- */
 
 static void what_is_written_arrives(void **state)
@@ -486,6 +532,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_arrives),
+        cmocka_unit_test(slices_become_whole_records),
         cmocka_unit_test(a_paused_reader_loses_nothing),
         cmocka_unit_test(certificates_are_asked_for_as_the_option_says),
         cmocka_unit_test(wrong_certificates_are_refused),
