@@ -16,7 +16,12 @@
 #include "handlers/request.h"
 #include "wire_messages/list_offsets.h"
 
-enum { REPLICA_DEBUGGING = -2, OLD_STYLE_OFFSETS_MAX = 2, FIRST_VERSION_WITH_EPOCHS = 4 };
+enum {
+    REPLICA_DEBUGGING = -2,
+    OLD_STYLE_OFFSETS_MAX = 2,
+    FIRST_VERSION_WITH_EPOCHS = 4,
+    FIRST_VERSION_WITH_OFFSET_NOT_AVAILABLE = 5,
+};
 
 struct list_offsets {
     struct request *request; /* we live in its arena */
@@ -104,29 +109,44 @@ static bool knows_timestamp(int16_t version, int64_t timestamp)
     return timestamp >= 0 || (timestamp >= -count && version >= since[-timestamp - 1]);
 }
 
+static enum kafka_error find_partition(const struct list_offsets_part *part,
+                                       const struct catalog_topic *topic,
+                                       struct partition **out_partition,
+                                       struct partition_status *out_status)
+{
+    const struct list_offsets *self = part->list_offsets;
+    const struct request *request = self->request;
+    enum kafka_error error;
+
+    if (!knows_timestamp(request->api_version, part->in->timestamp)) {
+        return KAFKA_ERROR_UNSUPPORTED_VERSION;
+    }
+    error = hosted_partition_find(request, topic, part->in->partition_index, out_partition);
+    if (error != KAFKA_ERROR_NONE) {
+        return error;
+    }
+    partition_status(*out_partition, out_status);
+    error = partition_check_epoch(*out_partition, part->in->current_leader_epoch,
+                                  self->in.replica_id != REPLICA_DEBUGGING);
+    if (error == KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER && out_status->will_lead) {
+        return request->api_version >= FIRST_VERSION_WITH_OFFSET_NOT_AVAILABLE
+                   ? KAFKA_ERROR_OFFSET_NOT_AVAILABLE
+                   : KAFKA_ERROR_LEADER_NOT_AVAILABLE;
+    }
+    return error;
+}
+
 static void start_partition(struct list_offsets_part *part, const struct catalog_topic *topic)
 {
     struct list_offsets *self = part->list_offsets;
-    struct request *request = self->request;
     struct partition_status status;
     struct partition *partition;
-    enum kafka_error error = KAFKA_ERROR_NONE;
+    enum kafka_error error = find_partition(part, topic, &partition, &status);
 
-    if (!knows_timestamp(request->api_version, part->in->timestamp)) {
-        error = KAFKA_ERROR_UNSUPPORTED_VERSION;
-    }
-    if (error == KAFKA_ERROR_NONE) {
-        error = hosted_partition_find(request, topic, part->in->partition_index, &partition);
-    }
-    if (error == KAFKA_ERROR_NONE) {
-        error = partition_check_epoch(partition, part->in->current_leader_epoch,
-                                      self->in.replica_id != REPLICA_DEBUGGING);
-    }
     if (error != KAFKA_ERROR_NONE) {
         part->out->error_code = (int16_t)error;
         return;
     }
-    partition_status(partition, &status);
     part->log_start_offset = status.log_start_offset;
     part->offsets_max = part->in->max_num_offsets;
     part->lookup.timestamp = part->in->timestamp;

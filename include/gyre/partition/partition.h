@@ -75,6 +75,7 @@ void partition_for_each(struct partition_table *table,
 /* ---- what it is now ---- */
 struct partition_status {
     bool leads;
+    bool will_lead;       /* elected; where its log ends is not settled yet */
     int32_t leader;       /* node id, -1: unknown */
     int32_t leader_epoch; /* epoch_base + term of that leader; never goes back here */
     int64_t log_start_offset;

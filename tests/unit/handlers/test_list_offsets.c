@@ -103,6 +103,24 @@ static void a_partition_that_is_named_twice_is_refused_once(void **state)
     fake_broker_release(&fake);
 }
 
+static void a_leader_that_does_not_know_its_end_yet_says_so(void **state)
+{
+    struct fake_broker fake;
+
+    (void)state;
+    fake_broker_init(&fake);
+    fake_broker_store(&fake, fake_group_batch(3, 20, -1, -1, -1));
+    fake_group_follow(&fake.group, 2, 2);
+    assert_int_equal(list(&fake, 5, 0, -1).error_code, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER);
+    fake_group_elect(&fake.group);
+    assert_int_equal(list(&fake, 4, 0, -1).error_code, KAFKA_ERROR_LEADER_NOT_AVAILABLE);
+    assert_int_equal(list(&fake, 5, 0, -1).error_code, KAFKA_ERROR_OFFSET_NOT_AVAILABLE);
+    fake_group_lead(&fake.group, 3);
+    assert_int_equal(list(&fake, 5, 0, -1).error_code, KAFKA_ERROR_NONE);
+    assert_int_equal(list(&fake, 5, 0, -1).offset, 3);
+    fake_broker_release(&fake);
+}
+
 static void version_0_lists_several(void **state)
 {
     struct list_offsets_response_topics_partitions answer;
@@ -213,6 +231,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(offsets_are_listed_by_time_and_by_special_timestamp),
         cmocka_unit_test(a_partition_that_is_named_twice_is_refused_once),
+        cmocka_unit_test(a_leader_that_does_not_know_its_end_yet_says_so),
         cmocka_unit_test(version_0_lists_several),
         cmocka_unit_test(an_epoch_ends_where_the_next_begins),
         cmocka_unit_test(records_are_deleted_when_the_command_is_committed),
