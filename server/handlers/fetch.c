@@ -3,6 +3,7 @@
 #include "handlers/fetch.h"
 
 #include "gyre/config/config.h"
+#include "gyre/metadata/catalog.h"
 
 #include "handlers/access.h"
 #include "handlers/broker.h"
@@ -245,12 +246,23 @@ static void refuse(struct request *request, enum kafka_error error)
     request_reply(request, &fetch_response_layout, &out);
 }
 
+static struct string find_topic_name(void *context, struct uuid topic_id)
+{
+    const struct catalog_topic *topic = catalog_find_topic_by_id(context, topic_id);
+
+    return topic == NULL ? STRING_NULL : topic->name;
+}
+
 static enum kafka_error make_plan(struct fetch *fetch)
 {
     struct request *request = fetch->request;
-    enum kafka_error error =
-        fetch_sessions_plan(request->broker->fetch_sessions, &fetch->in,
-                            request->api_version >= FETCH_TOPIC_IDS, &request->arena, &fetch->plan);
+    const struct fetch_naming naming = {
+        .by_id = request->api_version >= FETCH_TOPIC_IDS,
+        .find_name = find_topic_name,
+        .context = request->broker->catalog,
+    };
+    enum kafka_error error = fetch_sessions_plan(request->broker->fetch_sessions, &fetch->in,
+                                                 &naming, &request->arena, &fetch->plan);
 
     if (error != KAFKA_ERROR_NONE || fetch->plan.count == 0) {
         return error;

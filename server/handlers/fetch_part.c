@@ -8,6 +8,24 @@
 #include "handlers/fetch_state.h"
 #include "handlers/hosted_partition.h"
 
+/* A session's topic is gone (KIP-516): was it deleted, or created again under its name? */
+static enum kafka_error error_of_old_id(const struct fetch_part *part)
+{
+    const struct request *request = part->fetch->request;
+    const struct fetch_session *session =
+        fetch_sessions_find(request->broker->fetch_sessions, &part->fetch->plan);
+    struct string name = session == NULL || !part->fetch->plan.is_incremental
+                             ? STRING_NULL
+                             : fetch_session_topic_name(session, part->want);
+
+    if (name.bytes == NULL || !access_allows(request, ACCESS_READ, ACCESS_TOPIC, name)) {
+        return KAFKA_ERROR_UNKNOWN_TOPIC_ID;
+    }
+    return catalog_find_topic(request->broker->catalog, name) == NULL
+               ? KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION
+               : KAFKA_ERROR_INCONSISTENT_TOPIC_ID;
+}
+
 static enum kafka_error find(struct fetch_part *part, struct group_id *out_group,
                              struct partition **out_partition)
 {
@@ -25,7 +43,7 @@ static enum kafka_error find(struct fetch_part *part, struct group_id *out_group
     }
     error = hosted_partition_find_topic(request, &reference, ACCESS_READ, &topic);
     if (error != KAFKA_ERROR_NONE) {
-        return error;
+        return error == KAFKA_ERROR_UNKNOWN_TOPIC_ID ? error_of_old_id(part) : error;
     }
     *out_group = (struct group_id){.topic = topic->id, .partition = part->want->partition};
     return hosted_partition_find(request, topic, part->want->partition, out_partition);

@@ -77,10 +77,11 @@ static void remove_partition(struct fetch_session *session, struct session_parti
     free(partition);
 }
 
-static void put_partition(struct fetch_session *session, const struct fetch_want *want)
+static void put_partition(struct fetch_session *session, const struct fetch_want *want,
+                          const struct fetch_naming *naming)
 {
     struct session_partition *partition = find_partition(session, want);
-    struct string own;
+    struct string own = want->topic;
 
     if (partition != NULL) {
         own = partition->want.topic;
@@ -88,17 +89,29 @@ static void put_partition(struct fetch_session *session, const struct fetch_want
         partition->want.topic = own;
         return;
     }
-    partition = check_alloc_zero(sizeof *partition + (size_t)want->topic.length);
+    if (naming->by_id && naming->find_name != NULL) {
+        own = naming->find_name(naming->context, want->topic_id);
+    }
+    partition = check_alloc_zero(sizeof *partition + (size_t)(own.length > 0 ? own.length : 0));
     partition->want = *want;
     partition->high_watermark = -1;
     partition->log_start_offset = -1;
-    if (want->topic.length > 0) {
-        memcpy((char *)(partition + 1), want->topic.bytes, (size_t)want->topic.length);
-        partition->want.topic.bytes = (const char *)(partition + 1);
+    if (own.length > 0) {
+        memcpy((char *)(partition + 1), own.bytes, (size_t)own.length);
+        partition->want.topic =
+            (struct string){.bytes = (const char *)(partition + 1), .length = own.length};
     }
     map_insert(&session->by_key, &partition->by_key, key_hash(want, session->uses_topic_ids));
     list_append(&session->order, &partition->order);
     session->sessions->partition_count++;
+}
+
+struct string fetch_session_topic_name(const struct fetch_session *session,
+                                       const struct fetch_want *want)
+{
+    const struct session_partition *partition = find_partition(session, want);
+
+    return partition == NULL ? STRING_NULL : partition->want.topic;
 }
 
 bool fetch_session_note(struct fetch_session *session, const struct fetch_want *want,
@@ -265,22 +278,24 @@ static enum kafka_error plan_asked(const struct fetch_request *in, struct arena 
     return KAFKA_ERROR_NONE;
 }
 
-static void open_session(struct fetch_sessions *sessions, bool by_id, struct fetch_plan *plan)
+static void open_session(struct fetch_sessions *sessions, const struct fetch_naming *naming,
+                         struct fetch_plan *plan)
 {
     struct fetch_session *session;
 
     if (!make_room(sessions, plan->count)) {
         return;
     }
-    session = new_session(sessions, by_id);
+    session = new_session(sessions, naming->by_id);
     for (int32_t i = 0; i < plan->count; i++) {
-        put_partition(session, &plan->wants[i]);
+        put_partition(session, &plan->wants[i], naming);
     }
     plan->session_id = session->id;
     plan->session_epoch = session->epoch;
 }
 
-static void update_session(struct fetch_session *session, const struct fetch_request *in)
+static void update_session(struct fetch_session *session, const struct fetch_request *in,
+                           const struct fetch_naming *naming)
 {
     for (int32_t i = 0; i < in->topics.count; i++) {
         const struct fetch_request_topics *topic = &in->topics.items[i];
@@ -288,7 +303,7 @@ static void update_session(struct fetch_session *session, const struct fetch_req
         for (int32_t j = 0; j < topic->partitions.count; j++) {
             struct fetch_want want = want_of(topic, &topic->partitions.items[j]);
 
-            put_partition(session, &want);
+            put_partition(session, &want, naming);
         }
     }
     for (int32_t i = 0; i < in->forgotten_topics_data.count; i++) {
@@ -320,7 +335,9 @@ static enum kafka_error plan_session(const struct fetch_session *session, struct
         struct fetch_want *want = &plan->wants[plan->count++];
 
         *want = list_entry(link, struct session_partition, order)->want;
-        if (want->topic.length > 0) {
+        if (session->uses_topic_ids) {
+            want->topic = STRING_NULL; /* fetch_session_topic_name() knows it */
+        } else if (want->topic.length > 0) {
             want->topic.bytes =
                 arena_copy_text(arena, want->topic.bytes, (size_t)want->topic.length);
             if (want->topic.bytes == NULL) {
@@ -335,8 +352,9 @@ static enum kafka_error plan_session(const struct fetch_session *session, struct
 }
 
 static enum kafka_error plan_incremental(struct fetch_sessions *sessions,
-                                         const struct fetch_request *in, bool by_id,
-                                         struct arena *arena, struct fetch_plan *plan)
+                                         const struct fetch_request *in,
+                                         const struct fetch_naming *naming, struct arena *arena,
+                                         struct fetch_plan *plan)
 {
     struct fetch_session *session =
         sessions == NULL ? NULL : find_session(sessions, in->session_id);
@@ -347,14 +365,14 @@ static enum kafka_error plan_incremental(struct fetch_sessions *sessions,
     if (session->epoch != in->session_epoch) {
         return KAFKA_ERROR_INVALID_FETCH_SESSION_EPOCH;
     }
-    if (session->uses_topic_ids != by_id) {
+    if (session->uses_topic_ids != naming->by_id) {
         return KAFKA_ERROR_FETCH_SESSION_TOPIC_ID_ERROR;
     }
     if (sessions->partition_count > FETCH_SESSION_PARTITIONS_MAX - count_asked(in)) {
         drop_session(session); /* the client begins anew, with a full request */
         return KAFKA_ERROR_FETCH_SESSION_ID_NOT_FOUND;
     }
-    update_session(session, in);
+    update_session(session, in, naming);
     if (session->by_key.count == 0) {
         drop_session(session);
         return KAFKA_ERROR_NONE;
@@ -365,14 +383,15 @@ static enum kafka_error plan_incremental(struct fetch_sessions *sessions,
 }
 
 enum kafka_error fetch_sessions_plan(struct fetch_sessions *sessions,
-                                     const struct fetch_request *in, bool by_id,
-                                     struct arena *arena, struct fetch_plan *out_plan)
+                                     const struct fetch_request *in,
+                                     const struct fetch_naming *naming, struct arena *arena,
+                                     struct fetch_plan *out_plan)
 {
     enum kafka_error error;
 
     *out_plan = (struct fetch_plan){0};
     if (in->session_epoch != EPOCH_INITIAL && in->session_epoch != EPOCH_FINAL) {
-        return plan_incremental(sessions, in, by_id, arena, out_plan);
+        return plan_incremental(sessions, in, naming, arena, out_plan);
     }
     if (sessions != NULL && in->session_id != 0) {
         struct fetch_session *session = find_session(sessions, in->session_id);
@@ -383,7 +402,7 @@ enum kafka_error fetch_sessions_plan(struct fetch_sessions *sessions,
     }
     error = plan_asked(in, arena, out_plan);
     if (error == KAFKA_ERROR_NONE && sessions != NULL && in->session_epoch == EPOCH_INITIAL) {
-        open_session(sessions, by_id, out_plan);
+        open_session(sessions, naming, out_plan);
     }
     return error;
 }

@@ -53,17 +53,30 @@ struct fetch_sessions *fetch_sessions_new(struct loop *loop, struct random *rand
 void fetch_sessions_free(struct fetch_sessions *sessions);
 int fetch_sessions_count(const struct fetch_sessions *sessions);
 
+/* How topics are named in the request. */
+struct fetch_naming {
+    bool by_id;
+    /* The name that the id has now, or null: borrowed for the call. May be NULL. */
+    struct string (*find_name)(void *context, struct uuid topic_id);
+    void *context;
+};
+
 /*
  * `sessions` may be NULL: nobody gets one. FETCH_SESSION_ID_NOT_FOUND, INVALID_FETCH_SESSION_EPOCH,
  * FETCH_SESSION_TOPIC_ID_ERROR; UNKNOWN_SERVER_ERROR when the arena is exhausted.
  */
 enum kafka_error fetch_sessions_plan(struct fetch_sessions *sessions,
-                                     const struct fetch_request *in, bool by_id,
-                                     struct arena *arena, struct fetch_plan *out_plan);
+                                     const struct fetch_request *in,
+                                     const struct fetch_naming *naming, struct arena *arena,
+                                     struct fetch_plan *out_plan);
 
 /* The session of a plan, if nobody has replaced it meanwhile. */
 struct fetch_session *fetch_sessions_find(struct fetch_sessions *sessions,
                                           const struct fetch_plan *plan);
+
+/* The name that the topic of a want by id had when the session heard of it; null: it had none. */
+struct string fetch_session_topic_name(const struct fetch_session *session,
+                                       const struct fetch_want *want);
 
 /* What is about to be answered for one partition. */
 struct fetch_news {

@@ -6,10 +6,10 @@ import time
 import pytest
 
 from kafka_cluster import (FENCED_LEADER_EPOCH, FETCH_SESSION_ID_NOT_FOUND,
-                           FETCH_SESSION_TOPIC_ID_ERROR, INVALID_FETCH_SESSION_EPOCH, NONE,
-                           NOT_LEADER_OR_FOLLOWER, OFFSET_OUT_OF_RANGE, UNKNOWN_LEADER_EPOCH,
-                           UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION,
-                           UNSUPPORTED_COMPRESSION_TYPE,
+                           FETCH_SESSION_TOPIC_ID_ERROR, INCONSISTENT_TOPIC_ID,
+                           INVALID_FETCH_SESSION_EPOCH, NONE, NOT_LEADER_OR_FOLLOWER,
+                           OFFSET_OUT_OF_RANGE, UNKNOWN_LEADER_EPOCH, UNKNOWN_TOPIC_ID,
+                           UNKNOWN_TOPIC_OR_PARTITION, UNSUPPORTED_COMPRESSION_TYPE,
                            UNSUPPORTED_VERSION, Cluster)
 from kafka_wire import batch, batches
 
@@ -266,6 +266,36 @@ def test_sessions_are_told_apart_by_id_and_epoch(session):
     assert session.fetch(1, session_id=session.id + 12345)[0] == FETCH_SESSION_ID_NOT_FOUND
     assert session.fetch(5)[0] == INVALID_FETCH_SESSION_EPOCH
     assert session.fetch(1)[0] == NONE
+
+
+def test_a_session_knows_that_its_topic_was_made_again(cluster, topic):
+    """As Kafka 4.3: deleted is unknown by name, made again is inconsistent; a new session is new."""
+    def make():
+        made = cluster.make(topic, partitions=-1, factor=-1,
+                            assignments=[{"partition_index": 0, "broker_ids": [0]}])
+        return {"topic_id": made, "partitions": [
+            {"partition": 0, "fetch_offset": 0, "partition_max_bytes": 1000}]}
+
+    def fetch(session_id, epoch, *topics):
+        answer = cluster.call("Fetch", 13, 0, max_bytes=1000, max_wait_ms=0, session_id=session_id,
+                              session_epoch=epoch, topics=list(topics))
+        assert answer["error_code"] == NONE
+        return answer["session_id"], [part["error_code"] for one in answer["responses"]
+                                      for part in one["partitions"]]
+
+    def delete():
+        cluster.call("DeleteTopics", 6, topics=[{"name": topic}], timeout_ms=5000)
+
+    old = make()
+    session, errors = fetch(0, 0, old)
+    assert session != 0 and errors == [NONE]
+    assert fetch(session, 1)[1] == []
+    delete()
+    assert fetch(session, 2)[1] == [UNKNOWN_TOPIC_OR_PARTITION]
+    new = make()
+    assert fetch(session, 3)[1] == [INCONSISTENT_TOPIC_ID]
+    assert fetch(session, 4, new)[1] == [INCONSISTENT_TOPIC_ID, NONE]
+    assert fetch(0, 0, old)[1] == [UNKNOWN_TOPIC_ID]
 
 
 def test_a_closed_session_is_gone(session):

@@ -74,8 +74,8 @@ static enum kafka_error ask(struct fixture *fixture, int32_t session_id, int32_t
         fixture->in.forgotten_topics_data.items = &fixture->forgotten;
         fixture->in.forgotten_topics_data.count = 1;
     }
-    return fetch_sessions_plan(fixture->sessions, &fixture->in, false, &fixture->arena,
-                               &fixture->plan);
+    return fetch_sessions_plan(fixture->sessions, &fixture->in, &(struct fetch_naming){0},
+                               &fixture->arena, &fixture->plan);
 }
 
 static void forget(struct fixture *fixture, int32_t partition)
@@ -129,9 +129,10 @@ static void wrong_ids_and_epochs_are_told_apart(void **state)
                      KAFKA_ERROR_FETCH_SESSION_ID_NOT_FOUND);
     fixture.in.session_id = id;
     fixture.in.session_epoch = 1;
-    assert_int_equal(
-        fetch_sessions_plan(fixture.sessions, &fixture.in, true, &fixture.arena, &fixture.plan),
-        KAFKA_ERROR_FETCH_SESSION_TOPIC_ID_ERROR);
+    assert_int_equal(fetch_sessions_plan(fixture.sessions, &fixture.in,
+                                         &(struct fetch_naming){.by_id = true}, &fixture.arena,
+                                         &fixture.plan),
+                     KAFKA_ERROR_FETCH_SESSION_TOPIC_ID_ERROR);
     assert_int_equal(ask(&fixture, id, 1, 0, 0, 0), KAFKA_ERROR_NONE);
 
     assert_int_equal(ask(&fixture, id, -1, 0, 2, 0), KAFKA_ERROR_NONE); /* closes it */
