@@ -10,8 +10,8 @@ from kafka_cluster import (ELECTION_NOT_NEEDED, INVALID_CONFIG, INVALID_PARTITIO
                            MISMATCHED_ENDPOINT_TYPE, NONE, NO_REASSIGNMENT_IN_PROGRESS,
                            OFFSET_OUT_OF_RANGE, REQUEST_TIMED_OUT, TOPIC_ALREADY_EXISTS,
                            UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION, Cluster)
-from kafka_wire import ZERO_ID, batch
-from region import eventually
+from kafka_wire import ZERO_ID, Connection, batch
+from region import eventually, free_port
 
 TOPIC, BROKER, LOGGER, GROUP = 2, 4, 8, 32
 SET, DELETE, APPEND, SUBTRACT = range(4)
@@ -350,6 +350,35 @@ def test_all_settings_are_described_with_what_stands_behind_them(cluster, topic)
     assert [key for key, one in found.items() if one["config_source"] == 1] == ["retention.ms"]
     assert set(describe(cluster, topic, ["retention.ms", "no.such.key"])[1]) == {"retention.ms"}
     assert describe(cluster, "no-such-topic")[0] == UNKNOWN_TOPIC_OR_PARTITION
+
+
+def test_brokers_are_shown_at_the_listener_on_which_the_client_came(own_region):
+    port = free_port(1)
+    region = own_region(brokers=1, port=port, settings=[
+        f"listeners=INSIDE://127.0.0.1:{port},OUTSIDE://127.0.0.1:{port + 1}",
+        f"advertised.listeners=INSIDE://127.0.0.1:{port},OUTSIDE://127.0.0.2:{port + 1}",
+        "listener.security.protocol.map=INSIDE:PLAINTEXT,OUTSIDE:PLAINTEXT"])
+    assert region.address(0) == f"127.0.0.1:{port}"
+    for host, more in (("127.0.0.1", 0), ("127.0.0.2", 1)):
+        with Connection(f"127.0.0.1:{port + more}") as client:
+            told = client.call("Metadata", 12, topics=[])["brokers"]
+            assert [(one["host"], one["port"]) for one in told] == [(host, port + more)]
+            told = client.call("DescribeCluster", 1)["brokers"]
+            assert [(one["host"], one["port"]) for one in told] == [(host, port + more)]
+            told = client.call("FindCoordinator", 4, key_type=0, coordinator_keys=["g"])
+            assert all((one["host"], one["port"]) in ((host, port + more), ("", -1))
+                       for one in told["coordinators"])
+
+
+def test_a_secret_is_never_described(own_region):
+    cluster = Cluster(own_region(brokers=1, settings=["ssl.keystore.password=geheim-7"]))
+    error, told = describe(cluster, "0", kind=BROKER)
+    assert error == NONE and "geheim-7" not in str(told)
+    secret = told["ssl.keystore.password"]
+    assert (secret["value"], secret["is_sensitive"]) == (None, True)
+    assert all(one["value"] is None for one in secret["synonyms"])
+    assert not told["num.partitions"]["is_sensitive"]
+    cluster.close()
 
 
 def test_options_of_brokers_change_while_they_run_or_are_refused(own_region):

@@ -92,7 +92,7 @@ class Region:
     """
 
     def __init__(self, brokers=3, settings=(), first_node_id=0, parent=None, listeners=(),
-                 users=(), super_users=()):
+                 users=(), super_users=(), port=None):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="gyre-region-", dir=parent))
         self.count = brokers
         self.first_node_id = first_node_id
@@ -102,7 +102,7 @@ class Region:
             self.security += ["--user", f"{name}:{password}"]
         for name in super_users:
             self.security += ["--super-user", name]
-        self.port = free_port(brokers)
+        self.port = port or free_port(brokers)
         self.state = None
 
     def __enter__(self):
