@@ -47,6 +47,7 @@
 #include "handlers/audit_topic.h"
 #include "handlers/authorization.h"
 #include "handlers/broker.h"
+#include "handlers/delegation_tokens.h"
 #include "handlers/dispatch.h"
 #include "handlers/fetch_session.h"
 #include "handlers/forward.h"
@@ -91,6 +92,7 @@ struct broker_process {
     struct audit_topic *audit_topic; /* NULL: not wanted */
     struct quotas *quotas;
     struct authorization *authorization;
+    struct token_sweep *token_sweep;
     struct admin_http *admin; /* NULL: not wanted */
     struct broker broker;
     struct broker_authentication authentication;
@@ -289,6 +291,7 @@ static void fill_broker(struct broker_process *process)
         .quotas = process->quotas,
     };
     broker_audit_name_region(process->audit, process->broker.cluster_id);
+    process->token_sweep = delegation_tokens_start_sweep(&process->broker);
     forward_serve(&process->broker);
     audit_topic_serve(&process->broker);
 }
@@ -427,6 +430,7 @@ static void on_network_closed(void *context)
     partition_table_free(process->partitions);
     group_coordinator_free(process->groups);
     authorization_free(process->authorization);
+    delegation_tokens_stop_sweep(process->token_sweep);
     quotas_free(process->quotas);
     catalog_free(process->catalog);
     producer_ids_free(process->producer_ids);

@@ -15,6 +15,7 @@
 #include "handlers/offset_for_leader_epoch.h"
 #include "handlers/produce.h"
 #include "handlers/sasl_handlers.h"
+#include "handlers/security_handlers.h"
 #include "wire_messages/api_keys.h"
 
 static const struct handler broker_handlers[] = {
@@ -38,17 +39,28 @@ static const struct handler broker_handlers[] = {
     {API_DELETE_RECORDS, delete_records_handle, 0},
     {API_INIT_PRODUCER_ID, init_producer_id_handle, 0},
     {API_OFFSET_FOR_LEADER_EPOCH, offset_for_leader_epoch_handle, 0},
+    {API_DESCRIBE_ACLS, describe_acls_handle, 0},
+    {API_CREATE_ACLS, create_acls_handle, 0},
+    {API_DELETE_ACLS, delete_acls_handle, 0},
     {API_DESCRIBE_CONFIGS, describe_configs_handle, 0},
     {API_ALTER_CONFIGS, alter_configs_handle, 0},
     {API_DESCRIBE_LOG_DIRS, describe_log_dirs_handle, 0},
     {API_SASL_AUTHENTICATE, sasl_authenticate_handle, HANDLER_BEFORE_AUTHENTICATION},
     {API_CREATE_PARTITIONS, create_partitions_handle, 0},
+    {API_CREATE_DELEGATION_TOKEN, create_delegation_token_handle, 0},
+    {API_RENEW_DELEGATION_TOKEN, renew_delegation_token_handle, 0},
+    {API_EXPIRE_DELEGATION_TOKEN, expire_delegation_token_handle, 0},
+    {API_DESCRIBE_DELEGATION_TOKEN, describe_delegation_token_handle, 0},
     {API_ELECT_LEADERS, elect_leaders_handle, 0},
     {API_DELETE_GROUPS, delete_groups_handle, 0},
     {API_INCREMENTAL_ALTER_CONFIGS, incremental_alter_configs_handle, 0},
     {API_ALTER_PARTITION_REASSIGNMENTS, alter_partition_reassignments_handle, 0},
     {API_LIST_PARTITION_REASSIGNMENTS, list_partition_reassignments_handle, 0},
     {API_OFFSET_DELETE, offset_delete_handle, 0},
+    {API_DESCRIBE_CLIENT_QUOTAS, describe_client_quotas_handle, 0},
+    {API_ALTER_CLIENT_QUOTAS, alter_client_quotas_handle, 0},
+    {API_DESCRIBE_USER_SCRAM_CREDENTIALS, describe_user_scram_credentials_handle, 0},
+    {API_ALTER_USER_SCRAM_CREDENTIALS, alter_user_scram_credentials_handle, 0},
     {API_DESCRIBE_QUORUM, describe_quorum_handle, 0},
     {API_DESCRIBE_CLUSTER, describe_cluster_handle, 0},
     {API_LIST_CONFIG_RESOURCES, list_config_resources_handle, 0},

@@ -32,6 +32,8 @@ TOOLS = {
     "kafka-e2e-latency": "org.apache.kafka.tools.EndToEndLatency",
     "kafka-client-compatibility": "org.apache.kafka.tools.ClientCompatibilityTest",
     "kafka-dump-log": "kafka.tools.DumpLogSegments",
+    "kafka-acls": "org.apache.kafka.tools.AclCommand",
+    "kafka-delegation-tokens": "org.apache.kafka.tools.DelegationTokenCommand",
 }
 
 LOG4J = """\

@@ -107,7 +107,7 @@ uint64_t acl_set_epoch(const struct acl_set *set);
 bool acl_matches(const struct acl *filter, const struct acl *acl);
 
 /* Every entry that the filter matches, grouped by (resource, pattern, name). The set may not be
- * changed in the visit. */
+ * changed in the visit; `acl` itself lives for the call, its texts until the set changes. */
 void acl_set_for_each(const struct acl_set *set, const struct acl *filter,
                       void (*visit)(void *context, const struct acl *acl), void *context);
 

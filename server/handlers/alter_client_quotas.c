@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* AlterClientQuotas (49): each entity is judged for itself and becomes a command of its own. */
+#include "wire_messages/alter_client_quotas.h"
+
+#include <arpa/inet.h>
+#include <math.h>
+
+#include "handlers/access.h"
+#include "handlers/broker.h"
+#include "handlers/catalog_changes.h"
+#include "handlers/quota_entities.h"
+#include "handlers/request.h"
+#include "handlers/security_handlers.h"
+#include "metadata/catalog_commands.h"
+
+enum { ENTRIES_MAX = 10000 };
+
+/* A double is a little more than INT64_MAX here: it has no such number. */
+static const double long_max = 9223372036854775807.0;
+static const double fraction_max = 1e-6;
+
+struct quota_alteration {
+    struct request *request; /* we live in its arena */
+    struct alter_client_quotas_request in;
+    struct alter_client_quotas_response out;
+    struct catalog_changes changes;
+};
+
+static bool refuse(struct alter_client_quotas_response_entries *out, struct string message)
+{
+    out->error_code = KAFKA_ERROR_INVALID_REQUEST;
+    out->error_message = message;
+    return false;
+}
+
+/* ---- the entity ---- */
+
+/* Numbers only: to ask DNS would block the loop. */
+static bool is_address(struct string text)
+{
+    unsigned char address[sizeof(struct in6_addr)];
+    char copy[INET6_ADDRSTRLEN];
+
+    if (text.length < 1 || (size_t)text.length >= sizeof copy) {
+        return false;
+    }
+    memcpy(copy, text.bytes, (size_t)text.length);
+    copy[text.length] = '\0';
+    return inet_pton(AF_INET, copy, address) == 1 || inet_pton(AF_INET6, copy, address) == 1;
+}
+
+static bool take_part(struct quota_alteration *self,
+                      const struct alter_client_quotas_request_entries_entity *in,
+                      struct alter_client_quotas_response_entries *out,
+                      struct catalog_quota *entity)
+{
+    enum quota_entity_part part;
+
+    if (!quota_entities_find_part(in->entity_type, &part)) {
+        return refuse(out, catalog_changes_text(self->request,
+                                                "Unhandled client quota entity type: %.*s",
+                                                STRING_ARGUMENTS(in->entity_type)));
+    }
+    struct catalog_quota_part *ours = part == QUOTA_USER        ? &entity->user
+                                      : part == QUOTA_CLIENT_ID ? &entity->client_id
+                                                                : &entity->ip;
+    if (ours->is_given) {
+        return refuse(
+            out, catalog_changes_text(self->request,
+                                      "Invalid client quota entity, duplicate entity entry %.*s",
+                                      STRING_ARGUMENTS(in->entity_type)));
+    }
+    *ours = (struct catalog_quota_part){.is_given = true, .name = in->entity_name};
+    if (in->entity_name.bytes != NULL && in->entity_name.length == 0) {
+        return refuse(out, catalog_changes_text(self->request, "Empty %.*s not supported",
+                                                STRING_ARGUMENTS(in->entity_type)));
+    }
+    if (in->entity_name.length > CATALOG_PRINCIPAL_BYTES_MAX) {
+        return refuse(out, STRING("The name of the entity is too long"));
+    }
+    return true;
+}
+
+static bool take_entity(struct quota_alteration *self,
+                        const struct alter_client_quotas_request_entries *in,
+                        struct alter_client_quotas_response_entries *out,
+                        struct catalog_quota *entity)
+{
+    for (int32_t i = 0; i < in->entity.count; i++) {
+        if (!take_part(self, &in->entity.items[i], out, entity)) {
+            return false;
+        }
+    }
+    if (in->entity.count <= 0) {
+        return refuse(out, STRING("Invalid empty client quota entity"));
+    }
+    if (entity->ip.is_given && (entity->user.is_given || entity->client_id.is_given)) {
+        return refuse(out, STRING("Invalid quota entity combination, IP entity shouldnot be "
+                                  "combined with User or ClientId"));
+    }
+    if (entity->ip.name.bytes != NULL && !is_address(entity->ip.name)) {
+        return refuse(out, catalog_changes_text(self->request,
+                                                "%.*s is not a valid IP or resolvable host.",
+                                                STRING_ARGUMENTS(entity->ip.name)));
+    }
+    return true;
+}
+
+/* ---- the quotas ---- */
+
+static bool check_value(struct quota_alteration *self,
+                        const struct alter_client_quotas_request_entries_ops *in, bool is_of_ip,
+                        struct alter_client_quotas_response_entries *out)
+{
+    enum quota_value_type type = quota_entities_value_type(in->key, is_of_ip);
+    const char *before = "";
+    const char *after = "";
+
+    if (type == QUOTA_VALUE_UNKNOWN) {
+        before = "Invalid configuration key ";
+    } else if (!(in->value > 0) || !isfinite(in->value)) {
+        before = "Quota ";
+        after = " must be greater than 0";
+    } else if (type == QUOTA_VALUE_INT && in->value > INT32_MAX) {
+        before = "Proposed value for ";
+        after = " is too large for an INT.";
+    } else if (type == QUOTA_VALUE_LONG && in->value > long_max) {
+        before = "Proposed value for ";
+        after = " is too large for a LONG.";
+    } else if (type != QUOTA_VALUE_DOUBLE && fmod(in->value, 1.0) > fraction_max) {
+        after = " cannot be a fractional value.";
+    } else {
+        return true;
+    }
+    return refuse(out, catalog_changes_text(self->request, "%s%.*s%s", before,
+                                            STRING_ARGUMENTS(in->key), after));
+}
+
+static bool check_values(struct quota_alteration *self,
+                         const struct alter_client_quotas_request_entries *in, bool is_of_ip,
+                         struct alter_client_quotas_response_entries *out)
+{
+    if (in->ops.count > CATALOG_QUOTA_VALUES_MAX) {
+        return refuse(out, STRING("Too many quotas of one entity"));
+    }
+    for (int32_t i = 0; i < in->ops.count; i++) {
+        for (int32_t j = 0; j < i; j++) {
+            if (string_equal(in->ops.items[i].key, in->ops.items[j].key)) {
+                return refuse(out,
+                              catalog_changes_text(
+                                  self->request,
+                                  "Duplicate quota key %.*s not updating quota for this entity",
+                                  STRING_ARGUMENTS(in->ops.items[i].key)));
+            }
+        }
+        if (!in->ops.items[i].remove && !check_value(self, &in->ops.items[i], is_of_ip, out)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- carrying out ---- */
+
+static bool submit(struct quota_alteration *self,
+                   const struct alter_client_quotas_request_entries *in,
+                   const struct catalog_quota *entity,
+                   struct alter_client_quotas_response_entries *out)
+{
+    struct catalog_set_quotas command;
+    struct catalog_set_quotas_entries entry = {
+        .has_user = entity->user.is_given,
+        .user = entity->user.name,
+        .has_client_id = entity->client_id.is_given,
+        .client_id = entity->client_id.name,
+        .has_ip = entity->ip.is_given,
+        .ip = entity->ip.name,
+    };
+
+    catalog_set_quotas_init(&command);
+    if (catalog_set_quotas_entries_changes_array_alloc(&entry.changes, &self->request->arena,
+                                                       in->ops.count) != ERROR_NONE) {
+        return refuse(out, STRING("The request is too large"));
+    }
+    for (int32_t i = 0; i < in->ops.count; i++) {
+        entry.changes.items[i].key = in->ops.items[i].key;
+        entry.changes.items[i].value = in->ops.items[i].remove ? 0 : in->ops.items[i].value;
+        entry.changes.items[i].is_removal = in->ops.items[i].remove;
+    }
+    command.entries.items = &entry;
+    command.entries.count = 1;
+    catalog_changes_make(&self->changes, &catalog_set_quotas_layout, CATALOG_SET_QUOTAS_RECORD,
+                         &command, &out->error_code, &out->error_message);
+    return true;
+}
+
+static void alter(struct quota_alteration *self,
+                  const struct alter_client_quotas_request_entries *in,
+                  struct alter_client_quotas_response_entries *out)
+{
+    struct catalog_quota entity = {0};
+
+    if (take_entity(self, in, out, &entity) && check_values(self, in, entity.ip.is_given, out) &&
+        !self->in.validate_only) {
+        (void)submit(self, in, &entity, out);
+    }
+}
+
+static void reply(struct catalog_changes *changes)
+{
+    struct quota_alteration *self = changes->context;
+
+    request_reply(self->request, &alter_client_quotas_response_layout, &self->out);
+}
+
+/* The answer names the entities as the request did. */
+static bool prepare(struct quota_alteration *self)
+{
+    struct arena *arena = &self->request->arena;
+
+    if (alter_client_quotas_response_entries_array_alloc(&self->out.entries, arena,
+                                                         self->in.entries.count) != ERROR_NONE) {
+        return false;
+    }
+    for (int32_t i = 0; i < self->in.entries.count; i++) {
+        const struct alter_client_quotas_request_entries *in = &self->in.entries.items[i];
+        struct alter_client_quotas_response_entries *out = &self->out.entries.items[i];
+        if (alter_client_quotas_response_entries_entity_array_alloc(
+                &out->entity, arena, in->entity.count) != ERROR_NONE) {
+            return false;
+        }
+        for (int32_t j = 0; j < in->entity.count; j++) {
+            out->entity.items[j].entity_type = in->entity.items[j].entity_type;
+            out->entity.items[j].entity_name = in->entity.items[j].entity_name;
+        }
+    }
+    return true;
+}
+
+static void refuse_all(struct quota_alteration *self, enum kafka_error error)
+{
+    for (int32_t i = 0; i < self->out.entries.count; i++) {
+        self->out.entries.items[i].error_code = (int16_t)error;
+        self->out.entries.items[i].error_message = string_from(kafka_error_text((int16_t)error));
+    }
+    request_reply(self->request, &alter_client_quotas_response_layout, &self->out);
+}
+
+void alter_client_quotas_handle(struct request *request)
+{
+    struct quota_alteration *self = request_alloc(request, sizeof *self);
+
+    if (self == NULL || !request_decode(request, &alter_client_quotas_request_layout, &self->in)) {
+        return;
+    }
+    self->request = request;
+    alter_client_quotas_response_init(&self->out);
+    if (!prepare(self)) {
+        request_close(request);
+        return;
+    }
+    if (!access_allows(request, ACCESS_ALTER_CONFIGS, ACCESS_CLUSTER, ACL_CLUSTER_NAME)) {
+        refuse_all(self, KAFKA_ERROR_CLUSTER_AUTHORIZATION_FAILED);
+        return;
+    }
+    if (self->in.entries.count > ENTRIES_MAX) {
+        refuse_all(self, KAFKA_ERROR_POLICY_VIOLATION);
+        return;
+    }
+    catalog_changes_init(&self->changes, request, reply, self);
+    for (int32_t i = 0; i < self->in.entries.count; i++) {
+        alter(self, &self->in.entries.items[i], &self->out.entries.items[i]);
+    }
+    catalog_changes_all_made(&self->changes);
+}
