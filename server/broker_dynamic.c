@@ -27,11 +27,13 @@ static void apply(void *context)
     const struct broker_config *config = self->broker->config;
     int64_t connections = effective(self, "max.connections", config->max_connections);
     int64_t per_ip = effective(self, "max.connections.per.ip", config->max_connections_per_ip);
+    int64_t rate =
+        effective(self, "max.connection.creation.rate", config->max_connection_creation_rate);
 
     network_set_connection_limits(self->network,
                                   connections < self->connections_max ? (int)connections
                                                                       : self->connections_max,
-                                  (int)per_ip);
+                                  (int)per_ip, (int)rate);
     partition_table_set_producer_expiration(
         self->broker->partitions,
         effective(self, "producer.id.expiration.ms", config->producer_id_expiration_ms));

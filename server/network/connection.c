@@ -9,6 +9,7 @@
 #include "gyre/observe/metrics.h"
 #include "gyre/tls/tls_stream.h"
 
+#include "network/connection_rate.h"
 #include "network/connection_tls.h"
 #include "network/network_internal.h"
 #include "network/session_watch.h"
@@ -58,6 +59,7 @@ void connection_close(struct connection *connection)
     }
     connection->is_closing = true;
     session_watch_stop(connection);
+    connection_rate_forget(connection);
     if (connection->tls != NULL) {
         connection_tls_close(connection->tls);
     }
@@ -314,6 +316,17 @@ static void set_socket_options(struct connection *connection)
     }
 }
 
+void connection_begin(struct connection *connection)
+{
+    const struct network_tls *tls = connection->listener->tls;
+
+    if (tls != NULL) {
+        connection->tls = connection_tls_new(connection, tls);
+    }
+    session_watch(connection);
+    set_reading(connection, true);
+}
+
 void connection_accept(struct listener *listener)
 {
     struct network *network = listener->network;
@@ -337,9 +350,8 @@ void connection_accept(struct listener *listener)
         return;
     }
     set_socket_options(connection);
-    if (listener->tls != NULL) {
-        connection->tls = connection_tls_new(connection, listener->tls);
+    connection->listener = listener;
+    if (!connection_rate_holds(connection)) {
+        connection_begin(connection);
     }
-    session_watch(connection);
-    set_reading(connection, true);
 }

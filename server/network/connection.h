@@ -22,6 +22,7 @@ struct connection {
     uv_tcp_t tcp;
     uv_write_t write;
     struct network *network;
+    const struct listener *listener;
     struct list link; /* of the network, longest silent first */
     struct connection_info info;
     struct pipeline pipeline;
@@ -29,6 +30,8 @@ struct connection {
     uint64_t active_us;         /* the last byte in or out */
     struct timer session;       /* session_watch.h, as the next */
     uint64_t session_deadline_us;
+    struct timer hold; /* connection_rate.h, as the next */
+    bool is_refused;
 
     /* ---- what is to be sent, oldest first ---- */
     struct output_queue queue; /* ciphertext where there is TLS */
@@ -45,6 +48,8 @@ struct connection {
 
 /* Accepts from the listener's socket. On error there is no connection. */
 void connection_accept(struct listener *listener);
+/* The first bytes may come now. */
+void connection_begin(struct connection *connection);
 
 /* Drops it at once. */
 void connection_close(struct connection *connection);

@@ -9,6 +9,7 @@
 #include "gyre/observe/metrics.h"
 #include "gyre/tls/tls_stream.h"
 
+#include "network/connection_rate.h"
 #include "network/network_internal.h"
 #include "network/session_watch.h"
 
@@ -145,6 +146,7 @@ static void finish(struct task *task)
         free(network->listeners[i]);
     }
     map_release(&network->addresses);
+    connection_rate_stop(network);
     free(network->tls_input);
     pipeline_shared_release(&network->shared);
     free(network);
@@ -167,6 +169,7 @@ void network_options_init(struct network_options *options, const struct broker_c
         .idle_max_ms = config->connections_max_idle_ms,
         .connections_max = config->max_connections,
         .connections_per_ip_max = config->max_connections_per_ip,
+        .connection_rate_max = config->max_connection_creation_rate,
         .send_buffer_bytes = config->socket_send_buffer_bytes,
         .receive_buffer_bytes = config->socket_receive_buffer_bytes,
         .backlog = config->socket_listen_backlog_size,
@@ -194,6 +197,7 @@ struct network *network_new(const struct network_options *options)
     pipeline_shared_init(&network->shared);
     list_init(&network->connections);
     map_init(&network->addresses);
+    connection_rate_start(network, options->connection_rate_max);
     handshakes_init(&network->handshakes);
     task_init(&network->finish, finish);
     task_init(&network->recheck, session_watch_recheck);
@@ -216,10 +220,11 @@ int network_connection_count(const struct network *network)
 }
 
 void network_set_connection_limits(struct network *network, int connections_max,
-                                   int connections_per_ip_max)
+                                   int connections_per_ip_max, int connection_rate_max)
 {
     network->options.connections_max = connections_max;
     network->options.connections_per_ip_max = connections_per_ip_max;
+    connection_rate_set(network, connection_rate_max);
 }
 
 static void close_listeners(struct network *network)

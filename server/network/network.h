@@ -37,6 +37,7 @@ struct network_options {
     int64_t idle_max_ms;        /* connections.max.idle.ms; -1: never */
     int connections_max;        /* max.connections */
     int connections_per_ip_max; /* max.connections.per.ip */
+    int connection_rate_max;    /* max.connection.creation.rate, a second; INT32_MAX: no limit */
     int send_buffer_bytes;      /* -1: the system's choice */
     int receive_buffer_bytes;   /* -1: the system's choice */
     int backlog;
@@ -67,7 +68,7 @@ enum error network_listen(struct network *network, const struct config_listener 
 
 /* From the next connection on; open ones stay. */
 void network_set_connection_limits(struct network *network, int connections_max,
-                                   int connections_per_ip_max);
+                                   int connections_per_ip_max, int connection_rate_max);
 
 /* No new connections; each open one is closed when what it asked is answered. */
 void network_drain(struct network *network);

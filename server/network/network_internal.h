@@ -30,6 +30,7 @@ struct network {
     uint64_t next_connection_id;
     struct map addresses; /* struct address_count */
     struct timer sweep;
+    struct quota_table *arrivals; /* connection_rate.h */
     struct handshakes handshakes;
     char *tls_input;     /* owned; where ciphertext is read to, one connection after the other */
     struct task recheck; /* of identities */

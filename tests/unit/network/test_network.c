@@ -59,6 +59,7 @@ static void start(struct server *server, int connections_max, int per_ip_max)
         .idle_max_ms = -1,
         .connections_max = connections_max,
         .connections_per_ip_max = per_ip_max,
+        .connection_rate_max = INT32_MAX,
         .send_buffer_bytes = 8192,
         .receive_buffer_bytes = -1,
         .backlog = 16,
@@ -243,6 +244,30 @@ static void connections_beyond_the_limits_are_closed(void **state)
 }
 
 /* A client that asks for ever and never reads: what we hold for it stays small. */
+/* Ten windows of one second each have room for ten at once; what comes then begins later. */
+static void connections_that_come_too_fast_begin_later(void **state)
+{
+    enum { COUNT = 14, BURST = 10 };
+    struct server server;
+    int fds[COUNT];
+
+    (void)state;
+    start(&server, 100, 100);
+    network_set_connection_limits(server.network, 100, 100, 1);
+    for (int i = 0; i < COUNT; i++) {
+        fds[i] = dial(server.port);
+    }
+    for (int i = 0; i < ROUNDS_MAX && network_connection_count(server.network) < COUNT; i++) {
+        (void)uv_run(&server.uv, UV_RUN_NOWAIT);
+    }
+    assert_int_equal(network_connection_count(server.network), COUNT);
+    assert_int_equal(server.metrics->values[METRIC_CONNECTIONS_HELD], COUNT - BURST);
+    stop(&server); /* those that wait are closed like all others */
+    for (int i = 0; i < COUNT; i++) {
+        (void)close(fds[i]);
+    }
+}
+
 static void a_client_that_never_reads_is_not_read_either(void **state)
 {
     struct buffer *frame = api_versions_frame(1);
@@ -383,6 +408,7 @@ int main(void)
         cmocka_unit_test(requests_in_one_write_are_answered_in_order),
         cmocka_unit_test(bytes_that_are_no_request_close_the_connection),
         cmocka_unit_test(connections_beyond_the_limits_are_closed),
+        cmocka_unit_test(connections_that_come_too_fast_begin_later),
         cmocka_unit_test(a_client_that_never_reads_is_not_read_either),
         cmocka_unit_test(draining_answers_and_closes),
         cmocka_unit_test(health_and_metrics_are_served),
