@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
+
+#include "gyre/tls/tls_context.h"
 
 #include "command.h"
 
@@ -118,6 +121,81 @@ static bool fill_credentials(struct client_security *security,
     return true;
 }
 
+/* ---- TLS ---- */
+
+/* The first that is given. */
+static const char *find_first(const struct client_security *security, const char *argument,
+                              const char *const *keys)
+{
+    for (; argument == NULL && *keys != NULL; keys++) {
+        argument = find(security, *keys);
+    }
+    return argument == NULL || argument[0] == '\0' ? NULL : argument;
+}
+
+static bool is_with_tls(const struct client_security *security,
+                        const struct connect_arguments *connect)
+{
+    const char *protocol = find(security, "security.protocol");
+
+    if (protocol == NULL) {
+        return connect->ca != NULL || connect->certificate != NULL;
+    }
+    return strcasecmp(protocol, "SSL") == 0 || strcasecmp(protocol, "SASL_SSL") == 0;
+}
+
+/* Java's names and librdkafka's. */
+static void fill_tls_options(const struct client_security *security,
+                             const struct connect_arguments *connect, struct tls_options *options)
+{
+    static const char *const ca[] = {"ssl.truststore.location", "ssl.ca.location", NULL};
+    static const char *const ca_text[] = {"ssl.truststore.certificates", "ssl.ca.pem", NULL};
+    static const char *const store[] = {"ssl.keystore.location", "ssl.certificate.location", NULL};
+    static const char *const chain[] = {"ssl.keystore.certificate.chain", "ssl.certificate.pem",
+                                        NULL};
+    static const char *const key[] = {"ssl.key.location", NULL};
+    static const char *const key_text[] = {"ssl.keystore.key", "ssl.key.pem", NULL};
+    const char *identification = find(security, "ssl.endpoint.identification.algorithm");
+
+    *options = (struct tls_options){
+        .keystore_path = find_first(security, connect->certificate, store),
+        .key_path = find_first(security, connect->key, key),
+        .keystore_password = find(security, "ssl.keystore.password"),
+        .key_password = find(security, "ssl.key.password"),
+        .truststore_path = find_first(security, connect->ca, ca),
+        .truststore_password = find(security, "ssl.truststore.password"),
+        .crl_path = find(security, "ssl.crl.location"),
+        .protocols = find(security, "ssl.enabled.protocols"),
+        .verifies_host = identification == NULL || strcasecmp(identification, "https") == 0,
+    };
+    if (options->truststore_path == NULL) {
+        options->trusted_certificates = find_first(security, NULL, ca_text);
+    }
+    if (options->keystore_path == NULL) {
+        options->certificate_chain = find_first(security, NULL, chain);
+        options->key = find_first(security, NULL, key_text);
+    }
+    if (options->protocols == NULL) {
+        options->protocols = "TLSv1.3,TLSv1.2";
+    }
+}
+
+static bool load_tls(struct client_security *security, const struct connect_arguments *connect)
+{
+    char message[TLS_MESSAGE_BYTES];
+    struct tls_options options;
+
+    if (!is_with_tls(security, connect)) {
+        return true;
+    }
+    fill_tls_options(security, connect, &options);
+    if (tls_context_load(&options, NULL, message, &security->tls) != ERROR_NONE) {
+        complain("%s", message);
+        return false;
+    }
+    return true;
+}
+
 bool client_security_open(struct client_security *security, const struct connect_arguments *connect)
 {
     memset(security, 0, sizeof *security);
@@ -125,11 +203,12 @@ bool client_security_open(struct client_security *security, const struct connect
         !client_properties_load(&security->properties, connect->command_config)) {
         return false;
     }
-    return fill_credentials(security, connect);
+    return load_tls(security, connect) && fill_credentials(security, connect);
 }
 
 void client_security_close(struct client_security *security)
 {
+    tls_context_unref(security->tls);
     client_properties_release(&security->properties);
     secret_wipe(security, sizeof *security);
 }

@@ -16,6 +16,7 @@ enum { CLIENT_TOKEN_BYTES = 16 * 1024 };
 struct client_security {
     struct client_properties properties;
     struct client_credentials credentials; /* points into the rest */
+    struct tls_context *tls;               /* owned; NULL: plaintext */
     char user[SECRET_BYTES];
     char password[SECRET_BYTES];
     char token[CLIENT_TOKEN_BYTES];

@@ -14,6 +14,9 @@ enum {
     KEY_TIMEOUT = 0x700,
     KEY_CONFIG,
     KEY_USER,
+    KEY_CA,
+    KEY_CERTIFICATE,
+    KEY_KEY,
     TIMEOUT_DEFAULT_S = 60
 };
 
@@ -28,6 +31,9 @@ static const struct argp_option options[] = {
      "Say who you are, by SCRAM-SHA-512 where the file does not say how. The password is "
      "$GYRE_PASSWORD, or asked for, or the first line of standard input",
      10},
+    {"ca", KEY_CA, "FILE", 0, "TLS, with brokers that this authority vouches for (PEM)", 10},
+    {"cert", KEY_CERTIFICATE, "FILE", 0, "Our certificate (PEM)", 10},
+    {"key", KEY_KEY, "FILE", 0, "Its key, where it is not in the same file", 10},
     {"timeout", KEY_TIMEOUT, "SECONDS", 0, "How long to try (60)", 10},
     {0},
 };
@@ -70,6 +76,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         return 0;
     case KEY_CONFIG: arguments->command_config = argument; return 0;
     case KEY_USER: arguments->user = argument; return 0;
+    case KEY_CA: arguments->ca = argument; return 0;
+    case KEY_CERTIFICATE: arguments->certificate = argument; return 0;
+    case KEY_KEY: arguments->key = argument; return 0;
     case KEY_TIMEOUT:
         arguments->timeout_s = (int)option_number(state, argument, 1, 86400);
         return 0;

@@ -16,6 +16,9 @@ struct connect_arguments {
     int timeout_s;
     const char *command_config; /* NULL: none */
     const char *user;           /* NULL: none, or as the file says */
+    const char *ca;             /* these three: NULL, or as the file says */
+    const char *certificate;
+    const char *key;
 };
 
 extern const struct argp connect_options;

@@ -43,6 +43,7 @@ enum exit_status session_open(struct session *session, const struct connect_argu
         return STATUS_USAGE;
     }
     options.credentials = security.credentials;
+    options.tls = security.tls;
     CHECK(uv_loop_init(&session->uv) == 0);
     loop_init(&session->loop, clock_system());
     loop_uv_start(&session->driver, &session->uv, &session->loop);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "gyre/base/check.h"
+#include "gyre/tls/tls_context.h"
 
 #include "client/client_connection.h"
 #include "client/client_private.h"
@@ -96,6 +97,9 @@ enum error client_new(uv_loop_t *uv, struct loop *loop, const struct client_opti
     client->uv = uv;
     client->loop = loop;
     client->options = *options;
+    if (options->tls != NULL) {
+        (void)tls_context_ref(options->tls);
+    }
     client->client_id = strdup(options->client_id);
     CHECK(client->client_id != NULL);
     list_init(&client->connections);
@@ -123,6 +127,8 @@ void client_free(struct client *client)
     }
     task_cancel(&client->finish);
     metadata_cache_release(&client->metadata);
+    tls_context_unref(client->options.tls);
+    free(client->tls_input);
     free(client->bootstrap);
     free(client->client_id);
     client_sasl_forget(client);

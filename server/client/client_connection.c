@@ -17,6 +17,7 @@
 
 #include "client/client_private.h"
 #include "client/client_sasl.h"
+#include "client/client_tls.h"
 #include "wire_messages/api_keys.h"
 #include "wire_messages/api_versions.h"
 
@@ -113,6 +114,7 @@ void client_connection_fail(struct client_connection *connection, enum error err
     connection->frame = NULL;
     connection->prefix_length = 0;
     client_sasl_end(connection);
+    client_tls_end(connection);
     if (state == CLIENT_CONNECTION_IDLE || state == CLIENT_CONNECTION_CLOSING) {
         return;
     }
@@ -151,9 +153,9 @@ static void on_written(uv_write_t *write, int status)
     }
 }
 
-/* Takes `output`. */
-static void write_frame(struct client_connection *connection, struct frame_output *output,
-                        int32_t correlation_id, bool has_no_answer)
+/* Takes `output`, also when it fails. */
+static enum error write_output(struct client_connection *connection, struct frame_output *output,
+                               int32_t correlation_id, bool has_no_answer)
 {
     size_t count = (size_t)output->count;
     struct outgoing *outgoing =
@@ -171,6 +173,30 @@ static void write_frame(struct client_connection *connection, struct frame_outpu
                  (unsigned)count, on_written) != 0) {
         frame_output_release(&outgoing->output);
         free(outgoing);
+        return ERROR_CLOSED;
+    }
+    return ERROR_NONE;
+}
+
+enum error client_connection_write(struct client_connection *connection,
+                                   struct frame_output *output)
+{
+    return write_output(connection, output, -1, false);
+}
+
+/* Takes `output`. */
+static void write_frame(struct client_connection *connection, struct frame_output *output,
+                        int32_t correlation_id, bool has_no_answer)
+{
+    enum error error =
+        connection->tls == NULL ? ERROR_NONE : client_tls_encrypt(connection, output);
+
+    if (error != ERROR_NONE) {
+        frame_output_release(output);
+    } else {
+        error = write_output(connection, output, correlation_id, has_no_answer);
+    }
+    if (error != ERROR_NONE) {
         client_connection_fail(connection, ERROR_CLOSED);
     }
 }
@@ -380,18 +406,23 @@ static enum error take_frame(struct client_connection *connection, struct buffer
     return error;
 }
 
+uv_buf_t client_connection_room(struct client_connection *connection)
+{
+    if (connection->frame == NULL) {
+        return uv_buf_init(connection->prefix + connection->prefix_length,
+                           (unsigned)(FRAME_PREFIX_BYTES - connection->prefix_length));
+    }
+    return uv_buf_init(connection->frame->bytes + connection->frame_length,
+                       (unsigned)(connection->frame->size - connection->frame_length));
+}
+
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *out_buffer)
 {
     struct client_connection *connection = handle->data;
 
     (void)suggested;
-    if (connection->frame == NULL) {
-        *out_buffer = uv_buf_init(connection->prefix + connection->prefix_length,
-                                  (unsigned)(FRAME_PREFIX_BYTES - connection->prefix_length));
-    } else {
-        *out_buffer = uv_buf_init(connection->frame->bytes + connection->frame_length,
-                                  (unsigned)(connection->frame->size - connection->frame_length));
-    }
+    *out_buffer = connection->tls == NULL ? client_connection_room(connection)
+                                          : client_tls_input(connection->client);
 }
 
 static enum error take_prefix(struct client_connection *connection)
@@ -411,7 +442,7 @@ static enum error take_prefix(struct client_connection *connection)
     return error;
 }
 
-static enum error take_bytes(struct client_connection *connection, size_t length)
+enum error client_connection_take(struct client_connection *connection, size_t length)
 {
     struct buffer *frame = connection->frame;
 
@@ -431,13 +462,16 @@ static enum error take_bytes(struct client_connection *connection, size_t length
 static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
 {
     struct client_connection *connection = stream->data;
-    enum error error;
+    enum error error = ERROR_CLOSED;
 
-    (void)buffer;
     if (length == 0) {
         return;
     }
-    error = length < 0 ? ERROR_CLOSED : take_bytes(connection, (size_t)length);
+    if (length > 0) {
+        error = connection->tls == NULL
+                    ? client_connection_take(connection, (size_t)length)
+                    : client_tls_received(connection, buffer->base, (size_t)length);
+    }
     if (error != ERROR_NONE) {
         client_connection_fail(connection, error);
     }
@@ -445,7 +479,7 @@ static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
 
 /* ---- opening ---- */
 
-static void greet(struct client_connection *connection)
+void client_connection_greet(struct client_connection *connection)
 {
     struct api_versions_request request;
     enum error error;
@@ -459,6 +493,7 @@ static void greet(struct client_connection *connection)
 static void on_connected(uv_connect_t *request, int status)
 {
     struct client_connection *connection = CONTAINER_OF(request, struct client_connection, connect);
+    enum error error;
 
     if (connection->state != CLIENT_CONNECTION_CONNECTING) {
         return; /* it is being closed */
@@ -473,7 +508,15 @@ static void on_connected(uv_connect_t *request, int status)
         client_connection_fail(connection, ERROR_CLOSED);
         return;
     }
-    greet(connection);
+    if (connection->client->options.tls == NULL) {
+        client_connection_greet(connection);
+        return;
+    }
+    connection->state = CLIENT_CONNECTION_SECURING;
+    error = client_tls_begin(connection);
+    if (error != ERROR_NONE) {
+        client_connection_fail(connection, error);
+    }
 }
 
 /* No handle is open here. */
@@ -540,6 +583,7 @@ void client_connection_send(struct client_connection *connection, struct client_
     case CLIENT_CONNECTION_READY: send_waiting(connection); return;
     case CLIENT_CONNECTION_RESOLVING:
     case CLIENT_CONNECTION_CONNECTING:
+    case CLIENT_CONNECTION_SECURING:
     case CLIENT_CONNECTION_GREETING:
     case CLIENT_CONNECTION_AUTHENTICATING:
     case CLIENT_CONNECTION_CLOSING: return; /* it will be sent when the state allows */

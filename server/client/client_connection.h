@@ -3,7 +3,7 @@
  * One TCP connection to one broker, opened when the first call wants it. It asks for the broker's
  * versions first; then calls go out in order and their answers come back in that order.
  *
- *     IDLE -> RESOLVING -> CONNECTING -> GREETING -> AUTHENTICATING -> READY
+ *     IDLE -> RESOLVING -> CONNECTING -> [SECURING ->] GREETING -> AUTHENTICATING -> READY
  *      ^                        | any failure, in any state
  *      +------ CLOSING <--------+
  *
@@ -22,6 +22,7 @@
 struct client;
 struct client_call;
 struct sasl_client;
+struct tls_stream;
 
 enum {
     CLIENT_API_KEYS = 128, /* keys beyond are not ours to ask */
@@ -32,6 +33,7 @@ enum client_connection_state {
     CLIENT_CONNECTION_IDLE,
     CLIENT_CONNECTION_RESOLVING,
     CLIENT_CONNECTION_CONNECTING,
+    CLIENT_CONNECTION_SECURING,
     CLIENT_CONNECTION_GREETING,
     CLIENT_CONNECTION_AUTHENTICATING,
     CLIENT_CONNECTION_READY,
@@ -53,6 +55,7 @@ struct client_connection {
     int16_t asked_api;
     int16_t asked_version;
     struct sasl_client *sasl; /* owned; while authenticating */
+    struct tls_stream *tls;   /* owned; NULL: plaintext, or not connected */
 
     /* what the broker understands; max -1: the key is unknown there */
     int16_t version_min[CLIENT_API_KEYS];
@@ -83,6 +86,19 @@ void client_connection_send(struct client_connection *connection, struct client_
 MUST_USE
 enum error client_connection_ask(struct client_connection *connection, int16_t api_key,
                                  int16_t version, const void *request);
+/* ---- for client_tls.c ---- */
+
+/* Where the next bytes of frames go, and that they came. */
+uv_buf_t client_connection_room(struct client_connection *connection);
+MUST_USE
+enum error client_connection_take(struct client_connection *connection, size_t length);
+/* Bytes as they are to the socket. Takes `output`. */
+MUST_USE
+enum error client_connection_write(struct client_connection *connection,
+                                   struct frame_output *output);
+/* Asks for the broker's versions. */
+void client_connection_greet(struct client_connection *connection);
+
 /* Calls may go out. */
 void client_connection_ready(struct client_connection *connection);
 

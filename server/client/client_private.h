@@ -18,6 +18,7 @@ struct client {
         char *texts[4]; /* owned, cleansed: what options.credentials points to */
     } secrets;
     char refusal[CLIENT_REFUSAL_BYTES];
+    char *tls_input; /* owned; NULL before the first bytes of TLS */
 
     struct list connections; /* owned; the bootstrap list's and those of nodes, by address */
     struct client_connection **bootstrap; /* borrowed from the list */

@@ -24,6 +24,7 @@
 
 struct client; /* opaque */
 struct client_connection;
+struct tls_context;
 
 enum {
     CLIENT_ANY_NODE = -1, /* whichever broker is connected, or the next of the bootstrap list */
@@ -44,6 +45,7 @@ struct client_options {
     uint32_t timeout_ms;   /* of a call, connecting included */
     size_t response_bytes_max;
     struct client_credentials credentials; /* copied */
+    struct tls_context *tls; /* a client's; NULL: plaintext. The client takes a reference */
 };
 
 /*
@@ -89,7 +91,8 @@ void client_free(struct client *client); /* closed, or never sent anything; NULL
  * Ask. done() comes once, with
  *
  *     NONE         the answer is there; its error codes are the asker's to read
- *     UNAUTHENTICATED  the broker refuses the credentials; client_refusal() has its words
+ *     UNAUTHENTICATED  the broker refuses the credentials, or one side the other's
+ *                  certificate; client_refusal() says why
  *     CLOSED       no connection, or it broke; what was sent may have been carried out
  *     TIMEOUT      as CLOSED; the connection is given up
  *     NOT_FOUND    nobody told of a broker with this node id
@@ -101,7 +104,7 @@ void client_free(struct client *client); /* closed, or never sent anything; NULL
 void client_send(struct client *client, struct client_call *call);
 void client_call_release(struct client_call *call);
 
-/* What the broker said when it last refused our credentials; "": it never did. */
+/* What was wrong when we were last refused, or refused a broker; "": that never was. */
 const char *client_refusal(const struct client *client);
 
 /* ---- what Metadata told; until it told anything, nothing ---- */
