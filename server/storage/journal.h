@@ -73,8 +73,10 @@ struct journal_replay {
     /* From this frame on; what is older is in the checkpoint. */
     uint64_t from_sequence;
     void (*record)(void *context, const struct journal_found *found);
-    /* A record below the journal's end is damaged. `group` is NULL when it is not known whose. */
-    void (*damaged)(void *context, const struct group_id *group, const char *reason);
+    /* Records below the journal's end, `last_lsn` at most, are damaged. `group` is NULL when it is
+     * not known whose. */
+    void (*damaged)(void *context, const struct group_id *group, uint64_t last_lsn,
+                    const char *reason);
     void *context;
     uint64_t watermark; /* out: largest seen */
     uint64_t last_lsn;  /* out */

@@ -26,6 +26,7 @@ struct replay {
     uint64_t expected;
     uint64_t incarnation; /* of the last frame */
     enum error error;
+    bool has_lost_frames;
 };
 
 bool journal_frame_parse(const struct journal_options *options, const char *bytes, size_t available,
@@ -162,7 +163,8 @@ static void give_records(struct replay *replay, const char *bytes, const struct 
         struct group_id group = {0};
 
         if (!take_record(&bytes, &length, &found, &holds)) {
-            caller->damaged(caller->context, NULL, "a journal record's header is damaged");
+            caller->damaged(caller->context, NULL, frame->first_lsn + frame->record_count - 1,
+                            "a journal record's header is damaged");
             return;
         }
         found.lsn = frame->first_lsn + i;
@@ -171,7 +173,7 @@ static void give_records(struct replay *replay, const char *bytes, const struct 
         if (holds) {
             caller->record(caller->context, &found);
         } else {
-            caller->damaged(caller->context, &group, "a journal record is damaged");
+            caller->damaged(caller->context, &group, found.lsn, "a journal record is damaged");
         }
     }
 }
@@ -223,11 +225,22 @@ static bool find_later(struct replay *replay, int64_t position, uint64_t sequenc
     return false;
 }
 
+static void tell_lost_frames(struct replay *replay, uint64_t last_lsn)
+{
+    struct journal_replay *caller = replay->caller;
+
+    if (replay->has_lost_frames) {
+        replay->has_lost_frames = false;
+        caller->damaged(caller->context, NULL, last_lsn, "a journal frame is damaged");
+    }
+}
+
 static void take_frame(struct replay *replay, const struct frame_header *header)
 {
     struct journal_replay *caller = replay->caller;
     size_t whole = sizeof *header + header->length;
 
+    tell_lost_frames(replay, header->first_lsn - 1);
     give_records(replay, replay->bytes + replay->position + sizeof *header, header);
     caller->watermark =
         header->watermark > caller->watermark ? header->watermark : caller->watermark;
@@ -272,7 +285,7 @@ static bool replay_step(struct replay *replay)
     if (replay->expected == 1 || !find_later(replay, position, replay->expected, &later, &next)) {
         return false;
     }
-    replay->caller->damaged(replay->caller->context, NULL, "a journal frame is damaged");
+    replay->has_lost_frames = true; /* told with the next one, which bounds what it held */
     if (next != NULL) {
         replay->expected = next->first_sequence;
         open_file(replay, next);
@@ -435,6 +448,7 @@ enum error journal_replay_all(struct journal *journal, struct journal_replay *ca
     }
     while (replay.error == ERROR_NONE && replay_step(&replay)) {
     }
+    tell_lost_frames(&replay, UINT64_MAX);
     adopt_files(&replay);
     journal->next_sequence = replay.expected;
     if (replay.error == ERROR_NONE) {

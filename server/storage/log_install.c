@@ -222,6 +222,7 @@ void log_begin_behind_snapshot(struct partition_log *log)
     log->keeps_nothing = false;
     log->is_corrupt = false;
     log->is_state_missing = false;
+    list_remove(&log->corrupt_link); /* what was reported is made good */
 }
 
 static void add_record(struct partition_log *log)

@@ -272,6 +272,7 @@ void log_set_corrupt(struct partition_log *log, const char *reason)
     free(log->corrupt_reason);
     log->corrupt_reason = check_alloc(length + 1);
     memcpy(log->corrupt_reason, reason, length + 1);
+    list_remove(&log->corrupt_link);
     list_append(&log->storage->corrupt_logs, &log->corrupt_link);
     loop_defer(log->storage->loop, &log->storage->corrupt_task);
 }

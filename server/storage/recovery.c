@@ -216,26 +216,34 @@ static void on_record(void *context, const struct journal_found *found)
     }
     if (log == NULL) {
         log = log_new(storage, group);
+        log->is_broken = recovery->is_all_damaged;
     }
     log->was_replayed = true;
     replay_on_log(recovery, log, found);
 }
 
-static void on_damaged(void *context, const struct group_id *group, const char *reason)
+/* What a log has in the checkpoint, or installed later, is whole whatever the journal lost. */
+static void on_damaged(void *context, const struct group_id *group, uint64_t last_lsn,
+                       const char *reason)
 {
     struct recovery *recovery = context;
+    struct storage *storage = recovery->storage;
     struct partition_log *log;
 
     if (group == NULL) {
         recovery->is_all_damaged = true;
         recovery->all_reason = reason;
+        map_for_each(link, &storage->logs) {
+            log = CONTAINER_OF(link, struct partition_log, by_group);
+            log->is_broken = log->is_broken || log->replayed_lsn < last_lsn;
+        }
         return;
     }
-    log = storage_find_log(recovery->storage, *group);
+    log = storage_find_log(storage, *group);
     if (log == NULL) {
-        log = log_new(recovery->storage, *group);
+        log = log_new(storage, *group);
     }
-    log->is_broken = true;
+    log->is_broken = log->is_broken || log->replayed_lsn < last_lsn;
 }
 
 /* ---- the checkpoint ---- */
@@ -277,7 +285,9 @@ static void finish_log(struct recovery *recovery, struct partition_log *log)
         log->start_offset = log->end_offset; /* it was raised over batches that were not durable */
     }
     if (log->is_broken) {
-        log_mark_corrupt(log, "journal records of this log are damaged or missing");
+        log_mark_corrupt(log, recovery->is_all_damaged
+                                  ? recovery->all_reason
+                                  : "journal records of this log are damaged or missing");
     }
     if (log->is_state_missing) {
         log_mark_corrupt(log, "the state file of the log's snapshot is damaged or missing");
@@ -285,9 +295,6 @@ static void finish_log(struct recovery *recovery, struct partition_log *log)
     if (log->is_installing) {
         log->is_installing = false;
         log_mark_corrupt(log, "a refill from a peer was cut short");
-    }
-    if (recovery->is_all_damaged) {
-        log_mark_corrupt(log, recovery->all_reason);
     }
     recovery_verify_outside(log, recovery->replay.watermark);
     if (log->was_replayed && log->has_directory) {

@@ -3,7 +3,14 @@
 #include "support/storage_world.h"
 #include "support/test.h"
 
-enum { SEGMENTS = 6, BATCH_BYTES = 30000, MOMENTS = 100000, MOMENT_US = 50, SEEDS = 20 };
+enum {
+    SEGMENTS = 6,
+    BATCH_BYTES = 30000,
+    MOMENTS = 100000,
+    MOMENT_US = 50,
+    SEEDS = 20,
+    SECOND_FRAME_AT = 4096 + 40, /* in its header */
+};
 
 static const struct log_options options = {.segment_bytes = 2 * BATCH_BYTES,
                                            .segment_ms = INT64_MAX,
@@ -149,12 +156,50 @@ static void a_journal_file_whose_name_was_not_synced_keeps_what_is_written(void 
     }
 }
 
+/* Damage is in the journal until a checkpoint has passed it; what was refilled since is whole. */
+static void a_log_that_was_refilled_is_whole_after_the_next_start(void **state)
+{
+    struct storage_world world;
+    struct partition_log *log;
+    struct log_snapshot snapshot = {.index = 9, .term = 1, .next_offset = 1};
+
+    (void)state;
+    storage_world_init(&world, 7);
+    log = begin(&world);
+    storage_world_run(&world, 100000);
+    append(log, 1);
+    storage_world_run(&world, 100000);
+    append(log, 1);
+    storage_world_run(&world, 100000);
+    storage_world_kill(&world);
+    assert_true(fake_disk_flip(world.fake, "/data/journal/0000.journal", SECOND_FRAME_AT, 1));
+    storage_world_open(&world);
+    log = storage_find_log(world.storage, storage_world_group(1));
+    assert_non_null(log);
+    assert_true(partition_log_is_corrupt(log));
+    (void)partition_log_install_start(log, 0, 0);
+    partition_log_install_append(log, storage_world_batch(0, 1, BATCH_BYTES, 1, 1000));
+    snapshot.configuration = storage_world_bytes("c", 1);
+    (void)partition_log_install_finish(log, &snapshot);
+    storage_world_run(&world, 200000);
+    assert_false(partition_log_is_corrupt(log));
+    storage_world_kill(&world);
+    storage_world_open(&world);
+    log = storage_find_log(world.storage, storage_world_group(1));
+    assert_non_null(log);
+    assert_false(partition_log_is_corrupt(log));
+    assert_int_equal(partition_log_last_index(log), 9);
+    storage_world_close(&world);
+    storage_world_release(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_log_may_go_while_its_segments_are_unlinked),
         cmocka_unit_test(a_journal_file_that_was_half_made_is_made_anew),
         cmocka_unit_test(a_journal_file_whose_name_was_not_synced_keeps_what_is_written),
+        cmocka_unit_test(a_log_that_was_refilled_is_whole_after_the_next_start),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
