@@ -82,6 +82,7 @@ static void turn_nodes(struct sim *sim)
             node->is_woken = false;
             node->next_us = loop_turn(&node->loop);
             sim_node_reopen(node);
+            sim_node_crash_if_due(node);
         }
     }
 }
@@ -156,10 +157,12 @@ static void replace_leader(struct sim *sim)
 {
     struct sim_node *old;
     uint64_t end_us;
+    int32_t epoch;
 
+    epoch = sim_history_newest_epoch(sim->history, 0);
     run_to(sim, sim->clock.now_us + (uint64_t)REST_SECONDS * SECOND_US);
     old = sim_find_leader(sim, 0, false);
-    if (old == NULL) {
+    if (old == NULL || epoch != sim_history_newest_epoch(sim->history, 0)) {
         sim_fail(sim, "the leader was lost while nothing happened");
         return;
     }
@@ -308,6 +311,7 @@ static void begin(struct sim *sim)
     sim->history = sim_history_new(sim);
     sim->clients = sim_clients_new(sim);
     sim->faults = sim_faults_new(sim);
+    sim->plots = sim_plots_new(sim);
     for (int32_t i = 0; i < SIM_NODES; i++) {
         sim_node_init(sim, i);
         sim_node_start(&sim->nodes[i]);
@@ -326,6 +330,7 @@ static void end(struct sim *sim)
     fake_network_free(sim->network);
     sim_clients_free(sim->clients);
     sim_faults_free(sim->faults);
+    sim_plots_free(sim->plots);
     sim_history_free(sim->history);
 }
 

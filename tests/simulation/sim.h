@@ -51,6 +51,7 @@ struct sim_node {
     uint64_t paused_until_us; /* as by SIGSTOP; 0: runs */
     uint64_t restart_at_us;   /* while it is down */
     uint64_t crash_at_us;     /* the power goes then; 0: it stays */
+    uint64_t crash_at_sent;   /* the power goes when so many frames were sent; 0: it stays */
     uint64_t full_until_us;
     uint64_t life; /* how often it was started */
     struct random random;
@@ -67,6 +68,7 @@ struct sim_node {
     bool must_reopen[SIM_GROUPS];             /* when what it had is gone */
     bool has_left[SIM_GROUPS];                /* was removed once: it founds nothing any more */
     bool was_damaged;                         /* and has not been refilled since */
+    bool damage_is_plain;                     /* it is found when the node starts */
 };
 
 struct sim_totals {
@@ -86,6 +88,7 @@ struct sim {
     struct sim_history *history;
     struct sim_clients *clients;
     struct sim_faults *faults;
+    struct sim_plots *plots;
     bool has_big_batches; /* some go around the journal; segments are larger */
     bool is_healing;      /* the end: no new faults, producers stop */
     struct sim_totals totals;
@@ -107,6 +110,8 @@ void sim_node_init(struct sim *sim, int32_t id);
 void sim_node_release(struct sim_node *node);
 void sim_node_start(struct sim_node *node);
 void sim_node_crash(struct sim_node *node, bool loses_power);
+/* What its disk or an order of sim_faults.c asks for. */
+void sim_node_crash_if_due(struct sim_node *node);
 /* The group moved away: what it had here goes; a fresh replica waits to be asked. */
 void sim_node_forget(struct sim_node *node, int group);
 void sim_node_reopen(struct sim_node *node);
@@ -135,5 +140,20 @@ void sim_faults_free(struct sim_faults *faults);
 uint64_t sim_faults_next_us(const struct sim_faults *faults);
 void sim_faults_run(struct sim_faults *faults);
 void sim_faults_heal(struct sim_faults *faults);
+/* By chance between so many milliseconds from now. */
+uint64_t sim_after(struct sim *sim, uint64_t least_ms, uint64_t most_ms);
+/* Is no replica damaged, so that one may be? */
+bool sim_may_damage(const struct sim *sim);
+/* Crash it, damage what it has, and start it again soon. */
+void sim_damage(struct sim_node *node, bool in_journal);
+
+/* ---- plots: faults in an order that a bug needs to be seen (sim_plots.c) ---- */
+struct sim_plots *sim_plots_new(struct sim *sim);
+void sim_plots_free(struct sim_plots *plots);
+void sim_plots_begin(struct sim_plots *plots);
+void sim_plots_run(struct sim_plots *plots);
+void sim_plots_stop(struct sim_plots *plots);
+uint64_t sim_plots_next_us(const struct sim_plots *plots); /* 0: nothing is planned */
+bool sim_plots_is_busy(const struct sim_plots *plots);
 
 #endif

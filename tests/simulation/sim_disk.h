@@ -30,6 +30,12 @@ void sim_disk_set_delay(struct sim_disk *disk, uint64_t min_us, uint64_t max_us)
 void sim_disk_set_full(struct sim_disk *disk, bool is_full);
 /* Flip a bit of what this group has stored, while the node is down. False: there was nothing. */
 bool sim_disk_damage(struct sim_disk *disk, struct group_id group);
+/* Flip a bit of what the journal holds beyond doubt, while the node is down. False: nothing does.
+ */
+bool sim_disk_damage_journal(struct sim_disk *disk);
+/* One of the next writes or syncs fails; the storage gives up then, and the node is to die. */
+void sim_disk_fail_soon(struct sim_disk *disk);
+bool sim_disk_has_failed(const struct sim_disk *disk);
 /* Recoveries so far that had to cut a torn tail. */
 uint64_t sim_disk_torn_recoveries(const struct sim_disk *disk);
 

@@ -55,6 +55,23 @@ bool sim_disk_damage(struct sim_disk *self, struct group_id group)
     return true;
 }
 
+bool sim_disk_damage_journal(struct sim_disk *self)
+{
+    (void)self;
+    return false; /* there is none */
+}
+
+void sim_disk_fail_soon(struct sim_disk *self)
+{
+    (void)self;
+}
+
+bool sim_disk_has_failed(const struct sim_disk *self)
+{
+    (void)self;
+    return false;
+}
+
 uint64_t sim_disk_torn_recoveries(const struct sim_disk *self)
 {
     return self->torn_recoveries;

@@ -9,20 +9,32 @@
 #include "gyre/wire/record_batch.h"
 
 #include "simulation/sim_disk.h"
+#include "storage/format.h"
 #include "support/fake_disk.h"
 
 enum { JOURNAL_FILE_BYTES = 256 * 1024, CACHE_BYTES = 256 * 1024, FULL_SLACK_BYTES = 8 * 1024 };
+enum { PLACES_MAX = 8, FAIL_AFTER_MAX = 20 };
+
+/* A frame of the journal. */
+struct journal_place {
+    char path[64];
+    int64_t position;
+    struct frame_header header;
+};
 
 struct sim_disk {
     struct fake_disk *fake;
     struct random *random;
     int32_t node;
     bool is_formatted;
+    bool may_fail, has_failed;
     uint64_t torn_recoveries;
     /* damage: files of the group, and which one to take */
     char prefix[96];
     uint64_t candidates, chosen;
     char path[256];
+    struct journal_place places[PLACES_MAX]; /* the newest frames, newest first */
+    int place_count;
 };
 
 static const struct storage_options options = {
@@ -33,6 +45,9 @@ static const struct storage_options options = {
     .open_files_max = 64,
     .memory_sync_us = 100000,
 };
+
+static const enum disk_operation failing[] = {DISK_SYNC, DISK_WRITE_AT, DISK_WRITE_DURABLE,
+                                              DISK_SYNC_DIRECTORY};
 
 struct sim_disk *sim_disk_new(struct random *random, int32_t node)
 {
@@ -52,8 +67,12 @@ void sim_disk_free(struct sim_disk *self)
 
 static void on_fatal(void *context, const char *reason)
 {
-    const struct sim_disk *self = context;
+    struct sim_disk *self = context;
 
+    if (self->may_fail) {
+        self->has_failed = true;
+        return;
+    }
     (void)fprintf(stderr, "node %d: storage gives up: %s\n", self->node, reason);
     check_failed(__FILE__, __LINE__, "no write and no sync fails here but for lack of space");
 }
@@ -66,6 +85,11 @@ struct storage *sim_disk_open(struct sim_disk *self, struct loop *loop)
     enum error error;
 
     fake_disk_set_loop(self->fake, loop);
+    for (size_t i = 0; i < sizeof failing / sizeof failing[0]; i++) {
+        fake_disk_fail(self->fake, failing[i], 0, ERROR_NONE);
+    }
+    self->may_fail = false;
+    self->has_failed = false;
     if (!self->is_formatted) {
         struct storage_identity identity = {.node_id = self->node,
                                             .directory_id = uuid_random(self->random)};
@@ -156,6 +180,83 @@ bool sim_disk_damage(struct sim_disk *self, struct group_id group)
     }
     return fake_disk_flip(self->fake, self->path, choose_byte(self),
                           (unsigned)random_below(self->random, 8));
+}
+
+/* ---- the journal ---- */
+
+static bool is_newer(const struct frame_header *a, const struct frame_header *b)
+{
+    return a->incarnation != b->incarnation ? a->incarnation > b->incarnation
+                                            : a->sequence > b->sequence;
+}
+
+static void note_frame(struct sim_disk *self, const struct journal_place *place)
+{
+    int at = self->place_count < PLACES_MAX ? self->place_count++ : PLACES_MAX;
+
+    while (at > 0 && is_newer(&place->header, &self->places[at - 1].header)) {
+        if (at < PLACES_MAX) {
+            self->places[at] = self->places[at - 1];
+        }
+        at--;
+    }
+    if (at < PLACES_MAX) {
+        self->places[at] = *place;
+    }
+}
+
+static void note_frames(void *context, const char *path)
+{
+    struct sim_disk *self = context;
+    const char *bytes = fake_disk_bytes(self->fake, path);
+    int64_t size = fake_disk_size(self->fake, path);
+    struct journal_place place;
+
+    (void)snprintf(place.path, sizeof place.path, "%s", path);
+    for (place.position = 0; place.position + BLOCK_BYTES <= size; place.position += BLOCK_BYTES) {
+        memcpy(&place.header, bytes + place.position, sizeof place.header);
+        if (place.header.magic == FRAME_MAGIC &&
+            place.position + (int64_t)(sizeof place.header + place.header.length) <= size) {
+            note_frame(self, &place);
+        }
+    }
+}
+
+/* Not in the newest frame: damage there cannot be told from a torn write. */
+bool sim_disk_damage_journal(struct sim_disk *self)
+{
+    const struct journal_place *place;
+    int64_t length;
+
+    self->place_count = 0;
+    fake_disk_for_each_file(self->fake, "/data/journal/", note_frames, self);
+    if (self->place_count < 2) {
+        return false;
+    }
+    place = &self->places[1 + random_below(self->random, (uint64_t)self->place_count - 1)];
+    if (place->header.incarnation != self->places[0].header.incarnation) {
+        return false;
+    }
+    length = (int64_t)(sizeof place->header + place->header.length);
+    return fake_disk_flip(self->fake, place->path,
+                          place->position + (int64_t)random_below(self->random, (uint64_t)length),
+                          (unsigned)random_below(self->random, 8));
+}
+
+/* ---- errors ---- */
+
+void sim_disk_fail_soon(struct sim_disk *self)
+{
+    size_t which = random_below(self->random, sizeof failing / sizeof failing[0]);
+
+    self->may_fail = true;
+    fake_disk_fail(self->fake, failing[which], 1 + (int)random_below(self->random, FAIL_AFTER_MAX),
+                   ERROR_IO);
+}
+
+bool sim_disk_has_failed(const struct sim_disk *self)
+{
+    return self->has_failed;
 }
 
 uint64_t sim_disk_torn_recoveries(const struct sim_disk *self)

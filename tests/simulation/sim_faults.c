@@ -16,8 +16,6 @@ enum {
 struct deletion {
     struct partition_truncate truncate;
     struct sim *sim;
-    int group;
-    int64_t offset;
     bool is_open;
 };
 
@@ -31,7 +29,7 @@ struct sim_faults {
     struct deletion deletion;
 };
 
-static uint64_t after(struct sim *sim, uint64_t least_ms, uint64_t most_ms)
+uint64_t sim_after(struct sim *sim, uint64_t least_ms, uint64_t most_ms)
 {
     return sim->clock.now_us +
            (least_ms + random_below(&sim->random, most_ms - least_ms + 1)) * 1000;
@@ -49,7 +47,7 @@ static void crash_one(struct sim_faults *faults)
     struct sim_node *node = any_node(faults->sim);
 
     if (node->is_running) {
-        node->restart_at_us = after(faults->sim, 100, 6000);
+        node->restart_at_us = sim_after(faults->sim, 100, 6000);
         sim_node_crash(node, random_chance(&faults->sim->random, 700000));
         faults->sim->totals.crashes++;
     }
@@ -60,7 +58,7 @@ static void crash_leader(struct sim_faults *faults)
     struct sim_node *node = sim_find_leader(faults->sim, 0, false);
 
     if (node != NULL) {
-        node->restart_at_us = after(faults->sim, 10, 4000);
+        node->restart_at_us = sim_after(faults->sim, 10, 4000);
         sim_node_crash(node, random_chance(&faults->sim->random, 700000));
         faults->sim->totals.crashes++;
     }
@@ -72,7 +70,7 @@ static void crash_all(struct sim_faults *faults)
         struct sim_node *node = &faults->sim->nodes[i];
 
         if (node->is_running) {
-            node->restart_at_us = after(faults->sim, 50, 1500);
+            node->restart_at_us = sim_after(faults->sim, 50, 1500);
             sim_node_crash(node, true);
             faults->sim->totals.crashes++;
         }
@@ -84,7 +82,7 @@ static void pause_one(struct sim_faults *faults)
     struct sim_node *node = any_node(faults->sim);
 
     if (sim_node_works(node)) {
-        node->paused_until_us = after(faults->sim, 100, 4000);
+        node->paused_until_us = sim_after(faults->sim, 100, 4000);
         fake_network_pause(faults->sim->network, node->id, node->paused_until_us);
         faults->sim->totals.pauses++;
     }
@@ -94,9 +92,37 @@ static void fill_one(struct sim_faults *faults)
 {
     struct sim_node *node = any_node(faults->sim);
 
-    node->full_until_us = after(faults->sim, 500, 6000);
+    node->full_until_us = sim_after(faults->sim, 500, 6000);
     sim_disk_set_full(node->disk, true);
     faults->sim->totals.fulls++;
+}
+
+bool sim_may_damage(const struct sim *sim)
+{
+    for (int i = 0; i < SIM_NODES; i++) {
+        if (sim->nodes[i].was_damaged || !sim_node_works(&sim->nodes[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void sim_damage(struct sim_node *node, bool in_journal)
+{
+    struct sim *sim = node->sim;
+    bool is_damaged;
+
+    node->restart_at_us = sim_after(sim, 50, 500);
+    sim_node_crash(node, false);
+    sim->totals.crashes++;
+    is_damaged = in_journal ? sim_disk_damage_journal(node->disk)
+                            : sim_disk_damage(node->disk, sim_groups[0]);
+    if (is_damaged) {
+        node->was_damaged = true;
+        node->damage_is_plain = in_journal;
+        sim->totals.damages++;
+        sim_trace(sim, "node %d is damaged%s", node->id, in_journal ? " in its journal" : "");
+    }
 }
 
 /* One replica's disk at a time: the majority keeps its own. */
@@ -105,23 +131,42 @@ static void damage_one(struct sim_faults *faults)
     struct sim *sim = faults->sim;
     struct sim_node *node = any_node(sim);
 
-    for (int i = 0; i < SIM_NODES; i++) {
-        if (sim->nodes[i].was_damaged || !sim_node_works(&sim->nodes[i])) {
-            return;
+    if (sim_may_damage(sim) && sim_node_is_voter(node, 0) && !faults->is_changing &&
+        sim_node_voter_count(node, 0) >= VOTERS_MIN) {
+        sim_damage(node, node->id != SIM_SINGLE_NODE && random_chance(&sim->random, 500000));
+    }
+}
+
+/* A replica that was refilled may be damaged again, or another one. */
+static void note_refill(struct sim_node *node)
+{
+    struct consensus_stats stats;
+
+    if (node->was_damaged && node->damage_is_plain && sim_node_works(node)) {
+        consensus_stats(node->consensus, &stats);
+        if (stats.snapshots_installed > 0 && sim_node_is_caught_up(node, 0)) {
+            node->was_damaged = false;
         }
     }
-    if (!sim_node_is_voter(node, 0) || faults->is_changing ||
-        sim_node_voter_count(node, 0) < VOTERS_MIN) {
-        return;
+}
+
+static void fail_disk(struct sim_faults *faults)
+{
+    struct sim_node *node = any_node(faults->sim);
+
+    if (node->is_running) {
+        sim_disk_fail_soon(node->disk);
     }
-    node->restart_at_us = after(sim, 50, 500);
-    sim_node_crash(node, false);
-    sim->totals.crashes++;
-    if (sim_disk_damage(node->disk, sim_groups[0])) {
-        node->was_damaged = true;
-        sim->totals.damages++;
-        sim_trace(sim, "node %d is damaged", node->id);
-    }
+}
+
+/* The power goes when something has just been said. */
+static void crash_at_send(struct sim_faults *faults)
+{
+    struct sim *sim = faults->sim;
+    struct sim_node *node = any_node(sim);
+
+    node->crash_at_sent =
+        fake_network_sent(sim->network, node->id) + 1 + random_below(&sim->random, 40);
 }
 
 /* Disks that take their time: what is promised and what is durable are far apart. */
@@ -142,7 +187,7 @@ static void storm(struct sim_faults *faults)
         struct sim_node *node = &sim->nodes[i];
 
         if (sim_node_works(node) && random_chance(&sim->random, 700000)) {
-            node->crash_at_us = after(sim, 0, 1500);
+            node->crash_at_us = sim_after(sim, 0, 1500);
         }
     }
 }
@@ -163,7 +208,7 @@ static void cut_one_way(struct sim_faults *faults)
     int32_t to = (from + 1 + (int32_t)random_below(&sim->random, SIM_NODES - 1)) % SIM_NODES;
 
     fake_network_cut(sim->network, from, to);
-    faults->heal_network_us = after(sim, 500, 7000);
+    faults->heal_network_us = sim_after(sim, 500, 7000);
     sim->totals.cuts++;
 }
 
@@ -179,7 +224,7 @@ static void isolate(struct sim_faults *faults, int32_t node, bool both_ways)
             }
         }
     }
-    faults->heal_network_us = after(sim, 500, 7000);
+    faults->heal_network_us = sim_after(sim, 500, 7000);
     sim->totals.cuts++;
 }
 
@@ -204,7 +249,7 @@ static void split(struct sim_faults *faults)
             }
         }
     }
-    faults->heal_network_us = after(sim, 500, 6000);
+    faults->heal_network_us = sim_after(sim, 500, 6000);
     sim->totals.cuts++;
 }
 
@@ -213,6 +258,22 @@ static void reset_link(struct sim_faults *faults)
     int32_t a = any_node(faults->sim)->id;
 
     fake_network_reset(faults->sim->network, a, (a + 1) % SIM_NODES);
+}
+
+static void stall(struct sim_faults *faults)
+{
+    struct sim *sim = faults->sim;
+    int32_t from = any_node(sim)->id;
+    int32_t to = (from + 1 + (int32_t)random_below(&sim->random, SIM_NODES - 1)) % SIM_NODES;
+
+    fake_network_stall(sim->network, from, to, sim_after(sim, 300, 4000));
+}
+
+static void plot(struct sim_faults *faults)
+{
+    if (!faults->is_changing) {
+        sim_plots_begin(faults->sim->plots);
+    }
 }
 
 static void slow_network(struct sim_faults *faults)
@@ -256,7 +317,7 @@ static void change_members(struct sim_faults *faults)
     count = consensus_members(group, members);
     faults->is_changing = true;
     faults->leaving = -1;
-    faults->change_deadline_us = after(sim, 30000, 30000);
+    faults->change_deadline_us = sim_after(sim, 30000, 30000);
     if (sim_node_voter_count(leader, 0) > VOTERS_MIN &&
         (count >= VOTERS_MAX || random_chance(&sim->random, 500000))) {
         int32_t node = members[random_below(&sim->random, (uint64_t)count)].node;
@@ -297,7 +358,7 @@ static void transfer(struct sim_faults *faults)
     if (leader != NULL && !faults->is_changing) {
         faults->is_changing = true;
         faults->leaving = -1;
-        faults->change_deadline_us = after(faults->sim, 30000, 30000);
+        faults->change_deadline_us = sim_after(faults->sim, 30000, 30000);
         consensus_transfer(partition_consensus(leader->partitions[0]), any_node(faults->sim)->id,
                            transfer_done, faults);
     }
@@ -313,13 +374,14 @@ static void delete_records(struct sim_faults *faults)
 {
     struct sim *sim = faults->sim;
     struct deletion *deletion = &faults->deletion;
-    struct sim_node *leader = sim_find_leader(sim, 0, false);
+    int group = random_chance(&sim->random, 300000) ? 1 : 0;
+    struct sim_node *leader = sim_find_leader(sim, group, false);
     struct partition_status status;
 
     if (leader == NULL || deletion->is_open) {
         return;
     }
-    partition_status(leader->partitions[0], &status);
+    partition_status(leader->partitions[group], &status);
     if (status.high_watermark - DELETE_BEHIND <= status.log_start_offset) {
         return;
     }
@@ -327,8 +389,8 @@ static void delete_records(struct sim_faults *faults)
     deletion->truncate.offset = status.high_watermark - DELETE_BEHIND;
     deletion->truncate.timeout_us = 3 * SECOND_US;
     deletion->truncate.done = on_deleted;
-    sim_history_log_start(sim->history, 0, deletion->truncate.offset);
-    partition_delete_records(leader->partitions[0], &deletion->truncate);
+    sim_history_log_start(sim->history, group, deletion->truncate.offset);
+    partition_delete_records(leader->partitions[group], &deletion->truncate);
 }
 
 /* ---- the plan ---- */
@@ -343,7 +405,8 @@ static const struct fault plan[] = {
     {2, crash_all},      {8, pause_one},    {4, fill_one},        {3, damage_one},
     {3, jump_clock},     {8, cut_one_way},  {8, isolate_leader},  {6, split},
     {5, reset_link},     {4, slow_network}, {14, change_members}, {8, transfer},
-    {3, delete_records},
+    {3, delete_records}, {3, fail_disk},    {6, crash_at_send},   {6, stall},
+    {12, plot},
 };
 
 static void run_one_fault(struct sim_faults *faults)
@@ -372,7 +435,7 @@ static void recover_node(struct sim *sim, struct sim_node *node)
     if (node->crash_at_us != 0 && now_us >= node->crash_at_us) {
         node->crash_at_us = 0;
         if (sim_node_works(node)) {
-            node->restart_at_us = after(sim, 1, 40);
+            node->restart_at_us = sim_after(sim, 1, 40);
             sim_node_crash(node, true);
             sim->totals.crashes++;
         }
@@ -396,6 +459,7 @@ static void run_recoveries(struct sim_faults *faults)
 
     for (int i = 0; i < SIM_NODES; i++) {
         recover_node(sim, &sim->nodes[i]);
+        note_refill(&sim->nodes[i]);
     }
     if (faults->heal_network_us != 0 && sim->clock.now_us >= faults->heal_network_us) {
         faults->heal_network_us = 0;
@@ -417,6 +481,7 @@ uint64_t sim_faults_next_us(const struct sim_faults *faults)
 {
     uint64_t next_us = earlier(faults->next_us, faults->heal_network_us);
 
+    next_us = earlier(next_us, sim_plots_next_us(faults->sim->plots));
     if (faults->is_changing) {
         next_us = earlier(next_us, faults->change_deadline_us);
     }
@@ -433,10 +498,15 @@ uint64_t sim_faults_next_us(const struct sim_faults *faults)
 
 void sim_faults_run(struct sim_faults *faults)
 {
+    struct sim *sim = faults->sim;
+
     run_recoveries(faults);
-    if (faults->sim->clock.now_us >= faults->next_us) {
-        faults->next_us = faults->sim->is_healing ? UINT64_MAX : after(faults->sim, 300, 4000);
-        if (!faults->sim->is_healing) {
+    sim_plots_run(sim->plots);
+    if (sim->clock.now_us >= faults->next_us) {
+        faults->next_us = sim->is_healing ? UINT64_MAX : sim_after(sim, 300, 4000);
+        /* A plot goes mostly undisturbed. */
+        if (!sim->is_healing &&
+            (!sim_plots_is_busy(sim->plots) || random_chance(&sim->random, 150000))) {
             run_one_fault(faults);
         }
     }
@@ -448,6 +518,7 @@ void sim_faults_heal(struct sim_faults *faults)
 
     faults->next_us = UINT64_MAX;
     faults->heal_network_us = 0;
+    sim_plots_stop(sim->plots);
     fake_network_heal_all(sim->network);
     fake_network_set_delay(sim->network, 100, 2000);
     for (int i = 0; i < SIM_NODES; i++) {
@@ -455,6 +526,7 @@ void sim_faults_heal(struct sim_faults *faults)
 
         node->restart_at_us = sim->clock.now_us;
         node->crash_at_us = 0;
+        node->crash_at_sent = 0;
         sim_disk_set_delay(node->disk, 20, 200);
         node->full_until_us = node->full_until_us != 0 ? sim->clock.now_us : 0;
     }
@@ -467,7 +539,7 @@ struct sim_faults *sim_faults_new(struct sim *sim)
 
     faults->sim = sim;
     faults->leaving = -1;
-    faults->next_us = after(sim, 2000, 4000);
+    faults->next_us = sim_after(sim, 2000, 4000);
     return faults;
 }
 

@@ -204,6 +204,20 @@ void sim_node_crash(struct sim_node *node, bool loses_power)
     }
 }
 
+void sim_node_crash_if_due(struct sim_node *node)
+{
+    struct sim *sim = node->sim;
+    bool is_sent = node->crash_at_sent != 0 &&
+                   fake_network_sent(sim->network, node->id) >= node->crash_at_sent;
+
+    if (is_sent || sim_disk_has_failed(node->disk)) {
+        node->crash_at_sent = 0;
+        node->restart_at_us = sim_after(sim, 1, 2000);
+        sim_node_crash(node, is_sent || random_chance(&sim->random, 500000));
+        sim->totals.crashes++;
+    }
+}
+
 void sim_node_forget(struct sim_node *node, int group)
 {
     sim_trace(node->sim, "node %d drops its replica", node->id);

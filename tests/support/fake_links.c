@@ -46,6 +46,7 @@ struct fake_network {
     uint64_t connections[FAKE_NODES_MAX][FAKE_NODES_MAX]; /* symmetric; 0: none */
     uint64_t connection_count;
     uint64_t paused_until_us[FAKE_NODES_MAX];
+    uint64_t sent[FAKE_NODES_MAX];
     struct list events;
     uint64_t hash;
 };
@@ -187,6 +188,7 @@ static enum error fake_send(struct links *links, int32_t peer, enum link_channel
     }
     direction->last_due_us = event.due_us;
     direction->queued_bytes += length;
+    network->sent[links->self]++;
     insert(network, event);
     return ERROR_NONE;
 }
@@ -286,6 +288,18 @@ void fake_network_leave(struct fake_network *network, int32_t node)
 void fake_network_pause(struct fake_network *network, int32_t node, uint64_t until_us)
 {
     network->paused_until_us[node] = until_us;
+}
+
+void fake_network_stall(struct fake_network *network, int32_t from, int32_t to, uint64_t until_us)
+{
+    struct direction *direction = &network->directions[from][to];
+
+    direction->last_due_us = until_us > direction->last_due_us ? until_us : direction->last_due_us;
+}
+
+uint64_t fake_network_sent(const struct fake_network *network, int32_t node)
+{
+    return network->sent[node];
 }
 
 /* ---- delivery ---- */

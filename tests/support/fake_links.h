@@ -33,6 +33,9 @@ void fake_network_heal_all(struct fake_network *network);
 /* The connection breaks and is made again. */
 void fake_network_reset(struct fake_network *network, int32_t a, int32_t b);
 
+/* What is sent in this direction arrives from this moment on, in order: a congested path. */
+void fake_network_stall(struct fake_network *network, int32_t from, int32_t to, uint64_t until_us);
+
 /* The node takes nothing in before this time, as while it is stopped; 0: at once again. */
 void fake_network_pause(struct fake_network *network, int32_t node, uint64_t until_us);
 
@@ -40,6 +43,8 @@ void fake_network_pause(struct fake_network *network, int32_t node, uint64_t unt
 uint64_t fake_network_next_us(const struct fake_network *network);
 /* Deliver all that is due. Receivers are called from here. */
 void fake_network_run(struct fake_network *network);
+/* Frames that this node has sent. */
+uint64_t fake_network_sent(const struct fake_network *network, int32_t node);
 /* Everything that was delivered, for comparing runs. */
 uint64_t fake_network_hash(const struct fake_network *network);
 

@@ -34,7 +34,7 @@ struct storage {
 struct late_read {
     struct list link;
     struct timer timer;
-    struct partition_log *log;
+    struct partition_log *log; /* NULL: removed meanwhile */
     struct entries_read *entries;
     struct batches_read *batches;
 };
@@ -178,7 +178,7 @@ void storage_remove_log(struct storage *storage, struct partition_log *log)
     list_for_each_safe(link, &storage->reads) {
         struct late_read *read = list_entry(link, struct late_read, link);
 
-        CHECK(read->log != log);
+        read->log = read->log == log ? NULL : read->log;
     }
     memory_change_free_all(&log->changes);
     memory_image_release(&log->image);
@@ -362,10 +362,16 @@ static void on_late_read(struct timer *timer)
 
     list_remove(&read->link);
     if (read->entries != NULL) {
-        memory_image_read_entries(&read->log->image, read->entries);
+        read->entries->error = ERROR_NOT_FOUND;
+        if (read->log != NULL) {
+            memory_image_read_entries(&read->log->image, read->entries);
+        }
         read->entries->done(read->entries);
     } else {
-        memory_image_read_batches(&read->log->image, read->batches);
+        read->batches->error = ERROR_NOT_FOUND;
+        if (read->log != NULL) {
+            memory_image_read_batches(&read->log->image, read->batches);
+        }
         read->batches->done(read->batches);
     }
     free(read);
