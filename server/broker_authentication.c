@@ -100,6 +100,7 @@ void broker_authentication_stop(struct broker_authentication *self)
     self->network = NULL;
     if (self->broker != NULL && self->broker->sasl != NULL) {
         list_remove(&self->listener.link);
+        sasl_server_stop(self->broker->sasl);
     }
 }
 

@@ -74,5 +74,6 @@ void sasl_mechanism_work(struct sasl_exchange *exchange, void (*run)(struct work
 extern const struct sasl_mechanism sasl_scram_sha_256;
 extern const struct sasl_mechanism sasl_scram_sha_512;
 extern const struct sasl_mechanism sasl_plain;
+extern const struct sasl_mechanism sasl_oauthbearer;
 
 #endif

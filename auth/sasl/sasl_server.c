@@ -10,6 +10,8 @@
 
 #include "gyre/config/config.h"
 
+#include "jwks.h"
+#include "jwks_source.h"
 #include "sasl_mechanism.h"
 #include "sasl_server_state.h"
 
@@ -18,6 +20,7 @@ static const struct sasl_mechanism *const mechanisms[] = {
     &sasl_scram_sha_256,
     &sasl_scram_sha_512,
     &sasl_plain,
+    &sasl_oauthbearer,
 };
 #define MECHANISM_COUNT ((int)(sizeof mechanisms / sizeof mechanisms[0]))
 _Static_assert(sizeof mechanisms / sizeof mechanisms[0] <= (size_t)SASL_MECHANISMS_MAX,
@@ -104,6 +107,26 @@ static enum error check_mechanisms(const struct sasl_server *server, char *messa
     return ERROR_NONE;
 }
 
+static void open_keys(struct sasl_server *server)
+{
+    const struct broker_config *config = server->config;
+    struct string url = config->sasl_oauthbearer_jwks_endpoint_url;
+    struct jwks_source_options options = {
+        .loop = server->loop,
+        .pool = server->pool,
+        .url = url.bytes,
+        .ca_path = config->gyre_sasl_oauthbearer_jwks_ca_location.bytes,
+        .refresh_us = (uint64_t)config->sasl_oauthbearer_jwks_endpoint_refresh_ms * 1000,
+        .retry_us = (uint64_t)config->sasl_oauthbearer_jwks_endpoint_retry_backoff_ms * 1000,
+        .retry_us_max =
+            (uint64_t)config->sasl_oauthbearer_jwks_endpoint_retry_backoff_max_ms * 1000,
+    };
+
+    if (url.bytes != NULL && jwks_is_possible(url)) {
+        server->keys = jwks_source_new(&options);
+    }
+}
+
 enum error sasl_server_new(const struct sasl_server_options *options, char *message,
                            struct sasl_server **out_server)
 {
@@ -123,8 +146,16 @@ enum error sasl_server_new(const struct sasl_server_options *options, char *mess
         sasl_server_free(server);
         return error;
     }
+    open_keys(server);
     *out_server = server;
     return ERROR_NONE;
+}
+
+void sasl_server_stop(struct sasl_server *server)
+{
+    if (server->keys != NULL) {
+        jwks_source_stop(server->keys);
+    }
 }
 
 void sasl_server_free(struct sasl_server *server)
@@ -133,6 +164,7 @@ void sasl_server_free(struct sasl_server *server)
         return;
     }
     CHECK(server->exchange_count == 0);
+    jwks_source_free(server->keys);
     free(server->proved);
     OPENSSL_cleanse(server, sizeof *server);
     free(server);

@@ -6,6 +6,7 @@
 #include "gyre/base/list.h"
 #include "gyre/sasl/sasl_server.h"
 
+struct jwks_source;
 struct sasl_mechanism;
 
 enum {
@@ -26,6 +27,8 @@ struct sasl_server {
     /* HMACs of user, password and version of PLAIN authentications that succeeded, by their first
      * bytes; a newer one takes the place. */
     uint8_t (*proved)[SASL_SECRET_BYTES]; /* owned; SASL_PROVED_MAX of them */
+
+    struct jwks_source *keys; /* owned; NULL: no OAUTHBEARER */
 
     /* ---- slow work ---- */
     struct list waiting; /* struct sasl_exchange */

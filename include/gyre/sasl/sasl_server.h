@@ -45,6 +45,8 @@ struct sasl_server_options {
 MUST_USE
 enum error sasl_server_new(const struct sasl_server_options *options, char *message,
                            struct sasl_server **out_server);
+/* Nothing new is loaded from now on; before the loop ends. */
+void sasl_server_stop(struct sasl_server *server);
 /* After the work pool has ended, and every exchange is freed. */
 void sasl_server_free(struct sasl_server *server);
 
