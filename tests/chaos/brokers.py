@@ -4,6 +4,7 @@
 The caller lives in a private network and mount namespace (see chaos.py), so all that is made here
 ends with the last process. Broker b is the machine 10.77.0.(b+1), on a bridge that clients share.
 """
+import errno
 import os
 import pathlib
 import shutil
@@ -138,12 +139,21 @@ class Broker:
     # its disk
 
     def fill_disk(self):
-        """To the last byte."""
-        status = os.statvfs(self.data)
+        """To the last byte, of which the broker takes some itself meanwhile."""
         with open(self.data / "ballast", "wb") as ballast:
-            free = status.f_bavail * status.f_frsize
-            os.posix_fallocate(ballast.fileno(), 0, free)
-        return free
+            for _ in range(1000):
+                status = os.statvfs(self.data)
+                taken = os.fstat(ballast.fileno()).st_blocks * 512
+                if status.f_bavail == 0:
+                    break
+                try:
+                    os.posix_fallocate(ballast.fileno(), 0,
+                                       taken + status.f_bavail * status.f_frsize)
+                    break
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
+            return os.fstat(ballast.fileno()).st_blocks * 512
 
     def free_disk(self):
         (self.data / "ballast").unlink()
