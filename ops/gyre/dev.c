@@ -12,12 +12,15 @@
 #include <string.h>
 #include <time.h>
 
+#include "gyre/runtime/clock.h"
+
 #include "command.h"
 #include "dev_options.h"
+#include "dev_ports.h"
 #include "dev_process.h"
 #include "dev_region.h"
 
-enum { POLL_MS = 50 };
+enum { POLL_MS = 50, PROGRESS_MS = 5000 };
 
 /* ---- choosing brokers ---- */
 
@@ -77,6 +80,16 @@ static bool format_one(struct dev *dev, struct dev_region *region, int broker_in
     }
     return make_directories(dev, region, broker) && dev_write_config(dev, region, broker_index) &&
            dev_process_format(dev, region, broker);
+}
+
+/* Of all before the first is started: a region is not to come up in part. */
+static bool check_ports(struct dev *dev, struct dev_region *region, int broker_index,
+                        const struct dev_arguments *arguments)
+{
+    const struct dev_broker *broker = &region->brokers[broker_index];
+
+    (void)arguments;
+    return dev_process_is_running(broker) || dev_ports_are_free(dev, broker);
 }
 
 /* A broker that is paused goes on; one that is gone starts. */
@@ -139,13 +152,20 @@ static int count_ready(struct dev *dev, const struct dev_arguments *arguments, i
     return ready;
 }
 
+static int64_t now_ms(void)
+{
+    return (int64_t)(clock_monotonic_us(clock_system()) / 1000);
+}
+
 static enum exit_status wait_ready(struct dev *dev, const struct dev_arguments *arguments)
 {
     struct timespec pause = {0, (long)POLL_MS * 1000000};
+    int64_t told_ms = now_ms();
+    int64_t end_ms = told_ms + (int64_t)arguments->timeout_s * 1000;
     bool is_dead = false;
     int chosen;
 
-    for (int waited_ms = 0; waited_ms < arguments->timeout_s * 1000; waited_ms += POLL_MS) {
+    while (now_ms() < end_ms) {
         int ready = count_ready(dev, arguments, &chosen, &is_dead);
 
         if (ready == chosen) {
@@ -155,7 +175,8 @@ static enum exit_status wait_ready(struct dev *dev, const struct dev_arguments *
             complain("a broker has ended; its gyred.log in %s says why", dev->dir);
             return STATUS_FAILED;
         }
-        if (waited_ms > 0 && waited_ms % 5000 == 0) {
+        if (now_ms() - told_ms >= PROGRESS_MS) {
+            told_ms = now_ms();
             (void)fprintf(stderr, "%d of %d brokers are ready\n", ready, chosen);
         }
         (void)nanosleep(&pause, NULL);
@@ -249,7 +270,8 @@ static bool make_new(struct dev *dev, const char *dir, const struct dev_argument
         return false;
     }
     dev_security_complete(&dev->security);
-    return dev_security_prepare(dev) && for_chosen(dev, arguments, format_one) && dev_save(dev);
+    return for_chosen(dev, arguments, check_ports) && dev_security_prepare(dev) &&
+           for_chosen(dev, arguments, format_one) && dev_save(dev);
 }
 
 static int up(int argc, char **argv)
@@ -297,7 +319,8 @@ static int up(int argc, char **argv)
     if (dev_exists(dir) ? !dev_load(&dev, dir) : !make_new(&dev, dir, &arguments)) {
         return STATUS_FAILED;
     }
-    if (!for_chosen(&dev, &arguments, start_one) || !dev_save(&dev)) {
+    if (!for_chosen(&dev, &arguments, check_ports) || !for_chosen(&dev, &arguments, start_one) ||
+        !dev_save(&dev)) {
         return STATUS_FAILED;
     }
     status = wait_ready(&dev, &arguments);
@@ -403,7 +426,8 @@ static int start_verb(int argc, char **argv)
               "Example:\n  gyre dev start --dir /tmp/g --broker 1",
               argc, argv, &arguments);
     dev = load(arguments.dir);
-    if (dev == NULL || !for_chosen(dev, &arguments, start_one) || !dev_save(dev)) {
+    if (dev == NULL || !for_chosen(dev, &arguments, check_ports) ||
+        !for_chosen(dev, &arguments, start_one) || !dev_save(dev)) {
         return STATUS_FAILED;
     }
     return (int)wait_ready(dev, &arguments);

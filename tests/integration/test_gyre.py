@@ -3,6 +3,7 @@
 import json
 import pathlib
 import re
+import socket
 
 import pytest
 from region import BIN, CommandFailed, eventually, free_port, run
@@ -109,6 +110,23 @@ def test_the_exit_status_tells_what_happened(region, words, status, monkeypatch)
 def test_nobody_answering_is_a_timeout():
     assert status_of("topic", "list", "--bootstrap-server", f"127.0.0.1:{free_port(1)}",
                      "--timeout", "1") == 4
+
+
+def test_a_region_whose_ports_are_taken_does_not_start(region, tmp_path):
+    """Neither in part, nor does it take the region that answers there for itself."""
+    with pytest.raises(CommandFailed) as failure:
+        region.gyre("dev", "up", "--dir", tmp_path, "--brokers", 1, "--port", region.port,
+                    "--plaintext")
+    assert failure.value.status == 1
+    cluster_id = region.state["regions"][0]["cluster_id"]
+    assert f"another region, {cluster_id}, answers" in failure.value.output
+    assert not list(tmp_path.iterdir())
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        with pytest.raises(CommandFailed) as failure:
+            region.gyre("dev", "up", "--dir", tmp_path / "b", "--brokers", 1, "--plaintext",
+                        "--port", other.getsockname()[1])
+    assert "is taken by another process" in failure.value.output
 
 
 def test_dev_status_tells_states(own_region):
