@@ -3,8 +3,7 @@
 
 #include <stdlib.h>
 
-/* No two sets are ever of one epoch, so that a decision is never taken for one about another. */
-static uint64_t next_epoch(void)
+uint64_t acl_set_next_epoch(void)
 {
     static uint64_t epoch;
 
@@ -18,7 +17,7 @@ struct acl_set *acl_set_new(void)
     map_init(&set->nodes);
     map_init(&set->cells);
     list_init(&set->order);
-    set->epoch = next_epoch();
+    set->epoch = acl_set_next_epoch();
     return set;
 }
 
@@ -173,7 +172,7 @@ enum error acl_set_add(struct acl_set *set, const struct acl *acl)
     }
     *mask_of(cell, acl->permission) |= 1u << acl->operation;
     set->count++;
-    set->epoch = next_epoch();
+    set->epoch = acl_set_next_epoch();
     return ERROR_NONE;
 }
 
@@ -204,7 +203,7 @@ enum error acl_set_remove(struct acl_set *set, const struct acl *acl)
     }
     *mask_of(cell, acl->permission) &= ~(1u << acl->operation);
     set->count--;
-    set->epoch = next_epoch();
+    set->epoch = acl_set_next_epoch();
     if (cell->denied == 0 && cell->allowed == 0) {
         drop_cell(set, cell);
     }
@@ -225,7 +224,7 @@ void acl_set_clear(struct acl_set *set)
         drop_node(set, node);
     }
     set->count = 0;
-    set->epoch = next_epoch();
+    set->epoch = acl_set_next_epoch();
 }
 
 void acl_set_free(struct acl_set *set)

@@ -78,6 +78,10 @@ static inline uint64_t acl_cell_hash(const struct acl_node *node, uint64_t princ
     return hash_u64(node->by_pattern.hash ^ principal) ^ host;
 }
 
+/* Ever greater: no two states of rules in this process have one epoch, so that a decision is never
+ * taken for one that was made by other rules. */
+uint64_t acl_set_next_epoch(void);
+
 /* `hash` is of the same resource, pattern and name. May miss. */
 struct acl_node *acl_set_find_node(const struct acl_set *set, const struct acl *pattern,
                                    uint64_t hash);

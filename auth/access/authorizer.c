@@ -9,7 +9,10 @@
 #include "decision_cache.h"
 
 struct authorizer {
-    const struct acl_set *acls; /* borrowed */
+    const struct acl_set *acls;            /* borrowed */
+    const struct stream_policies *streams; /* borrowed; NULL: none */
+    void (*find_roles)(void *context, struct string principal, struct expression_subject *out);
+    void *context;
     struct decision_cache *cache;
     bool allow_everyone_if_no_acl_found;
     struct string super_users; /* owned: behind the struct */
@@ -25,6 +28,9 @@ struct authorizer *authorizer_new(const struct authorizer_options *options)
     }
     authorizer->super_users = (struct string){(const char *)(authorizer + 1), (int32_t)text_bytes};
     authorizer->acls = options->acls;
+    authorizer->streams = options->streams;
+    authorizer->find_roles = options->find_roles;
+    authorizer->context = options->context;
     authorizer->allow_everyone_if_no_acl_found = options->allow_everyone_if_no_acl_found;
     authorizer->cache = decision_cache_new();
     return authorizer;
@@ -69,6 +75,66 @@ bool authorizer_is_super_user(const struct authorizer *authorizer, struct string
     return false;
 }
 
+void authorizer_subject(const struct authorizer *authorizer, const struct identity *identity,
+                        struct expression_subject *subject)
+{
+    *subject = (struct expression_subject){.identity = identity};
+    if (authorizer->find_roles != NULL) {
+        authorizer->find_roles(authorizer->context, identity->principal, subject);
+    }
+}
+
+static const struct stream_policy *find_stream(const struct authorizer *authorizer,
+                                               enum acl_resource resource, struct string name)
+{
+    return authorizer->streams == NULL || (resource != ACL_TOPIC && resource != ACL_GROUP)
+               ? NULL
+               : stream_policies_find_around(authorizer->streams, name);
+}
+
+bool authorizer_stands_alone(const struct authorizer *authorizer, struct string topic)
+{
+    const struct stream_policy *policy = find_stream(authorizer, ACL_TOPIC, topic);
+
+    return policy != NULL && !stream_policy_is_additive(policy);
+}
+
+static void ask_stream(const struct authorizer *authorizer, const struct access_question *question,
+                       struct access_decision *decision)
+{
+    unsigned permissions = stream_policies_permissions_for(question->resource, question->operation);
+    struct expression_subject subject;
+
+    authorizer_subject(authorizer, question->identity, &subject);
+    decision->is_allowed = false;
+    decision->basis = ACCESS_BY_STREAM_REFUSAL;
+    decision->permission =
+        permissions == 0 ? STREAM_ADMIN : (enum stream_permission)__builtin_ctz(permissions);
+    for (int i = 0; i < STREAM_PERMISSIONS; i++) {
+        if ((permissions & 1u << i) != 0 &&
+            stream_policy_grants(decision->stream, (enum stream_permission)i, &subject)) {
+            decision->is_allowed = true;
+            decision->basis = ACCESS_BY_STREAM;
+            decision->permission = (enum stream_permission)i;
+            return;
+        }
+    }
+}
+
+static void decide_by_rules(const struct authorizer *authorizer, const struct acl_verdict *verdict,
+                            struct access_decision *decision)
+{
+    if (verdict->is_allowed) {
+        decision->basis = ACCESS_BY_ALLOW;
+    } else if (verdict->is_named) {
+        decision->is_allowed = false;
+        decision->basis = ACCESS_BY_DEFAULT;
+    } else {
+        decision->is_allowed = authorizer->allow_everyone_if_no_acl_found;
+        decision->basis = ACCESS_BY_NO_ACL;
+    }
+}
+
 void authorizer_decide(const struct authorizer *authorizer, const struct access_question *question,
                        struct access_decision *decision)
 {
@@ -83,20 +149,28 @@ void authorizer_decide(const struct authorizer *authorizer, const struct access_
     if (verdict.is_denied) {
         decision->is_allowed = false;
         decision->basis = ACCESS_BY_DENY;
-    } else if (verdict.is_allowed) {
-        decision->basis = ACCESS_BY_ALLOW;
-    } else if (verdict.is_named) {
-        decision->is_allowed = false;
-        decision->basis = ACCESS_BY_DEFAULT;
-    } else {
-        decision->is_allowed = authorizer->allow_everyone_if_no_acl_found;
-        decision->basis = ACCESS_BY_NO_ACL;
+        return;
     }
+    decision->stream = find_stream(authorizer, question->resource, question->name);
+    if (decision->stream == NULL ||
+        (verdict.is_allowed && stream_policy_is_additive(decision->stream))) {
+        decide_by_rules(authorizer, &verdict, decision);
+    } else {
+        ask_stream(authorizer, question, decision);
+    }
+}
+
+static uint64_t version_of(const struct authorizer *authorizer)
+{
+    uint64_t rules = acl_set_epoch(authorizer->acls);
+    uint64_t streams = authorizer->streams == NULL ? 0 : stream_policies_epoch(authorizer->streams);
+
+    return rules > streams ? rules : streams; /* the later change, of numbers that never repeat */
 }
 
 bool authorizer_allows(struct authorizer *authorizer, const struct access_question *question)
 {
-    uint64_t version = acl_set_epoch(authorizer->acls);
+    uint64_t version = version_of(authorizer);
     struct access_decision decision;
 
     if (decision_cache_find(authorizer->cache, question, version, &decision.is_allowed)) {
@@ -106,6 +180,8 @@ bool authorizer_allows(struct authorizer *authorizer, const struct access_questi
     decision_cache_put(authorizer->cache, question, version, decision.is_allowed);
     return decision.is_allowed;
 }
+
+/* ---- any resource of a type ---- */
 
 /* A resource of no type that there is, under which the answers about any resource are kept. */
 static struct access_question about_any(const struct access_question *question)
@@ -117,9 +193,45 @@ static struct access_question about_any(const struct access_question *question)
     return any;
 }
 
+struct denial_probe {
+    const struct acl_set *acls;
+    struct access_question question;
+};
+
+static bool is_denied(void *context, struct string stream_prefix)
+{
+    struct denial_probe *probe = context;
+    struct acl_verdict verdict;
+
+    probe->question.name = stream_prefix;
+    acl_verdict_find(probe->acls, &probe->question, &verdict);
+    return verdict.is_denied;
+}
+
+static bool some_stream_allows(const struct authorizer *authorizer,
+                               const struct access_question *question)
+{
+    unsigned permissions = stream_policies_permissions_for(question->resource, question->operation);
+    struct denial_probe probe = {authorizer->acls, *question};
+    struct expression_subject subject;
+
+    if (authorizer->streams == NULL) {
+        return false;
+    }
+    authorizer_subject(authorizer, question->identity, &subject);
+    for (int i = 0; i < STREAM_PERMISSIONS; i++) {
+        if ((permissions & 1u << i) != 0 &&
+            stream_policies_any_grants(authorizer->streams, (enum stream_permission)i, &subject,
+                                       is_denied, &probe)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool authorizer_allows_any(struct authorizer *authorizer, const struct access_question *question)
 {
-    uint64_t version = acl_set_epoch(authorizer->acls);
+    uint64_t version = version_of(authorizer);
     struct access_question any = about_any(question);
     struct access_question probe = *question;
     bool is_allowed;
@@ -128,8 +240,9 @@ bool authorizer_allows_any(struct authorizer *authorizer, const struct access_qu
         return is_allowed;
     }
     probe.name = STRING("hardcode"); /* Kafka's: super users, and whoever may do it to all */
-    is_allowed =
-        authorizer_allows(authorizer, &probe) || acl_verdict_allows_any(authorizer->acls, question);
+    is_allowed = authorizer_allows(authorizer, &probe) ||
+                 acl_verdict_allows_any(authorizer->acls, question) ||
+                 some_stream_allows(authorizer, question);
     decision_cache_put(authorizer->cache, &any, version, is_allowed);
     return is_allowed;
 }

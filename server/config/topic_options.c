@@ -205,7 +205,7 @@ static bool take_from_layer(const struct topic_option *option, const struct conf
 {
     out->source = layer->source;
     out->from = option->name;
-    if (layer->source == CONFIG_SOURCE_TOPIC) {
+    if (layer->speaks_of_topics) {
         return take(option, layer->find(layer->context, string_from(option->name)), 1, out);
     }
     for (int i = 0; i < TOPIC_OPTION_SYNONYMS_MAX && option->synonyms[i].name != NULL; i++) {

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "handlers/access.h"
 
+#include <stdio.h>
+
 #include "gyre/access/acl_words.h"
 #include "gyre/access/authorizer.h"
+#include "gyre/access/stream_name.h"
 
 #include "handlers/auditing.h"
 #include "handlers/authorization.h"
@@ -29,10 +32,19 @@ static struct access_question question_of(const struct request *request,
     };
 }
 
+/* Rules name topics by their legal spelling. */
+static struct string legal_name(enum access_resource resource, struct string name,
+                                struct stream_name_text *text)
+{
+    return resource == ACCESS_TOPIC ? stream_name_legal(name, text) : name;
+}
+
 bool access_sees(const struct request *request, enum access_operation operation,
                  enum access_resource resource, struct string name)
 {
-    struct access_question question = question_of(request, operation, resource, name);
+    struct stream_name_text legal;
+    struct access_question question =
+        question_of(request, operation, resource, legal_name(resource, name, &legal));
     struct authorization *authorization = request->broker->authorization;
 
     return authorization == NULL ||
@@ -48,7 +60,9 @@ bool access_sees_cluster(const struct request *request, enum access_operation op
 static void audit_refusal(const struct request *request, enum access_operation operation,
                           enum access_resource resource, struct string name)
 {
-    struct access_question question = question_of(request, operation, resource, name);
+    struct stream_name_text legal;
+    struct access_question question =
+        question_of(request, operation, resource, legal_name(resource, name, &legal));
     struct access_decision decision;
     char rule[RULE_BYTES_MAX] = "";
 
@@ -59,6 +73,10 @@ static void audit_refusal(const struct request *request, enum access_operation o
                       &decision);
     if (decision.basis == ACCESS_BY_DENY) {
         acl_print(&decision.rule, rule, sizeof rule);
+    } else if (decision.basis == ACCESS_BY_STREAM_REFUSAL) {
+        (void)snprintf(rule, sizeof rule, "stream %.*s: %s",
+                       STRING_ARGUMENTS(stream_policy_name(decision.stream)),
+                       stream_permission_name(decision.permission));
     }
     auditing_refused(request, string_from(acl_operation_name((int)operation)),
                      string_from(acl_resource_name((int)resource)), name, string_from(rule));
@@ -94,6 +112,10 @@ bool access_sees_any(const struct request *request, enum access_operation operat
 bool access_allows_topic_or_cluster(const struct request *request, enum access_operation operation,
                                     struct string topic)
 {
-    return access_sees_cluster(request, operation) ||
+    struct authorization *authorization = request->broker->authorization;
+    bool stands_alone = authorization != NULL &&
+                        authorizer_stands_alone(authorization_authorizer(authorization), topic);
+
+    return (!stands_alone && access_sees_cluster(request, operation)) ||
            access_allows(request, operation, ACCESS_TOPIC, topic);
 }

@@ -63,7 +63,8 @@ bool access_allows_cluster(const struct request *request, enum access_operation 
 bool access_sees_any(const struct request *request, enum access_operation operation,
                      enum access_resource resource);
 
-/* Of this topic, because of a rule about it or one about the cluster: creating and deleting. */
+/* Of this topic, because of a rule about it or one about the cluster: creating and deleting. Inside
+ * of a stream that enforces its policy, rules about the cluster do not count. */
 bool access_allows_topic_or_cluster(const struct request *request, enum access_operation operation,
                                     struct string topic);
 

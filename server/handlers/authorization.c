@@ -1,15 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "handlers/authorization.h"
 
-#include <stdlib.h>
-
-#include "gyre/access/authorizer.h"
 #include "gyre/config/config.h"
-#include "gyre/metadata/catalog.h"
 
-struct authorization {
-    struct authorizer *authorizer; /* owned */
-};
+#include "handlers/authorization_state.h"
 
 bool authorization_is_asked_for(const struct broker_config *config)
 {
@@ -24,33 +18,11 @@ bool authorization_is_asked_for(const struct broker_config *config)
     return false;
 }
 
-struct authorization *authorization_new(const struct broker_config *config, struct catalog *catalog)
-{
-    struct authorizer_options options = {
-        .super_users = config->super_users,
-        .allow_everyone_if_no_acl_found = config->allow_everyone_if_no_acl_found,
-    };
-    struct authorization *authorization;
-
-    if (!authorization_is_asked_for(config)) {
-        return NULL;
-    }
-    authorization = check_alloc_zero(sizeof *authorization);
-    options.acls = catalog_acls(catalog);
-    authorization->authorizer = authorizer_new(&options);
-    return authorization;
-}
-
-void authorization_free(struct authorization *authorization)
-{
-    if (authorization == NULL) {
-        return;
-    }
-    authorizer_free(authorization->authorizer);
-    free(authorization);
-}
-
 struct authorizer *authorization_authorizer(struct authorization *authorization)
 {
+    if (authorization->are_streams_stale) {
+        authorization->are_streams_stale = false;
+        authorization->take_streams(authorization);
+    }
     return authorization->authorizer;
 }

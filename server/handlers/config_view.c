@@ -48,20 +48,31 @@ static const struct list *own_settings(const struct broker *broker)
 static void add_broker_layers(const struct broker *broker, struct config_view_layers *layers)
 {
     layers->layers[layers->count++] = (struct config_layer){
-        CONFIG_SOURCE_DYNAMIC_BROKER, config_view_find_in_list, own_settings(broker)};
+        CONFIG_SOURCE_DYNAMIC_BROKER, config_view_find_in_list, own_settings(broker), false};
     layers->layers[layers->count++] =
         (struct config_layer){CONFIG_SOURCE_DYNAMIC_DEFAULT, config_view_find_in_list,
-                              catalog_broker_settings(broker->catalog, STRING(""))};
+                              catalog_broker_settings(broker->catalog, STRING("")), false};
     layers->layers[layers->count++] = config_layer_of_file(broker->config);
 }
 
-void config_view_topic_layers(const struct broker *broker,
+static struct string find_in_stream(const void *stream, struct string name)
+{
+    return catalog_stream_property(stream, name);
+}
+
+void config_view_topic_layers(const struct broker *broker, struct string topic,
                               struct string (*find)(const void *context, struct string name),
                               const void *context, struct config_view_layers *out_layers)
 {
+    const struct catalog_stream *stream = catalog_find_stream_around(broker->catalog, topic);
+
     *out_layers = (struct config_view_layers){.broker = broker};
     out_layers->layers[out_layers->count++] =
-        (struct config_layer){CONFIG_SOURCE_TOPIC, find, context};
+        (struct config_layer){CONFIG_SOURCE_TOPIC, find, context, true};
+    if (stream != NULL) {
+        out_layers->layers[out_layers->count++] =
+            (struct config_layer){CONFIG_SOURCE_DYNAMIC_DEFAULT, find_in_stream, stream, true};
+    }
     add_broker_layers(broker, out_layers);
 }
 
@@ -95,6 +106,11 @@ static void add_topic_synonyms(struct request *request, const struct topic_optio
     add_synonym(entry, entry->name, own->find(own->context, entry->name), own->source);
     for (int i = 1; i < layers->count; i++) {
         const struct config_layer *layer = &layers->layers[i];
+        if (layer->speaks_of_topics) {
+            add_synonym(entry, entry->name, layer->find(layer->context, entry->name),
+                        layer->source);
+            continue;
+        }
         for (int j = 0; j < synonym_count; j++) {
             struct string name = string_from(option->synonyms[j].name);
             add_synonym(entry, name, layer->find(layer->context, name), layer->source);

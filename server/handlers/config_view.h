@@ -51,13 +51,13 @@ struct config_entry {
 
 /* Strongest first; of a topic, the first one is the topic's own. */
 struct config_view_layers {
-    struct config_layer layers[4];
+    struct config_layer layers[5];
     int count;
     const struct broker *broker;
 };
 
-/* `find` gives the topic's own settings. */
-void config_view_topic_layers(const struct broker *broker,
+/* `find` gives the topic's own settings; by its name its stream is found, which may be null. */
+void config_view_topic_layers(const struct broker *broker, struct string topic,
                               struct string (*find)(const void *context, struct string name),
                               const void *context, struct config_view_layers *out_layers);
 /* find() of a list of the catalog's settings. */

@@ -20,6 +20,7 @@
 #include "handlers/leader_wait.h"
 #include "handlers/quotas.h"
 #include "handlers/request.h"
+#include "handlers/stream_topics.h"
 #include "handlers/topic_plan.h"
 #include "metadata/catalog_commands.h"
 #include "metadata/topic_name.h"
@@ -31,6 +32,7 @@ struct wanted_topic {
     struct map_link by_name;
     const struct create_topics_request_topics *in;
     struct create_topics_response_topics *out;
+    struct string name; /* the legal spelling */
     bool is_twice;
     int32_t partition_count;
     int replication_factor;
@@ -84,7 +86,11 @@ static bool check_name(struct topic_creations *self, struct wanted_topic *topic)
             topic, KAFKA_ERROR_TOPIC_ALREADY_EXISTS,
             catalog_changes_text(request, "Topic '%.*s' already exists.", STRING_ARGUMENTS(name)));
     }
-    struct string other = catalog_find_colliding_topic(request->broker->catalog, name);
+    struct string fault = stream_topics_fault(request, name);
+    if (fault.bytes != NULL) {
+        return refuse(topic, KAFKA_ERROR_INVALID_TOPIC_EXCEPTION, fault);
+    }
+    struct string other = catalog_find_colliding_topic(request->broker->catalog, topic->name);
     if (other.bytes != NULL) {
         return refuse(topic, KAFKA_ERROR_INVALID_TOPIC_EXCEPTION,
                       catalog_changes_text(request,
@@ -186,7 +192,8 @@ static bool check_counts(struct topic_creations *self, struct wanted_topic *topi
         return refuse(topic, KAFKA_ERROR_INVALID_PARTITIONS,
                       STRING("Number of partitions was set to an invalid non-positive value."));
     }
-    topic->partition_count = partitions == -1 ? broker->config->num_partitions : partitions;
+    topic->partition_count =
+        partitions == -1 ? stream_topics_partitions(broker, topic->name) : partitions;
     topic->replication_factor =
         replicas == -1 ? cluster_default_replication_factor(broker->cluster) : replicas;
     return true;
@@ -263,9 +270,9 @@ static void submit(struct topic_creations *self, struct wanted_topic *topic)
     struct catalog_create_topic command;
 
     catalog_create_topic_init(&command);
-    command.name = topic->in->name;
+    command.name = topic->name;
     command.topic_id = uuid_random(self->request->broker->random);
-    command.is_internal = topic_name_is_internal(topic->in->name);
+    command.is_internal = topic_name_is_internal(topic->name);
     if (catalog_create_topic_partitions_array_alloc(&command.partitions, arena,
                                                     topic->partition_count) != ERROR_NONE ||
         catalog_create_topic_settings_array_alloc(&command.settings, arena,
@@ -311,7 +318,7 @@ static void describe_settings(struct topic_creations *self, struct wanted_topic 
     if (out->configs.items == NULL) {
         return;
     }
-    config_view_topic_layers(self->request->broker, find_setting, topic, &layers);
+    config_view_topic_layers(self->request->broker, topic->name, find_setting, topic, &layers);
     for (int i = 0; i < topic_option_count(); i++) {
         struct config_entry entry;
         if (config_view_topic_option(self->request, topic_option_at(i), &layers, &entry)) {
@@ -393,7 +400,7 @@ static struct wanted_topic *find_wanted(const struct map *names, struct string n
 {
     map_for_each_match(link, names, string_hash(name)) {
         struct wanted_topic *topic = CONTAINER_OF(link, struct wanted_topic, by_name);
-        if (string_equal(topic->in->name, name)) {
+        if (string_equal(topic->name, name)) {
             return topic;
         }
     }
@@ -419,17 +426,19 @@ static bool collect(struct topic_creations *self)
     map_init(&names);
     for (int32_t i = 0; i < count; i++) {
         const struct create_topics_request_topics *in = &self->in.topics.items[i];
-        struct wanted_topic *topic = find_wanted(&names, in->name);
+        struct string name = stream_topics_legal(request, in->name);
+        struct wanted_topic *topic = find_wanted(&names, name);
         if (topic != NULL) {
             topic->is_twice = true;
             continue;
         }
         topic = &self->topics[self->count];
         topic->in = in;
+        topic->name = name;
         topic->out = &self->out.topics.items[self->count++];
         topic->out->name = in->name;
         topic->out->error_message = STRING_NULL;
-        map_insert(&names, &topic->by_name, string_hash(in->name));
+        map_insert(&names, &topic->by_name, string_hash(name));
     }
     map_release(&names);
     self->out.topics.count = self->count;

@@ -140,7 +140,8 @@ static void describe_topic(struct answer *answer)
     if (!reserve(answer, topic_option_count())) {
         return;
     }
-    config_view_topic_layers(request->broker, config_view_find_in_list, &topic->settings, &layers);
+    config_view_topic_layers(request->broker, topic->name, config_view_find_in_list,
+                             &topic->settings, &layers);
     for (int i = 0; i < topic_option_count(); i++) {
         const struct topic_option *option = topic_option_at(i);
         struct config_entry entry;

@@ -110,8 +110,8 @@ static struct string effective_list(struct incremental_change *self,
     struct config_entry entry = {.value = STRING("")};
 
     if (target->type == CONFIG_RESOURCE_TOPIC) {
-        config_view_topic_layers(self->request->broker, config_view_find_in_list, settings,
-                                 &layers);
+        config_view_topic_layers(self->request->broker, target->name, config_view_find_in_list,
+                                 settings, &layers);
         (void)config_view_topic_option(self->request, topic_option_find(name), &layers, &entry);
         return entry.value;
     }

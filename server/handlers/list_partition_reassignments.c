@@ -115,6 +115,7 @@ static void add_named(struct reassignment_listing *self,
     }
     struct list_partition_reassignments_response_topics *out =
         open_topic(self, topic, in->partition_indexes.count);
+    out->name = in->name;
     for (int32_t i = 0; i < in->partition_indexes.count; i++) {
         add_partition(self, topic, in->partition_indexes.items[i], out);
     }

@@ -20,6 +20,7 @@
 #include "handlers/broker.h"
 #include "handlers/leader_wait.h"
 #include "handlers/request.h"
+#include "handlers/stream_topics.h"
 #include "handlers/topic_view.h"
 #include "handlers/topics.h"
 #include "metadata/topic_name.h"
@@ -95,11 +96,12 @@ static bool fill_partitions(struct metadata_lookup *self, const struct catalog_t
     return true;
 }
 
+/* `name` is the client's own spelling, where it gave one. */
 static bool fill_topic(struct metadata_lookup *self, const struct catalog_topic *topic,
-                       struct metadata_response_topics *out)
+                       struct string name, struct metadata_response_topics *out)
 {
     out->error_code = KAFKA_ERROR_NONE;
-    out->name = topic->name;
+    out->name = name;
     out->topic_id = topic->id;
     out->is_internal = topic->is_internal;
     if (self->in.include_topic_authorized_operations) {
@@ -124,7 +126,8 @@ static void add_topic(void *context, const struct catalog_topic *topic)
         !access_sees(self->request, ACCESS_DESCRIBE, ACCESS_TOPIC, topic->name)) {
         return;
     }
-    walk->is_exhausted = !fill_topic(self, topic, &self->out.topics.items[walk->count++]);
+    walk->is_exhausted =
+        !fill_topic(self, topic, topic->name, &self->out.topics.items[walk->count++]);
 }
 
 static bool fill_all(struct metadata_lookup *self)
@@ -154,7 +157,8 @@ static bool fill_asked(struct metadata_lookup *self, const struct asked_topic *a
         enum kafka_error error =
             hosted_partition_find_topic(self->request, &reference, ACCESS_DESCRIBE, &topic);
         if (error == KAFKA_ERROR_NONE) {
-            return fill_topic(self, topic, out);
+            return fill_topic(self, topic, asked->name.bytes == NULL ? topic->name : asked->name,
+                              out);
         }
         out->error_code = (int16_t)error;
     } else {
@@ -259,10 +263,11 @@ static void on_created(void *context, enum kafka_error error)
     creation_ended(asked->lookup);
 }
 
-static bool creates_missing(const struct metadata_lookup *self)
+static bool creates_missing(const struct metadata_lookup *self, const struct asked_topic *asked)
 {
     return self->in.allow_auto_topic_creation &&
-           self->request->broker->config->auto_create_topics_enable;
+           stream_topics_come_by_themselves(self->request->broker, asked->name) &&
+           stream_topics_fault(self->request, asked->name).bytes == NULL;
 }
 
 /* What is not to be seen is not looked for: it must not matter whether it is there. */
@@ -290,7 +295,7 @@ static void create_missing(struct metadata_lookup *self)
         }
         if (!topic_name_is_valid(asked->name, reason, sizeof reason)) {
             asked->error = KAFKA_ERROR_INVALID_TOPIC_EXCEPTION;
-        } else if (!creates_missing(self)) {
+        } else if (!creates_missing(self, asked)) {
             continue;
         } else if (!access_allows_topic_or_cluster(self->request, ACCESS_CREATE, asked->name)) {
             asked->error = KAFKA_ERROR_TOPIC_AUTHORIZATION_FAILED;

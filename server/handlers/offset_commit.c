@@ -34,11 +34,12 @@ static void on_committed(struct group_call *call)
     reply(CONTAINER_OF(call, struct offset_commit, commit.call));
 }
 
-/* From here on the topic has its name, also if it came by id. False: memory is exhausted. */
+/* From here on the topic has its legal name, also if it came by id or path. False: memory is
+ * exhausted. */
 static bool name_topic(struct offset_commit *self, struct offset_commit_request_topics *in,
                        const struct catalog_topic *topic)
 {
-    if (self->request->api_version < OFFSET_COMMIT_TOPIC_IDS || topic == NULL) {
+    if (topic == NULL || string_equal(in->name, topic->name)) {
         return true;
     }
     in->name.bytes =

@@ -11,6 +11,7 @@
 #include "handlers/group_handlers.h"
 #include "handlers/hosted_partition.h"
 #include "handlers/request.h"
+#include "handlers/stream_topics.h"
 
 struct offset_delete {
     struct request *request; /* we live in its arena */
@@ -26,7 +27,7 @@ static void on_deleted(struct group_call *call)
     request_reply(self->request, &offset_delete_response_layout, &self->out);
 }
 
-static bool prepare_topic(struct offset_delete *self, const struct offset_delete_request_topics *in,
+static bool prepare_topic(struct offset_delete *self, struct offset_delete_request_topics *in,
                           struct offset_delete_response_topics *out)
 {
     const struct topic_reference reference = {.name = in->name};
@@ -35,7 +36,9 @@ static bool prepare_topic(struct offset_delete *self, const struct offset_delete
         hosted_partition_find_topic(self->request, &reference, ACCESS_READ, &topic);
 
     out->name = in->name;
-    if (offset_delete_response_topics_partitions_array_alloc(
+    in->name = stream_topics_legal(self->request, in->name);
+    if (in->name.bytes == NULL ||
+        offset_delete_response_topics_partitions_array_alloc(
             &out->partitions, &self->request->arena, in->partitions.count) != ERROR_NONE) {
         return false;
     }

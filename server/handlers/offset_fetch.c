@@ -5,6 +5,7 @@
  */
 #include "wire_messages/offset_fetch.h"
 
+#include "gyre/access/stream_name.h"
 #include "gyre/base/check.h"
 #include "gyre/metadata/catalog.h"
 
@@ -56,7 +57,8 @@ static bool fetch_topic(struct group_fetch *fetch, struct string group_id,
     const struct catalog_topic *topic = NULL;
     enum kafka_error error =
         hosted_partition_find_topic(request, &reference, ACCESS_DESCRIBE, &topic);
-    struct string name = topic != NULL ? topic->name : in->name;
+    struct stream_name_text legal;
+    struct string name = topic != NULL ? topic->name : stream_name_legal(in->name, &legal);
 
     out->name = in->name;
     out->topic_id = in->topic_id;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gyre/access/stream_name.h"
 #include "gyre/base/arena.h"
 #include "gyre/config/config.h"
 #include "gyre/observe/log.h"
@@ -12,6 +13,7 @@
 #include "cluster/cluster.h"
 #include "handlers/broker.h"
 #include "handlers/catalog_changes.h"
+#include "handlers/stream_topics.h"
 #include "metadata/catalog_commands.h"
 #include "metadata/topic_name.h"
 
@@ -135,9 +137,10 @@ static void create(struct broker *broker, const struct plan *plan, topics_done d
 
 void topics_auto_create(struct broker *broker, struct string name, topics_done done, void *context)
 {
+    struct stream_name_text legal;
     struct plan plan = {
-        .name = name,
-        .partition_count = broker->config->num_partitions,
+        .name = stream_name_legal(name, &legal),
+        .partition_count = stream_topics_partitions(broker, name),
         .replication_factor = cluster_default_replication_factor(broker->cluster),
     };
 

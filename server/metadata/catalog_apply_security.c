@@ -6,6 +6,7 @@
 #include "metadata/catalog_apply.h"
 #include "metadata/catalog_commands.h"
 #include "metadata/catalog_state.h"
+#include "metadata/streams.h"
 #include "wire_messages/catalog_row.h"
 
 static bool is_sound(enum catalog_security kind, const void *row, struct catalog_result *result)
@@ -333,6 +334,7 @@ void catalog_apply_set_stream(struct catalog_state *state, const void *message,
     } else if (is_sound(CATALOG_STREAM, &row, result) &&
                has_room(state, CATALOG_STREAM, 1, result)) {
         put(state, CATALOG_STREAM, &row);
+        topics_compute_all(state); /* those inside of it inherit its settings */
         store_be64(result->value, state->applied_index);
         result->value_length = sizeof state->applied_index;
     }
@@ -347,6 +349,10 @@ void catalog_apply_remove_stream(struct catalog_state *state, const void *messag
 
     if (security_find(&state->security, CATALOG_STREAM, &row) == NULL) {
         catalog_refuse(result, KAFKA_ERROR_RESOURCE_NOT_FOUND, "There is no such stream.");
+        return;
+    }
+    if (streams_count_topics(state, in->name) > 0) {
+        catalog_refuse(result, KAFKA_ERROR_INVALID_REQUEST, "The stream has topics.");
         return;
     }
     security_remove(state, CATALOG_STREAM, &row);

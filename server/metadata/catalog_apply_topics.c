@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "gyre/access/stream_name.h"
+
 #include "metadata/catalog_apply.h"
 #include "metadata/catalog_commands.h"
 #include "metadata/catalog_state.h"
+#include "metadata/streams.h"
 #include "metadata/topic_name.h"
 
 static bool replicas_are_sound(const struct catalog_state *state, const struct int32_array *nodes)
@@ -56,6 +59,24 @@ static bool name_is_free(const struct catalog_state *state, struct string name,
     return true;
 }
 
+static bool lies_where_it_may(const struct catalog_state *state, struct string name,
+                              struct catalog_result *result)
+{
+    struct stream_name_text legal;
+
+    if (!string_equal(stream_name_legal(name, &legal), name)) {
+        catalog_refuse(result, KAFKA_ERROR_INVALID_TOPIC_EXCEPTION,
+                       "The catalog keeps topics by their legal names.");
+        return false;
+    }
+    if (!streams_admit(state, name)) {
+        catalog_refuse(result, KAFKA_ERROR_INVALID_TOPIC_EXCEPTION,
+                       "There is no stream for the topic '%.*s'.", STRING_ARGUMENTS(name));
+        return false;
+    }
+    return true;
+}
+
 static bool topic_is_sound(const struct catalog_state *state, const struct catalog_create_topic *in,
                            struct catalog_result *result)
 {
@@ -63,7 +84,7 @@ static bool topic_is_sound(const struct catalog_state *state, const struct catal
         result->error = KAFKA_ERROR_INVALID_TOPIC_EXCEPTION;
         return false;
     }
-    if (!name_is_free(state, in->name, result)) {
+    if (!lies_where_it_may(state, in->name, result) || !name_is_free(state, in->name, result)) {
         return false;
     }
     if (uuid_is_zero(in->topic_id) || topics_find_id(state, in->topic_id) != NULL) {

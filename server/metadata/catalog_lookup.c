@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "gyre/access/stream_name.h"
+
 #include "metadata/catalog_internal.h"
 
 const struct catalog_topic *catalog_find_topic(const struct catalog *catalog, struct string name)
 {
-    const struct topic_object *topic = topics_find(&catalog->state, name);
+    struct stream_name_text legal;
+    const struct topic_object *topic =
+        topics_find(&catalog->state, stream_name_legal(name, &legal));
 
     return topic == NULL ? NULL : &topic->topic;
 }

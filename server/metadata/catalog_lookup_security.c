@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "gyre/access/stream_name.h"
+
 #include "metadata/catalog_internal.h"
+#include "metadata/streams.h"
 #include "wire_messages/catalog_row.h"
 
 static const void *find(const struct catalog *catalog, enum catalog_security kind, const void *row)
@@ -52,6 +55,24 @@ const struct catalog_role *catalog_find_role(const struct catalog *catalog, stru
     struct catalog_role_row row = {.name = name};
 
     return find(catalog, CATALOG_ROLE, &row);
+}
+
+const struct catalog_stream *catalog_find_stream_around(const struct catalog *catalog,
+                                                        struct string topic)
+{
+    struct stream_name_text legal;
+
+    return streams_find_around(&catalog->state, stream_name_legal(topic, &legal));
+}
+
+struct string catalog_stream_property(const struct catalog_stream *stream, struct string name)
+{
+    for (int32_t i = 0; i < stream->property_count; i++) {
+        if (string_equal(stream->properties[i].name, name)) {
+            return stream->properties[i].value;
+        }
+    }
+    return STRING_NULL;
 }
 
 struct catalog_groups catalog_groups_of(const struct catalog *catalog, struct string principal)

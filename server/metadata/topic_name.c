@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "gyre/access/stream_name.h"
+
 static bool is_legal(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -47,8 +49,14 @@ static struct string shown(struct string name)
 
 bool topic_name_is_valid(struct string name, char *reason, size_t reason_size)
 {
+    struct stream_name_text legal;
     struct string text = shown(name);
 
+    if (stream_name_is_topic(stream_name_legal(name, &legal))) {
+        if (name.length <= TOPIC_NAME_BYTES_MAX) {
+            return true;
+        }
+    }
     if (name.bytes == NULL || name.length == 0) {
         (void)snprintf(reason, reason_size,
                        "Topic name is invalid: the empty string is not allowed");
@@ -67,10 +75,11 @@ bool topic_name_is_valid(struct string name, char *reason, size_t reason_size)
                        "ASCII alphanumerics, '.', '_' and '-'",
                        STRING_ARGUMENTS(text));
     } else if (has_double_dot(name)) {
-        (void)snprintf(reason, reason_size,
-                       "Topic name is invalid: '%.*s' contains '..', which is reserved for topics "
-                       "inside of streams",
-                       STRING_ARGUMENTS(text));
+        (void)snprintf(
+            reason, reason_size,
+            "Topic name is invalid: '%.*s' contains '..', but is not STREAM..TOPIC, a topic "
+            "inside of a stream",
+            STRING_ARGUMENTS(text));
     } else {
         return true;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which names a topic may have: Kafka's rule, and `..`, which is kept for topics inside of streams.
+ * Which names a topic may have: Kafka's rule, and those of topics inside of streams, in both
+ * spellings (gyre/access/stream_name.h). Nothing else may hold `..`.
  * Thread: any.
  */
 #ifndef GYRE_METADATA_TOPIC_NAME_H

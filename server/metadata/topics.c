@@ -4,6 +4,7 @@
 #include "gyre/config/topic_options.h"
 
 #include "metadata/catalog_state.h"
+#include "metadata/streams.h"
 
 static uint64_t folded_hash(struct string name)
 {
@@ -175,19 +176,24 @@ static int add_owner(struct config_layer *layers, int count, const struct catalo
     const struct settings_object *object = settings_find_owner(&state->broker_settings, owner);
 
     if (object != NULL) {
-        layers[count++] = (struct config_layer){source, find_in_list, &object->settings};
+        layers[count++] = (struct config_layer){source, find_in_list, &object->settings, false};
     }
     return count;
 }
 
-/* Strongest first: the topic, this broker, all brokers, the file. */
+/* Strongest first: the topic, its stream, this broker, all brokers, the file. */
 void topics_compute_config(const struct catalog_state *state, struct topic_object *topic)
 {
-    struct config_layer layers[4];
+    const struct catalog_stream *stream = streams_find_around(state, topic->topic.name);
+    struct config_layer layers[5];
     int count = 0;
 
     layers[count++] =
-        (struct config_layer){CONFIG_SOURCE_TOPIC, find_in_list, &topic->topic.settings};
+        (struct config_layer){CONFIG_SOURCE_TOPIC, find_in_list, &topic->topic.settings, true};
+    if (stream != NULL) {
+        layers[count++] = (struct config_layer){CONFIG_SOURCE_DYNAMIC_DEFAULT, streams_find_setting,
+                                                stream, true};
+    }
     count = add_owner(layers, count, state, string_from(state->node_text),
                       CONFIG_SOURCE_DYNAMIC_BROKER);
     count = add_owner(layers, count, state, STRING(""), CONFIG_SOURCE_DYNAMIC_DEFAULT);

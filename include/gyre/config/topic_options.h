@@ -3,8 +3,8 @@
  * The options of a topic (gyre/config/topic_options.def): how each is checked, which broker key
  * speaks for it where the topic is silent, and what follows from all of them together.
  *
- * Values come from layers, strongest first: the topic's own settings, the dynamic settings of this
- * broker, those of all brokers, the broker's file. Thread: any.
+ * Values come from layers, strongest first: the topic's own settings, those of its stream, the
+ * dynamic settings of this broker, those of all brokers, the broker's file. Thread: any.
  */
 #ifndef GYRE_CONFIG_TOPIC_OPTIONS_H
 #define GYRE_CONFIG_TOPIC_OPTIONS_H
@@ -33,7 +33,8 @@ enum config_source {
 struct config_layer {
     enum config_source source;
     struct string (*find)(const void *context, struct string name);
-    const void *context; /* borrowed */
+    const void *context;   /* borrowed */
+    bool speaks_of_topics; /* its names are those of topics' options, not of brokers' */
 };
 
 /* The layer of the broker's own file. */

@@ -84,6 +84,8 @@ struct catalog_topic {
 };
 
 /* ---- looking things up ---- */
+/* The name may have either spelling, of a topic inside of a stream; the topic's own is the legal
+ * one (gyre/access/stream_name.h). */
 const struct catalog_topic *catalog_find_topic(const struct catalog *catalog, struct string name);
 const struct catalog_topic *catalog_find_topic_by_id(const struct catalog *catalog, struct uuid id);
 const struct catalog_broker *catalog_find_broker(const struct catalog *catalog, int32_t node_id);

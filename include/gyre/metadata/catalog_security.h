@@ -108,6 +108,11 @@ const struct delegation_token *catalog_find_token(const struct catalog *catalog,
 const struct catalog_quota *catalog_find_quota(const struct catalog *catalog,
                                                const struct catalog_quota *entity);
 const struct catalog_stream *catalog_find_stream(const struct catalog *catalog, struct string name);
+/* The stream that a topic lies in, by its name in either spelling; it need not exist. */
+const struct catalog_stream *catalog_find_stream_around(const struct catalog *catalog,
+                                                        struct string topic);
+/* Null: it was not given. */
+struct string catalog_stream_property(const struct catalog_stream *stream, struct string name);
 const struct catalog_role *catalog_find_role(const struct catalog *catalog, struct string name);
 struct catalog_groups catalog_groups_of(const struct catalog *catalog, struct string principal);
 const struct acl_set *catalog_acls(const struct catalog *catalog); /* as old as the catalog */

@@ -50,9 +50,10 @@ static void the_strongest_layer_decides(void **state)
         {"log.retention.hours", "2"},  {"message.max.bytes", "88"},
         {"compression.type", "zstd"},  {"compression.zstd.level", "19"},
         {"gyre.durability", "memory"}, {NULL, NULL}};
-    const struct config_layer layers[] = {{CONFIG_SOURCE_TOPIC, find_pair, topic},
-                                          {CONFIG_SOURCE_DYNAMIC_DEFAULT, find_pair, dynamic},
-                                          {CONFIG_SOURCE_STATIC_BROKER, find_pair, file}};
+    const struct config_layer layers[] = {
+        {CONFIG_SOURCE_TOPIC, find_pair, topic, true},
+        {CONFIG_SOURCE_DYNAMIC_DEFAULT, find_pair, dynamic, false},
+        {CONFIG_SOURCE_STATIC_BROKER, find_pair, file, false}};
     struct topic_option_value value;
     struct topic_config config;
 
@@ -79,7 +80,7 @@ static void within_a_layer_the_finest_unit_decides(void **state)
                                        {"retention.ms", "1"},
                                        {"log.retention.ms", ""},
                                        {NULL, NULL}};
-    const struct config_layer layer = {CONFIG_SOURCE_STATIC_BROKER, find_pair, file};
+    const struct config_layer layer = {CONFIG_SOURCE_STATIC_BROKER, find_pair, file, false};
     struct topic_config config;
 
     (void)state;
@@ -90,7 +91,7 @@ static void within_a_layer_the_finest_unit_decides(void **state)
 static void unlimited_hours_stay_unlimited(void **state)
 {
     static const struct pair file[] = {{"log.retention.hours", "-1"}, {NULL, NULL}};
-    const struct config_layer layer = {CONFIG_SOURCE_STATIC_BROKER, find_pair, file};
+    const struct config_layer layer = {CONFIG_SOURCE_STATIC_BROKER, find_pair, file, false};
     struct topic_config config;
 
     (void)state;
