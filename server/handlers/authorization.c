@@ -18,11 +18,22 @@ bool authorization_is_asked_for(const struct broker_config *config)
     return false;
 }
 
-struct authorizer *authorization_authorizer(struct authorization *authorization)
+static void refresh(struct authorization *authorization)
 {
     if (authorization->are_streams_stale) {
         authorization->are_streams_stale = false;
         authorization->take_streams(authorization);
     }
+}
+
+struct authorizer *authorization_authorizer(struct authorization *authorization)
+{
+    refresh(authorization);
     return authorization->authorizer;
+}
+
+const struct stream_policies *authorization_streams(struct authorization *authorization)
+{
+    refresh(authorization);
+    return authorization->streams;
 }

@@ -15,6 +15,7 @@ struct authorization; /* opaque */
 struct authorizer;
 struct broker_config;
 struct catalog;
+struct stream_policies;
 
 bool authorization_is_asked_for(const struct broker_config *config);
 
@@ -23,6 +24,8 @@ struct authorization *authorization_new(const struct broker_config *config,
                                         struct catalog *catalog);
 void authorization_free(struct authorization *authorization); /* NULL is fine */
 
+/* Both by what the catalog holds now. */
 struct authorizer *authorization_authorizer(struct authorization *authorization);
+const struct stream_policies *authorization_streams(struct authorization *authorization);
 
 #endif

@@ -16,6 +16,7 @@
 #include "handlers/produce.h"
 #include "handlers/sasl_handlers.h"
 #include "handlers/security_handlers.h"
+#include "handlers/stream_handlers.h"
 #include "wire_messages/api_keys.h"
 
 static const struct handler broker_handlers[] = {
@@ -65,6 +66,12 @@ static const struct handler broker_handlers[] = {
     {API_DESCRIBE_CLUSTER, describe_cluster_handle, 0},
     {API_LIST_CONFIG_RESOURCES, list_config_resources_handle, 0},
     {API_DESCRIBE_TOPIC_PARTITIONS, describe_topic_partitions_handle, 0},
+    {API_DESCRIBE_STREAMS, describe_streams_handle, HANDLER_HIDDEN},
+    {API_ALTER_STREAM, alter_stream_handle, HANDLER_HIDDEN},
+    {API_DELETE_STREAM, delete_stream_handle, HANDLER_HIDDEN},
+    {API_EXPLAIN_ACCESS, explain_access_handle, HANDLER_HIDDEN},
+    {API_DESCRIBE_ROLES, describe_roles_handle, HANDLER_HIDDEN},
+    {API_ALTER_ROLE, alter_role_handle, HANDLER_HIDDEN},
 };
 
 const struct handler_table *dispatch_table(void)

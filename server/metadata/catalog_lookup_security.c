@@ -65,6 +65,11 @@ const struct catalog_stream *catalog_find_stream_around(const struct catalog *ca
     return streams_find_around(&catalog->state, stream_name_legal(topic, &legal));
 }
 
+int32_t catalog_stream_topic_count(const struct catalog *catalog, struct string path)
+{
+    return streams_count_topics(&catalog->state, path);
+}
+
 struct string catalog_stream_property(const struct catalog_stream *stream, struct string name)
 {
     for (int32_t i = 0; i < stream->property_count; i++) {

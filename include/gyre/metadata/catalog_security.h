@@ -111,6 +111,8 @@ const struct catalog_stream *catalog_find_stream(const struct catalog *catalog, 
 /* The stream that a topic lies in, by its name in either spelling; it need not exist. */
 const struct catalog_stream *catalog_find_stream_around(const struct catalog *catalog,
                                                         struct string topic);
+/* Looks at every topic. */
+int32_t catalog_stream_topic_count(const struct catalog *catalog, struct string path);
 /* Null: it was not given. */
 struct string catalog_stream_property(const struct catalog_stream *stream, struct string name);
 const struct catalog_role *catalog_find_role(const struct catalog *catalog, struct string name);
