@@ -43,6 +43,7 @@
 #include "cluster/cluster_services.h"
 #include "coordinator/group_coordinator.h"
 #include "descriptor_budget.h"
+#include "first_credentials.h"
 #include "format_command.h"
 #include "handlers/audit_topic.h"
 #include "handlers/authorization.h"
@@ -93,6 +94,7 @@ struct broker_process {
     struct quotas *quotas;
     struct authorization *authorization;
     struct token_sweep *token_sweep;
+    struct first_credentials first_credentials;
     struct admin_http *admin; /* NULL: not wanted */
     struct broker broker;
     struct broker_authentication authentication;
@@ -216,6 +218,14 @@ static enum error open_catalog(struct broker_process *process)
     };
     enum error error;
 
+    error = first_credentials_load(&process->first_credentials, data_directory(process->config),
+                                   process->disk);
+    if (error != ERROR_NONE) {
+        log_error(LOG_MAIN, "the first credentials cannot be read", field_error(error),
+                  field_string("path", process->first_credentials.path));
+        return error;
+    }
+    services.first_credentials = process->first_credentials.command;
     (void)snprintf(path, sizeof path, "%s/catalog", data_directory(process->config));
     error = catalog_store_open(path, &process->store);
     if (error != ERROR_NONE) {
@@ -225,6 +235,7 @@ static enum error open_catalog(struct broker_process *process)
     }
     services.store = process->store;
     process->catalog = catalog_new(&services);
+    first_credentials_watch(&process->first_credentials, process->catalog);
     return ERROR_NONE;
 }
 
@@ -433,6 +444,7 @@ static void on_network_closed(void *context)
     delegation_tokens_stop_sweep(process->token_sweep);
     quotas_free(process->quotas);
     catalog_free(process->catalog);
+    first_credentials_release(&process->first_credentials);
     producer_ids_free(process->producer_ids);
     fetch_sessions_free(process->fetch_sessions);
     consensus_free(process->consensus);

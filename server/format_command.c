@@ -13,6 +13,8 @@
 #include "gyre/runtime/disk_engine.h"
 #include "gyre/storage/storage.h"
 
+#include "first_credentials.h"
+
 const char *data_directory(const struct broker_config *config)
 {
     const struct config_list *directories =
@@ -61,11 +63,30 @@ enum error format_directory(const struct broker_config *config, struct disk *dis
     return error == ERROR_NONE ? storage_format(disk, data_directory(config), &identity) : error;
 }
 
-int format_command(const struct broker_config *config, const char *cluster_id)
+/* Into a directory that was just made; a half-made one is better than one without its users. */
+static enum error add_users(const char *directory, const struct buffer *users)
+{
+    if (users == NULL) {
+        return ERROR_NONE;
+    }
+    (void)umask(S_IRWXG | S_IRWXO);
+    return first_credentials_write(directory, disk_blocking(), users);
+}
+
+int format_command(const struct broker_config *config, const struct format_options *options)
 {
     const char *directory = data_directory(config);
-    enum error error = format_directory(config, disk_blocking(), cluster_id);
+    struct buffer *users = NULL;
 
+    if (options->user_count > 0 &&
+        format_users_read(options->users, options->user_count, stdin, &users) != ERROR_NONE) {
+        return EXIT_FAILURE;
+    }
+    enum error error = format_directory(config, disk_blocking(), options->cluster_id);
+    if (error == ERROR_NONE) {
+        error = add_users(directory, users);
+    }
+    buffer_unref(users);
     switch ((int)error) {
     case ERROR_NONE:
         (void)printf("%s: formatted for node %d\n", directory, config->node_id);
@@ -75,7 +96,7 @@ int format_command(const struct broker_config *config, const char *cluster_id)
                       directory);
         return EXIT_FAILURE;
     case ERROR_MALFORMED:
-        (void)fprintf(stderr, "%s: not a cluster id (22 characters)\n", cluster_id);
+        (void)fprintf(stderr, "%s: not a cluster id (22 characters)\n", options->cluster_id);
         return EXIT_FAILURE;
     default: (void)fprintf(stderr, "%s: %s\n", directory, error_text(error)); return EXIT_FAILURE;
     }

@@ -5,11 +5,19 @@
 
 #include "gyre/base/error.h"
 
+#include "format_users.h"
+
 struct broker_config;
 struct disk;
 
-/* `cluster_id` NULL: the region is not formed yet, or is found through the seeds. Exit status. */
-int format_command(const struct broker_config *config, const char *cluster_id);
+struct format_options {
+    const char *cluster_id; /* NULL: the region is not formed yet, or is found through the seeds */
+    const char *users[FORMAT_USERS_MAX]; /* the first administrators, see format_users.h */
+    int user_count;
+};
+
+/* Exit status. */
+int format_command(const struct broker_config *config, const struct format_options *options);
 
 /* The data directory of this configuration: log.dirs, or log.dir. */
 const char *data_directory(const struct broker_config *config);

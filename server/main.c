@@ -32,12 +32,13 @@ enum option_key {
     KEY_OVERRIDE = 'o',
     KEY_EXAMPLE = 0x100,
     KEY_CLUSTER_ID,
+    KEY_ADD_SCRAM,
 };
 
 struct arguments {
     enum mode mode;
     const char *path;
-    const char *cluster_id;
+    struct format_options format;
     const char *overrides[OVERRIDES_MAX];
     int override_count;
 };
@@ -50,6 +51,10 @@ static const struct argp_option options[] = {
     {"print-example", KEY_EXAMPLE, NULL, 0, "Print a commented example configuration", 0},
     {"override", KEY_OVERRIDE, "KEY=VALUE", 0, "Stronger than the file; repeatable", 0},
     {"cluster-id", KEY_CLUSTER_ID, "ID", 0, "format: the region's id, if it exists already", 0},
+    {"add-scram", KEY_ADD_SCRAM, "NAME", 0,
+     "format, on the seeds: an administrator of the region, as NAME or "
+     "SCRAM-SHA-512=[name=NAME]; a line of standard input is the password; repeatable",
+     0},
     {0},
 };
 
@@ -59,6 +64,7 @@ static const char documentation[] =
     "  gyred /etc/gyre/broker.conf\n"
     "  gyred --check-config /etc/gyre/broker.conf\n"
     "  gyred format /etc/gyre/broker.conf\n"
+    "  gyred format --add-scram admin /etc/gyre/broker.conf < /root/password\n"
     "\n"
     "Exit status: 0 stopped in order, 1 failed, 2 wrong usage or configuration.";
 
@@ -70,12 +76,18 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     case KEY_CHECK: arguments->mode = MODE_CHECK; return 0;
     case KEY_PRINT: arguments->mode = MODE_PRINT; return 0;
     case KEY_EXAMPLE: arguments->mode = MODE_EXAMPLE; return 0;
-    case KEY_CLUSTER_ID: arguments->cluster_id = argument; return 0;
+    case KEY_CLUSTER_ID: arguments->format.cluster_id = argument; return 0;
     case KEY_OVERRIDE:
         if (arguments->override_count == OVERRIDES_MAX) {
             argp_error(state, "more than %d overrides", OVERRIDES_MAX);
         }
         arguments->overrides[arguments->override_count++] = argument;
+        return 0;
+    case KEY_ADD_SCRAM:
+        if (arguments->format.user_count == FORMAT_USERS_MAX) {
+            argp_error(state, "more than %d users", FORMAT_USERS_MAX);
+        }
+        arguments->format.users[arguments->format.user_count++] = argument;
         return 0;
     case ARGP_KEY_ARG:
         if (state->arg_num == 0 && strcmp(argument, "format") == 0) {
@@ -138,7 +150,7 @@ static int run_mode(const struct arguments *arguments, const struct broker_confi
 {
     switch (arguments->mode) {
     case MODE_RUN: return run(config);
-    case MODE_FORMAT: return format_command(config, arguments->cluster_id);
+    case MODE_FORMAT: return format_command(config, &arguments->format);
     case MODE_PRINT: config_print(config, stdout); return EXIT_SUCCESS;
     case MODE_CHECK:
     case MODE_EXAMPLE: return EXIT_SUCCESS;

@@ -83,12 +83,44 @@ static void on_region_formed(void *context, const struct catalog_outcome *outcom
     }
 }
 
+/* `encoded` was checked by the one who gave it to us. */
+static void add_first_credentials(const struct buffer *encoded, struct arena *arena,
+                                  struct catalog_form_region *command)
+{
+    void *message = NULL;
+    int16_t record = 0;
+
+    if (encoded == NULL) {
+        return;
+    }
+    enum error error = catalog_commands_decode(
+        (struct bytes){encoded->bytes, (int32_t)encoded->size}, arena, &record, &message);
+    CHECK(error == ERROR_NONE);
+    CHECK(record == CATALOG_SET_SCRAM_RECORD);
+    const struct catalog_set_scram *scram = message;
+    error = catalog_form_region_credentials_array_alloc(&command->credentials, arena,
+                                                        scram->upsertions.count);
+    CHECK(error == ERROR_NONE);
+    for (int32_t i = 0; i < scram->upsertions.count; i++) {
+        const struct catalog_set_scram_upsertions *from = &scram->upsertions.items[i];
+        command->credentials.items[i] = (struct catalog_form_region_credentials){
+            .user = from->user,
+            .mechanism = from->mechanism,
+            .iterations = from->iterations,
+            .salt = from->salt,
+            .stored_key = from->stored_key,
+            .server_key = from->server_key,
+        };
+    }
+}
+
 /* The first leader writes down which region this is; producer ids carry its index. */
 static void form_region(struct catalog *catalog)
 {
     const struct broker_config *config = catalog->services.config;
     struct catalog_form_region command;
     struct buffer *bytes = NULL;
+    struct arena arena;
 
     catalog_form_region_init(&command);
     if (config == NULL || !uuid_is_zero(catalog->state.cluster_id)) {
@@ -97,10 +129,13 @@ static void form_region(struct catalog *catalog)
     command.cluster_id = storage_identity(catalog->services.storage)->cluster_id;
     command.region = config->gyre_region;
     command.region_index = config->gyre_region_index;
+    arena_init(&arena, SIZE_MAX / 2);
+    add_first_credentials(catalog->services.first_credentials, &arena, &command);
     if (!uuid_is_zero(command.cluster_id) &&
         catalog_commands_of(form_region, FORM_REGION, &command, &bytes) == ERROR_NONE) {
         catalog_submit(catalog, bytes, on_region_formed, NULL);
     }
+    arena_release(&arena);
 }
 
 static void machine_lead(void *context, uint64_t term)

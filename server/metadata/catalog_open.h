@@ -21,6 +21,9 @@ struct catalog_services {
     struct catalog_store *store; /* NULL: everything comes from Raft at each start */
     const struct broker_config *config;
     int32_t node_id;
+    /* An encoded CatalogSetScram: users that the region begins with, if this broker forms it. NULL:
+     * none. */
+    const struct buffer *first_credentials;
 };
 
 /* Reads what the store holds (blocks, before the loop runs) and answers the other brokers' calls
