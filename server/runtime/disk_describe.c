@@ -11,6 +11,7 @@ static const char *const operations[] = {
     [DISK_WRITE_DURABLE] = "durable write",
     [DISK_SYNC] = "sync",
     [DISK_SYNC_DIRECTORY] = "sync of directory",
+    [DISK_SYNC_ALL] = "sync of the file system of",
     [DISK_TRUNCATE] = "truncation",
     [DISK_ALLOCATE] = "allocation",
     [DISK_RENAME] = "renaming",

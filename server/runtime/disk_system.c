@@ -122,7 +122,8 @@ static int perform_open(struct disk_request *request)
     return fd < 0 ? -1 : 0;
 }
 
-static int perform_sync_directory(const char *path)
+/* syncfs() tells of failed write back of any file since Linux 5.8. */
+static int perform_sync_path(const char *path, int (*sync_fd)(int fd))
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int result;
@@ -131,7 +132,7 @@ static int perform_sync_directory(const char *path)
     if (fd < 0) {
         return -1;
     }
-    result = fsync(fd);
+    result = sync_fd(fd);
     number = errno;
     (void)close(fd);
     errno = number;
@@ -160,7 +161,8 @@ void disk_system_perform(struct disk_request *request)
     case DISK_WRITE_AT: perform_write(request, 0); break;
     case DISK_WRITE_DURABLE: perform_write(request, RWF_DSYNC); break;
     case DISK_SYNC: result = fdatasync(request->fd); break;
-    case DISK_SYNC_DIRECTORY: result = perform_sync_directory(request->path); break;
+    case DISK_SYNC_DIRECTORY: result = perform_sync_path(request->path, fsync); break;
+    case DISK_SYNC_ALL: result = perform_sync_path(request->path, syncfs); break;
     case DISK_TRUNCATE: result = ftruncate(request->fd, request->offset); break;
     case DISK_ALLOCATE: result = perform_allocate(request); break;
     case DISK_RENAME: result = rename(request->path, request->to_path); break;

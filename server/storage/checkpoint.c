@@ -222,8 +222,14 @@ static void begin_syncing(struct checkpointer *self)
         log->syncing_lsn = included_lsn(log);
         take_dirty_directory(self, log);
     }
-    self->sync_mark = log_sync_all(self->storage);
     self->is_root_synced = !self->storage->root_is_dirty;
+    if (log_sync_is_much(self->storage, self->directory_count)) {
+        self->directory_count = 0;
+        self->is_root_synced = true;
+        self->sync_mark = log_sync_all(self->storage);
+    } else {
+        self->sync_mark = log_sync_marked(self->storage);
+    }
     self->storage->root_is_dirty = false;
 }
 

@@ -174,7 +174,8 @@ void descriptors_open(struct storage *storage, enum disk_lane lane, struct disk_
 
 void descriptors_submit(struct storage *storage, enum disk_lane lane, struct disk_request *request)
 {
-    if (request->operation == DISK_OPEN || request->operation == DISK_SYNC_DIRECTORY) {
+    if (request->operation == DISK_OPEN || request->operation == DISK_SYNC_DIRECTORY ||
+        request->operation == DISK_SYNC_ALL) {
         enqueue(storage, lane, request, false);
     } else {
         disk_submit(storage->disk, lane, request);

@@ -8,6 +8,7 @@
 #include "gyre/base/check.h"
 
 #include "descriptors.h"
+#include "log_sync.h"
 
 /* ---- names ---- */
 
@@ -81,7 +82,7 @@ void log_file_close(struct storage *storage, struct log_file *file)
 }
 
 /* A dirty file stays open: its descriptor is what will be synced. */
-static void settle(struct storage *storage, struct log_file *file)
+void log_file_settle(struct storage *storage, struct log_file *file)
 {
     list_remove(&file->idle_link);
     if (file->fd >= 0 && file->users == 0 && list_is_alone(&file->dirty_link)) {
@@ -97,7 +98,7 @@ void log_file_opened(struct storage *storage, struct log_file *file, int fd)
         return;
     }
     file->fd = fd;
-    settle(storage, file);
+    log_file_settle(storage, file);
 }
 
 void log_file_hold(struct log_file *file)
@@ -152,7 +153,7 @@ void log_file_unuse(struct storage *storage, struct log_file *file)
     CHECK(file->users > 0);
     file->users--;
     if (!file->is_orphan) {
-        settle(storage, file);
+        log_file_settle(storage, file);
     }
     log_file_let_go(storage, file);
 }
@@ -160,8 +161,8 @@ void log_file_unuse(struct storage *storage, struct log_file *file)
 /* No longer its log's: closed as soon as nobody uses it. */
 static void orphan(struct storage *storage, struct log_file *file)
 {
+    log_sync_forget(storage, file);
     file->is_orphan = true;
-    list_remove(&file->dirty_link);
     list_remove(&file->idle_link);
     if (file->holders == 0 && file->fd >= 0) {
         log_file_close(storage, file);
@@ -175,7 +176,7 @@ static void close_now(struct storage *storage, struct log_file *file)
     disk_execute(storage->disk, &request);
     file->fd = -1;
     list_remove(&file->idle_link);
-    list_remove(&file->dirty_link);
+    log_sync_forget(storage, file);
 }
 
 void log_files_close_all(struct storage *storage)
@@ -315,21 +316,21 @@ void log_files_drop_side(struct partition_log *log, uint32_t at, bool now)
     }
 }
 
-static void release_file(struct log_file *file)
+static void release_file(struct storage *storage, struct log_file *file)
 {
     list_remove(&file->idle_link);
-    list_remove(&file->dirty_link);
+    log_sync_forget(storage, file);
 }
 
 void log_files_release(struct partition_log *log)
 {
     for (uint32_t i = 0; i < log->data_count; i++) {
-        release_file(&log->data[i]->file);
+        release_file(log->storage, &log->data[i]->file);
         free_data(log->data[i]);
     }
     for (uint32_t i = 0; i < log->side_count; i++) {
-        release_file(&log->side[i]->entries);
-        release_file(&log->side[i]->commands);
+        release_file(log->storage, &log->side[i]->entries);
+        release_file(log->storage, &log->side[i]->commands);
         free(log->side[i]);
     }
     free(log->data);

@@ -29,8 +29,9 @@ enum {
     MOVE_BYTES_MAX = 2 * 1024 * 1024,
     MOVE_VECTORS_MAX = 512,
     MOVES_AT_ONCE_MAX = 8,
-    OPEN_FILES_DEFAULT = 1024,      /* descriptors of logs' files */
-    SYNCS_AT_ONCE_MAX = 2,          /* so that reads still find a free thread */
+    OPEN_FILES_DEFAULT = 1024, /* descriptors of logs' files */
+    SYNCS_AT_ONCE_MAX = 2,     /* so that reads still find a free thread */
+    SINGLE_SYNCS_DEFAULT = 128,
     OUTSIDE_BYTES_MIN = 128 * 1024, /* a batch so large goes straight to its segment */
     INDEX_BYTES_MIN = 64 * 1024,    /* of batches per index slot, at least */
     REASON_MAX = 256,
@@ -247,8 +248,14 @@ struct log_sync {
 /* log_sync.c */
 struct log_syncs {
     struct list dirty; /* of struct log_file, oldest mark first */
+    int dirty_count;
+    int single_max; /* more than so many are synced all together */
     uint64_t last_mark;
     uint64_t wanted; /* marks up to it are to be synced at once */
+    struct disk_request all;
+    uint64_t all_mark; /* the sync of all that is under way covers it; 0: none is */
+    bool is_all_wanted;
+    bool is_wanted_running; /* that is the one */
     struct log_sync jobs[SYNCS_AT_ONCE_MAX];
 };
 

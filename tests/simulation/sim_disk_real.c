@@ -43,6 +43,7 @@ static const struct storage_options options = {
     .journal_file_count = 3,
     .cache_bytes_max = CACHE_BYTES,
     .open_files_max = 64,
+    .single_syncs_max = 4,
     .memory_sync_us = 100000,
 };
 

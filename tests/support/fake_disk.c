@@ -203,7 +203,8 @@ static enum error perform_allocate(struct fake_disk *fake, struct disk_request *
 
 static bool lacks_descriptor(const struct fake_disk *fake, const struct disk_request *request)
 {
-    return (request->operation == DISK_OPEN || request->operation == DISK_SYNC_DIRECTORY) &&
+    return (request->operation == DISK_OPEN || request->operation == DISK_SYNC_DIRECTORY ||
+            request->operation == DISK_SYNC_ALL) &&
            fake->descriptors_open >= fake->descriptors_max;
 }
 
@@ -234,6 +235,14 @@ static enum error perform_on_fd(struct fake_disk *fake, struct disk_request *req
     return ERROR_NONE;
 }
 
+static void sync_all(struct fake_names *names)
+{
+    list_for_each(link, &names->files) {
+        fake_file_sync(list_entry(link, struct fake_file, link));
+    }
+    fake_names_sync_all(names);
+}
+
 static void perform(struct fake_disk *fake, struct disk_request *request)
 {
     struct fake_names *names = &fake->names;
@@ -258,6 +267,7 @@ static void perform(struct fake_disk *fake, struct disk_request *request)
     case DISK_TRUNCATE: request->error = perform_on_fd(fake, request); break;
     case DISK_ALLOCATE: request->error = perform_allocate(fake, request); break;
     case DISK_SYNC_DIRECTORY: request->error = fake_names_sync(names, request->path); break;
+    case DISK_SYNC_ALL: sync_all(names); break;
     case DISK_RENAME:
         request->error = fake_names_rename(names, request->path, request->to_path);
         break;

@@ -218,6 +218,13 @@ enum error fake_names_sync(struct fake_names *names, const char *directory)
     return ERROR_NONE;
 }
 
+void fake_names_sync_all(struct fake_names *names)
+{
+    list_for_each_safe(link, &names->changes) {
+        finish_change(list_entry(link, struct fake_name_change, link), true);
+    }
+}
+
 /* A prefix of each directory's changes survives, as a journaling file system keeps their order. */
 static void crash_directory(struct fake_names *names, struct random *random)
 {

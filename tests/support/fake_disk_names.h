@@ -42,6 +42,7 @@ enum error fake_names_make_directory(struct fake_names *names, const char *path)
 enum error fake_names_remove(struct fake_names *names, const char *path, bool is_directory);
 enum error fake_names_rename(struct fake_names *names, const char *from, const char *to);
 enum error fake_names_sync(struct fake_names *names, const char *directory);
+void fake_names_sync_all(struct fake_names *names);
 void fake_names_crash(struct fake_names *names, struct random *random);
 enum error fake_names_list(const struct fake_names *names, const char *directory,
                            void (*visit)(void *context, const char *name), void *context);

@@ -41,6 +41,7 @@ void storage_world_init(struct storage_world *world, uint64_t seed)
                                               .journal_file_count = 3,
                                               .cache_bytes_max = 64 * 1024,
                                               .reserved_bytes = 0,
+                                              .single_syncs_max = seed % 2 == 0 ? 3 : 0,
                                               .memory_sync_us = 100000};
     identity.directory_id = uuid_random(&world->random);
     CHECK(storage_format(fake_disk_as_disk(world->fake), "/data", &identity) == ERROR_NONE);

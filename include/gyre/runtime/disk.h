@@ -35,6 +35,7 @@ enum disk_operation {
     DISK_WRITE_DURABLE,  /* the same, and on stable storage when done */
     DISK_SYNC,           /* fd: data and size on stable storage */
     DISK_SYNC_DIRECTORY, /* path: names made and removed in it are on stable storage */
+    DISK_SYNC_ALL,       /* path: the file system that it is on, files and names */
     DISK_TRUNCATE,       /* fd, offset: new size */
     DISK_ALLOCATE,       /* fd, offset, length: reserve space; NO_SPACE if there is none */
     DISK_RENAME,         /* path, to_path */

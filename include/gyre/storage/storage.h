@@ -31,6 +31,7 @@ struct storage_options {
     size_t cache_bytes_max;     /* tail cache of all logs together */
     int64_t reserved_bytes;     /* free space below which appends are refused */
     int open_files_max;         /* descriptors of logs' files; 0: 1,024; at least 64 */
+    int single_syncs_max;       /* to sync more files than so many, all are synced; 0: 128 */
     uint64_t memory_sync_us;    /* durability=memory: sync at the latest after this */
     uint64_t boot_id; /* of this run of the operating system; 0: only a clean close is clean */
 };

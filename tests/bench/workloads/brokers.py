@@ -17,13 +17,14 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests" / "interop"))
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 import kafka_oracle  # noqa: E402
+from region import free_port  # noqa: E402
 
 GYRED = ROOT / "build" / "release" / "bin" / "gyred"
 GYRE = ROOT / "build" / "release" / "bin" / "gyre"
 BLAST = ROOT / "build" / "release" / "bin" / "blast"
 TICKS = os.sysconf("SC_CLK_TCK")
-GYRE_PORT = int(os.environ.get("GYRE_BENCH_PORT", "28400"))
 
 # What the oracle sets for tests, put back to Kafka's defaults.
 KAFKA_DEFAULTS = ("log.segment.bytes=1073741824", "num.network.threads=3", "num.io.threads=8",
@@ -175,7 +176,8 @@ class Gyre(Brokers):
     product = "gyre"
 
     def prepare(self):
-        self.ports = [GYRE_PORT + index for index in range(self.count)]
+        first = int(os.environ.get("GYRE_BENCH_PORT", "0")) or free_port(self.count)
+        self.ports = [first + index for index in range(self.count)]
         self.pids = [0] * self.count
         for index, port in enumerate(self.ports):
             home = self.directory / f"broker-{index}"

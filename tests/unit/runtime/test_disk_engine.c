@@ -105,6 +105,9 @@ static void expect_edges(struct world *world, struct iovec *vector, int fd)
     assert_int_equal(do_one(world, DISK_LANE_READ, &call,
                             (struct disk_request){.operation = DISK_SYNC, .fd = fd}),
                      ERROR_NONE);
+    assert_int_equal(do_one(world, DISK_LANE_READ, &call,
+                            (struct disk_request){.operation = DISK_SYNC_ALL, .path = "."}),
+                     ERROR_NONE);
     assert_int_equal(do_one(world, DISK_LANE_JOURNAL, &call,
                             (struct disk_request){.operation = DISK_CLOSE, .fd = fd}),
                      ERROR_NONE);

@@ -104,6 +104,29 @@ static void logs_move_and_are_read_with_fewer_descriptors_than_files(void **stat
     storage_world_release(&world);
 }
 
+/* The journal goes round, so each log was moved and synced by checkpoints. */
+static void many_files_are_synced_by_one_sync_of_all(void **state)
+{
+    struct storage_world world;
+
+    (void)state;
+    storage_world_init(&world, 23);
+    world.options.open_files_max = 4 * LOGS;
+    world.options.cache_bytes_max = 1;
+    storage_world_open(&world);
+    for (int round = 0; round < ROUNDS; round++) {
+        append_everywhere(&world, BATCH_BYTES);
+    }
+    assert_true(fake_disk_count(world.fake, DISK_SYNC_ALL) > 0);
+    assert_true(fake_disk_count(world.fake, DISK_SYNC) < LOGS);
+    assert_true(fake_disk_count(world.fake, DISK_SYNC_DIRECTORY) < LOGS);
+    storage_world_crash(&world, true);
+    storage_world_open(&world);
+    read_everywhere(&world, ROUNDS);
+    storage_world_close(&world);
+    storage_world_release(&world);
+}
+
 static void big_batches_find_descriptors_too(void **state)
 {
     struct storage_world world;
@@ -144,6 +167,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(logs_move_and_are_read_with_fewer_descriptors_than_files),
+        cmocka_unit_test(many_files_are_synced_by_one_sync_of_all),
         cmocka_unit_test(big_batches_find_descriptors_too),
         cmocka_unit_test(a_system_without_descriptors_makes_work_wait_and_ends_nothing),
     };
