@@ -107,6 +107,24 @@ def test_the_exit_status_tells_what_happened(region, words, status, monkeypatch)
     assert status_of(*words) == status
 
 
+def leaves(*words):
+    """Every command that has no commands below it, from what --help lists."""
+    text = run(BIN / "gyre", *words, "--help")
+    below = re.search(r"^Commands:\n((?:  \S.*\n)+)", text, re.M)
+    if below is None:
+        return [(words, text)]
+    return [leaf for line in below.group(1).splitlines()
+            for leaf in leaves(*words, line.split()[0])]
+
+
+def test_every_command_shows_an_example_and_refuses_strange_options():
+    found = leaves()
+    assert len(found) > 30
+    for words, text in found:
+        assert re.search(rf"Examples?:\n(  .*\n)*  .*gyre {' '.join(words)}\b", text), words
+        assert status_of(*words, "--no-such-option") == 2, words
+
+
 def test_nobody_answering_is_a_timeout():
     assert status_of("topic", "list", "--bootstrap-server", f"127.0.0.1:{free_port(1)}",
                      "--timeout", "1") == 4
