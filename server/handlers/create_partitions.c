@@ -65,8 +65,7 @@ static bool check_count(struct partition_creations *self, struct growing_topic *
     }
     topic->added = wanted - current;
     if (topic->added > TOPIC_PLAN_REQUEST_PARTITIONS_MAX) {
-        return refuse(topic, KAFKA_ERROR_POLICY_VIOLATION,
-                      STRING("Excessively large number of partitions per request."));
+        return refuse(topic, KAFKA_ERROR_POLICY_VIOLATION, TOPIC_PLAN_EXCESSIVE);
     }
     return true;
 }
@@ -86,8 +85,7 @@ static bool take_assignments(struct partition_creations *self, struct growing_to
     topic->partitions =
         arena_alloc_array(&self->request->arena, (size_t)in->count, sizeof *topic->partitions);
     if (topic->partitions == NULL) {
-        return refuse(topic, KAFKA_ERROR_POLICY_VIOLATION,
-                      STRING("Excessively large number of partitions per request."));
+        return refuse(topic, KAFKA_ERROR_POLICY_VIOLATION, TOPIC_PLAN_EXCESSIVE);
     }
     for (int32_t i = 0; i < in->count; i++) {
         const struct int32_array *nodes = &in->items[i].broker_ids;
@@ -142,8 +140,7 @@ static void submit(struct partition_creations *self, struct growing_topic *topic
     command.first_partition = topic->topic->partition_count;
     if (catalog_add_partitions_partitions_array_alloc(&command.partitions, &self->request->arena,
                                                       topic->added) != ERROR_NONE) {
-        (void)refuse(topic, KAFKA_ERROR_POLICY_VIOLATION,
-                     STRING("Excessively large number of partitions per request."));
+        (void)refuse(topic, KAFKA_ERROR_POLICY_VIOLATION, TOPIC_PLAN_EXCESSIVE);
         return;
     }
     for (int32_t i = 0; i < topic->added; i++) {
@@ -195,11 +192,7 @@ static void on_changed(struct catalog_changes *changes)
 
     self->wait = (struct leader_wait){
         .request = self->request, .is_electing = is_electing, .done = reply, .context = self};
-    if (is_electing(self)) {
-        leader_wait_start(&self->wait, leader_wait_us(self->in.timeout_ms));
-    } else {
-        reply(self);
-    }
+    leader_wait_after_change(&self->wait, self->in.timeout_ms);
 }
 
 /* ---- what is asked for ---- */

@@ -132,8 +132,7 @@ static bool take_assignments(struct topic_creations *self, struct wanted_topic *
     topic->partitions =
         arena_alloc_array(&request->arena, (size_t)in->count, sizeof *topic->partitions);
     if (topic->partitions == NULL) {
-        return refuse(topic, KAFKA_ERROR_POLICY_VIOLATION,
-                      STRING("Excessively large number of partitions per request."));
+        return refuse(topic, KAFKA_ERROR_POLICY_VIOLATION, TOPIC_PLAN_EXCESSIVE);
     }
     for (int32_t i = 0; i < in->count; i++) {
         int32_t index = in->items[i].partition_index;
@@ -277,8 +276,7 @@ static void submit(struct topic_creations *self, struct wanted_topic *topic)
                                                     topic->partition_count) != ERROR_NONE ||
         catalog_create_topic_settings_array_alloc(&command.settings, arena,
                                                   topic->in->configs.count) != ERROR_NONE) {
-        (void)refuse(topic, KAFKA_ERROR_POLICY_VIOLATION,
-                     STRING("Excessively large number of partitions per request."));
+        (void)refuse(topic, KAFKA_ERROR_POLICY_VIOLATION, TOPIC_PLAN_EXCESSIVE);
         return;
     }
     for (int32_t i = 0; i < topic->partition_count; i++) {
@@ -387,11 +385,7 @@ static void on_changed(struct catalog_changes *changes)
 
     self->wait = (struct leader_wait){
         .request = self->request, .is_electing = is_electing, .done = reply, .context = self};
-    if (is_electing(self)) {
-        leader_wait_start(&self->wait, leader_wait_us(self->in.timeout_ms));
-    } else {
-        reply(self);
-    }
+    leader_wait_after_change(&self->wait, self->in.timeout_ms);
 }
 
 /* ---- what is asked for ---- */
@@ -465,8 +459,7 @@ static void check_all(struct topic_creations *self)
         return;
     }
     for (int32_t i = 0; i < self->count; i++) {
-        (void)refuse(&self->topics[i], KAFKA_ERROR_POLICY_VIOLATION,
-                     STRING("Excessively large number of partitions per request."));
+        (void)refuse(&self->topics[i], KAFKA_ERROR_POLICY_VIOLATION, TOPIC_PLAN_EXCESSIVE);
     }
 }
 

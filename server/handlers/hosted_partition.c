@@ -36,14 +36,25 @@ enum kafka_error hosted_partition_find_topic(const struct request *request,
     return KAFKA_ERROR_NONE;
 }
 
+enum kafka_error hosted_partition_check(enum kafka_error topic_error,
+                                        const struct catalog_topic *topic, int32_t index)
+{
+    if (topic_error == KAFKA_ERROR_NONE && (index < 0 || index >= topic->partition_count)) {
+        return KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION;
+    }
+    return topic_error;
+}
+
 enum kafka_error hosted_partition_find(const struct request *request,
                                        const struct catalog_topic *topic, int32_t index,
                                        struct partition **out_partition)
 {
     struct group_id group = {.topic = topic->id, .partition = index};
 
-    if (index < 0 || index >= topic->partition_count) {
-        return KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION;
+    enum kafka_error error = hosted_partition_check(KAFKA_ERROR_NONE, topic, index);
+
+    if (error != KAFKA_ERROR_NONE) {
+        return error;
     }
     *out_partition = partition_find(request->broker->partitions, group);
     return *out_partition == NULL ? KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER : KAFKA_ERROR_NONE;

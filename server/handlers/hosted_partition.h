@@ -31,6 +31,10 @@ enum kafka_error hosted_partition_find_topic(const struct request *request,
                                              enum access_operation operation,
                                              const struct catalog_topic **out_topic);
 
+/* What a topic's finding came to, or UNKNOWN_TOPIC_OR_PARTITION: it has no such partition. */
+enum kafka_error hosted_partition_check(enum kafka_error topic_error,
+                                        const struct catalog_topic *topic, int32_t index);
+
 /* UNKNOWN_TOPIC_OR_PARTITION: no such partition. NOT_LEADER_OR_FOLLOWER: no replica of it here. */
 enum kafka_error hosted_partition_find(const struct request *request,
                                        const struct catalog_topic *topic, int32_t index,

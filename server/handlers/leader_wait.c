@@ -10,6 +10,8 @@
 static const uint64_t FIRST_LOOK_US = 2 * 1000;
 static const uint64_t LOOK_AGAIN_US = 5 * 1000;
 
+enum { CHANGE_WAIT_MS_MAX = 1000 };
+
 static bool has_live_majority(const struct broker *broker,
                               const struct catalog_partition *partition)
 {
@@ -55,4 +57,15 @@ void leader_wait_start(struct leader_wait *wait, uint64_t limit_us)
     wait->until_us = loop_now_us(loop) + limit_us;
     timer_init(&wait->look, on_look);
     timer_start(loop, &wait->look, FIRST_LOOK_US);
+}
+
+void leader_wait_after_change(struct leader_wait *wait, int32_t timeout_ms)
+{
+    int32_t limit_ms = timeout_ms < CHANGE_WAIT_MS_MAX ? timeout_ms : CHANGE_WAIT_MS_MAX;
+
+    if (limit_ms > 0 && wait->is_electing(wait->context)) {
+        leader_wait_start(wait, (uint64_t)limit_ms * 1000);
+    } else {
+        wait->done(wait->context);
+    }
 }

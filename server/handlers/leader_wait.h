@@ -24,25 +24,18 @@ enum { LEADER_WAIT_PARTITIONS_MAX = 10000 };
 struct leader_wait {
     struct request *request;
     bool (*is_electing)(void *context); /* is it worth to wait? */
-    void (*done)(void *context);        /* once; never within leader_wait_start() */
+    void (*done)(void *context);        /* once */
     void *context;
     uint64_t until_us;
     struct timer look;
 };
 
-/* How long after a change of topics, which has a time limit of its own. */
-static inline uint64_t leader_wait_us(int32_t timeout_ms)
-{
-    enum { CHANGE_WAIT_MS_MAX = 1000 };
-
-    return timeout_ms <= 0
-               ? 0
-               : (uint64_t)(timeout_ms < CHANGE_WAIT_MS_MAX ? timeout_ms : CHANGE_WAIT_MS_MAX) *
-                     1000;
-}
-
-/* `wait` is filled down to `context`. Ends also when the client has gone. */
+/* `wait` is filled down to `context`. Ends also when the client has gone; never within the call. */
 void leader_wait_start(struct leader_wait *wait, uint64_t limit_us);
+
+/* After a change of topics with a time limit of its own: at most a second, not at all where nothing
+ * is electing; then done() comes at once. */
+void leader_wait_after_change(struct leader_wait *wait, int32_t timeout_ms);
 
 /* Is there a partition from `first` on that has no leader and will have one? */
 bool leader_wait_is_electing(const struct broker *broker, const struct catalog_topic *topic,

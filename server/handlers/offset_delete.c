@@ -44,12 +44,9 @@ static bool prepare_topic(struct offset_delete *self, struct offset_delete_reque
     }
     for (int32_t i = 0; i < in->partitions.count; i++) {
         int32_t index = in->partitions.items[i].partition_index;
-        bool is_missing =
-            error == KAFKA_ERROR_NONE && (index < 0 || index >= topic->partition_count);
 
         out->partitions.items[i].partition_index = index;
-        out->partitions.items[i].error_code =
-            (int16_t)(is_missing ? KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION : error);
+        out->partitions.items[i].error_code = (int16_t)hosted_partition_check(error, topic, index);
     }
     return true;
 }

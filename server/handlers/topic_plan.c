@@ -91,9 +91,7 @@ bool topic_plan_place(struct request *request, int32_t count, int replication_fa
         arena_alloc_array(&request->arena, (size_t)count + 1, sizeof *places);
 
     if (places == NULL) {
-        *out_fault =
-            (struct topic_fault){KAFKA_ERROR_POLICY_VIOLATION,
-                                 STRING("Excessively large number of partitions per request.")};
+        *out_fault = (struct topic_fault){KAFKA_ERROR_POLICY_VIOLATION, TOPIC_PLAN_EXCESSIVE};
         return false;
     }
     enum error error = cluster_place(broker->cluster, count, replication_factor, places);

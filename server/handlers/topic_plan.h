@@ -14,6 +14,8 @@
 
 struct request;
 
+#define TOPIC_PLAN_EXCESSIVE STRING("Excessively large number of partitions per request.")
+
 enum { TOPIC_PLAN_REQUEST_PARTITIONS_MAX = 10000 }; /* Kafka's limit of one request */
 
 /* What is wrong with one topic; error NONE: nothing. The message lives in the request's arena. */
