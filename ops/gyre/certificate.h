@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Making certificates: an authority of one's own, and certificates from it for brokers and
- * clients. P-256 keys, SHA-256, X.509 v3; files are PEM, those with keys have mode 0600.
+ * Certificates for `gyre dev`, by pki_directory.h: an authority of one's own, and certificates from
+ * it for brokers and clients. P-256 keys, SHA-256, X.509 v3; files are PEM, those with keys have
+ * mode 0600.
  */
 #ifndef GYRE_OPS_CERTIFICATE_H
 #define GYRE_OPS_CERTIFICATE_H

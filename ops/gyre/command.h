@@ -43,6 +43,7 @@ int cluster_command(int argc, char **argv);
 int consume_command(int argc, char **argv);
 int dev_command(int argc, char **argv);
 int group_command(int argc, char **argv);
+int pki_command(int argc, char **argv);
 int produce_command(int argc, char **argv);
 int quota_command(int argc, char **argv);
 int stream_command(int argc, char **argv);

@@ -18,6 +18,7 @@ static const struct command groups[] = {
     {"produce", "write lines of stdin to a topic", produce_command},
     {"consume", "print the records of a topic", consume_command},
     {"bench", "how fast the cluster takes and gives records", bench_command},
+    {"pki", "certificates for brokers and clients", pki_command},
     {"dev", "run a region on this machine for development and tests", dev_command},
 };
 
