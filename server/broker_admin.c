@@ -6,6 +6,7 @@
 #include "gyre/config/config.h"
 #include "gyre/observe/log.h"
 
+#include "broker_tls.h"
 #include "cluster/cluster.h"
 #include "handlers/broker.h"
 #include "network/admin_http.h"
@@ -35,7 +36,20 @@ static void describe(void *context, json_t *body)
     (void)json_object_set_new(body, "cluster_id", json_string(text));
 }
 
-enum error broker_admin_open(uv_loop_t *uv, struct broker *broker, struct admin_http **out_admin)
+static enum error open_tls(const struct broker_config *config, struct broker_tls *tls,
+                           struct tls_source **out_source)
+{
+    struct tls_options options;
+
+    if (!config->gyre_admin_ssl) {
+        return ERROR_NONE;
+    }
+    tls_options_of_listener(&options, config, "admin");
+    return broker_tls_open_source(tls, "admin", &options, out_source);
+}
+
+enum error broker_admin_open(uv_loop_t *uv, struct broker *broker, struct broker_tls *tls,
+                             struct admin_http **out_admin)
 {
     const struct broker_config *config = broker->config;
     struct admin_http_options options = {
@@ -52,6 +66,10 @@ enum error broker_admin_open(uv_loop_t *uv, struct broker *broker, struct admin_
 
     if (!config->has_admin_listener) {
         return ERROR_NONE;
+    }
+    error = open_tls(config, tls, &options.tls);
+    if (error != ERROR_NONE) {
+        return error; /* the log says why */
     }
     *out_admin = admin_http_new(&options);
     error = admin_http_listen(*out_admin, &config->admin_listener, message, &port);

@@ -9,9 +9,11 @@
 
 struct admin_http;
 struct broker;
+struct broker_tls;
 
 /* *out_admin stays as it is where no admin port is wanted. */
 MUST_USE
-enum error broker_admin_open(uv_loop_t *uv, struct broker *broker, struct admin_http **out_admin);
+enum error broker_admin_open(uv_loop_t *uv, struct broker *broker, struct broker_tls *tls,
+                             struct admin_http **out_admin);
 
 #endif

@@ -534,7 +534,7 @@ static enum error start(struct broker_process *process)
     fill_broker(process);
     error = open_listeners(process);
     if (error == ERROR_NONE) {
-        error = broker_admin_open(&process->uv, &process->broker, &process->admin);
+        error = broker_admin_open(&process->uv, &process->broker, &process->tls, &process->admin);
     }
     if (error == ERROR_NONE) {
         error = start_cluster(process);

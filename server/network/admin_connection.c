@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gyre/observe/metrics.h"
+#include "gyre/tls/tls_source.h"
+#include "gyre/tls/tls_stream.h"
+
 #include "network/admin_http_internal.h"
 
 /* ---- the end ---- */
@@ -16,6 +20,8 @@ static void on_closed(uv_handle_t *handle)
 
     list_remove(&connection->link);
     admin->connection_count--;
+    tls_stream_free(connection->tls);
+    buffer_slice_unref(&connection->ciphertext);
     free(connection->answer.body);
     free(connection);
     admin_http_check_closed(admin);
@@ -57,11 +63,28 @@ static const char *status_text(int status)
     }
 }
 
+/* In place of head and body: the same encrypted, with a goodbye behind it. */
+static unsigned encrypt(struct admin_connection *connection, uv_buf_t vectors[2], unsigned count)
+{
+    enum error error = ERROR_NONE;
+
+    for (unsigned i = 0; i < count && error == ERROR_NONE; i++) {
+        error = tls_stream_write(connection->tls, vectors[i].base, vectors[i].len);
+    }
+    if (error != ERROR_NONE) {
+        return 0;
+    }
+    tls_stream_shutdown(connection->tls);
+    connection->ciphertext = tls_stream_take_output(connection->tls);
+    vectors[0] = uv_buf_init(connection->ciphertext.bytes, (unsigned)connection->ciphertext.length);
+    return 1;
+}
+
 static void send_answer(struct admin_connection *connection)
 {
     const struct admin_http_answer *answer = &connection->answer;
     uv_buf_t vectors[2];
-    bool has_body = connection->parser.method != HTTP_HEAD;
+    unsigned count = connection->parser.method != HTTP_HEAD ? 2 : 1;
     int length = snprintf(connection->head, sizeof connection->head,
                           "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
                           "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
@@ -74,8 +97,11 @@ static void send_answer(struct admin_connection *connection)
     connection->is_answered = true;
     vectors[0] = uv_buf_init(connection->head, (unsigned)length);
     vectors[1] = uv_buf_init(answer->body, (unsigned)answer->body_length);
-    if (uv_write(&connection->write, (uv_stream_t *)&connection->tcp, vectors, has_body ? 2 : 1,
-                 on_written) != 0) {
+    if (connection->tls != NULL) {
+        count = encrypt(connection, vectors, count);
+    }
+    if (count == 0 || uv_write(&connection->write, (uv_stream_t *)&connection->tcp, vectors, count,
+                               on_written) != 0) {
         admin_connection_close(connection);
     }
 }
@@ -140,23 +166,80 @@ static void parse(struct admin_connection *connection, size_t size)
     }
 }
 
+/* ---- TLS ---- */
+
+/* A flight of a handshake is small: who does not take it at once does not read. */
+static bool send_flight(struct admin_connection *connection)
+{
+    struct buffer_slice flight = tls_stream_take_output(connection->tls);
+    uv_buf_t vector = uv_buf_init(flight.bytes, (unsigned)flight.length);
+    bool is_sent = flight.length == 0 ||
+                   uv_try_write((uv_stream_t *)&connection->tcp, &vector, 1) == (int)flight.length;
+
+    buffer_slice_unref(&flight);
+    return is_sent;
+}
+
+static void decrypt(struct admin_connection *connection, const char *bytes, size_t size)
+{
+    enum error error;
+    size_t length;
+
+    tls_stream_feed(connection->tls, bytes, size);
+    error = tls_stream_handshake(connection->tls);
+    if (!send_flight(connection) || (error != ERROR_NONE && error != ERROR_AGAIN)) {
+        metric_add(connection->admin->options.metrics, METRIC_TLS_HANDSHAKES_FAILED, 1);
+        admin_connection_close(connection);
+        return;
+    }
+    while (error == ERROR_NONE && !connection->is_answered && !connection->is_closing) {
+        error =
+            tls_stream_read(connection->tls, connection->input, sizeof connection->input, &length);
+        if (error == ERROR_NONE) {
+            parse(connection, length);
+        }
+    }
+    if (error != ERROR_NONE && error != ERROR_AGAIN) {
+        admin_connection_close(connection);
+    }
+}
+
+/* ---- the socket ---- */
+
 static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
     struct admin_connection *connection = CONTAINER_OF(handle, struct admin_connection, tcp);
+    struct admin_http *admin = connection->admin;
 
     (void)suggested;
-    *buffer = uv_buf_init(connection->input, sizeof connection->input);
+    *buffer = connection->tls == NULL ? uv_buf_init(connection->input, sizeof connection->input)
+                                      : uv_buf_init(admin->ciphertext, sizeof admin->ciphertext);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
 {
     struct admin_connection *connection = CONTAINER_OF(stream, struct admin_connection, tcp);
 
-    (void)buffer;
     if (size < 0) {
         admin_connection_close(connection);
     } else if (size > 0 && !connection->is_answered) {
-        parse(connection, (size_t)size);
+        if (connection->tls == NULL) {
+            parse(connection, (size_t)size);
+        } else {
+            decrypt(connection, buffer->base, (size_t)size);
+        }
+    }
+}
+
+static void open_tls(struct admin_connection *connection)
+{
+    struct tls_source *source = connection->admin->options.tls;
+
+    if (source != NULL) {
+        struct tls_context *context = tls_source_context(source);
+
+        connection->tls = tls_stream_new(context, NULL);
+        tls_context_unref(context);
     }
 }
 
@@ -170,6 +253,7 @@ void admin_connection_accept(struct admin_http *admin)
     admin->connection_count++;
     timer_init(&connection->timeout, on_timeout);
     http_parser_init(&connection->parser, HTTP_REQUEST);
+    open_tls(connection);
     if (uv_accept((uv_stream_t *)&admin->listener, (uv_stream_t *)&connection->tcp) != 0 ||
         admin->connection_count > ADMIN_HTTP_CONNECTIONS_MAX ||
         uv_read_start((uv_stream_t *)&connection->tcp, on_allocate, on_read) != 0) {

@@ -6,9 +6,12 @@
 #include <http_parser.h>
 #include <uv.h>
 
+#include "gyre/base/buffer.h"
 #include "gyre/runtime/loop.h"
 
 #include "network/admin_http.h"
+
+struct tls_stream;
 
 struct admin_connection {
     uv_tcp_t tcp;
@@ -24,6 +27,8 @@ struct admin_connection {
     bool is_asked; /* the request is whole */
     bool is_answered;
     bool is_closing;
+    struct tls_stream *tls;         /* owned; NULL: plaintext */
+    struct buffer_slice ciphertext; /* the answer on its way */
     char input[4096];
     char head[512];
     struct admin_http_answer answer; /* its body is owned */

@@ -24,6 +24,7 @@
 struct admin_http;
 struct loop;
 struct metrics;
+struct tls_source;
 
 enum {
     ADMIN_HTTP_CONNECTIONS_MAX = 64,
@@ -49,6 +50,7 @@ struct admin_http_options {
     uv_loop_t *uv;
     struct loop *loop;
     struct metrics *metrics;
+    struct tls_source *tls;                                   /* borrowed; NULL: plaintext */
     bool (*is_ready)(void *context, const char **out_reason); /* NULL: always */
     void (*describe)(void *context, json_t *body); /* adds to what /readyz says; NULL: nothing */
     void *context;

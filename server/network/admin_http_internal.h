@@ -19,7 +19,8 @@ struct admin_http {
     int route_count;
     uv_tcp_t listener;
     bool is_listening;
-    struct list connections; /* struct admin_connection */
+    char ciphertext[16 * 1024]; /* what was read last, of any connection */
+    struct list connections;    /* struct admin_connection */
     int connection_count;
     bool is_closing;
     struct task finish;
