@@ -9,6 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gyre/config/config.h"
+
+#include "cyrus.h"
 #include "sasl_mechanism.h"
 #include "sasl_server_state.h"
 
@@ -24,8 +27,8 @@ struct plain_exchange {
     uint8_t mark[SASL_SECRET_BYTES]; /* of user, password and version */
     int32_t user_length;
     int32_t password_length;
-    char user[SASL_USER_BYTES_MAX];
-    char password[PASSWORD_BYTES_MAX];
+    char user[SASL_USER_BYTES_MAX + 1]; /* NUL-terminated, as the next */
+    char password[PASSWORD_BYTES_MAX + 1];
 };
 
 static struct plain_exchange *of(struct sasl_exchange *exchange)
@@ -127,6 +130,27 @@ static void derived(struct sasl_exchange *exchange)
     welcome(self);
 }
 
+/* ---- somebody else's passwords ---- */
+
+static void ask_saslauthd(struct work *work)
+{
+    struct plain_exchange *self = of(CONTAINER_OF(work, struct sasl_exchange, work));
+
+    self->is_right = cyrus_is_password("kafka", self->user, self->password);
+}
+
+static void saslauthd_answered(struct sasl_exchange *exchange)
+{
+    struct plain_exchange *self = of(exchange);
+
+    self->credential.version = 0;
+    if (self->is_right) {
+        welcome(self);
+    } else {
+        refuse(self, "saslauthd says no");
+    }
+}
+
 /* ---- the mechanism ---- */
 
 static void step(struct sasl_exchange *exchange, struct string message)
@@ -137,6 +161,10 @@ static void step(struct sasl_exchange *exchange, struct string message)
 
     if (!parse(self, message)) {
         refuse(self, "message is malformed, or the authzid is another user");
+        return;
+    }
+    if (string_is(server->config->gyre_sasl_plain_backend, "cyrus")) {
+        sasl_mechanism_work(exchange, ask_saslauthd, saslauthd_answered);
         return;
     }
     user = (struct string){self->user, self->user_length};

@@ -75,5 +75,6 @@ extern const struct sasl_mechanism sasl_scram_sha_256;
 extern const struct sasl_mechanism sasl_scram_sha_512;
 extern const struct sasl_mechanism sasl_plain;
 extern const struct sasl_mechanism sasl_oauthbearer;
+extern const struct sasl_mechanism sasl_gssapi;
 
 #endif

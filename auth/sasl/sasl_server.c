@@ -10,17 +10,16 @@
 
 #include "gyre/config/config.h"
 
+#include "cyrus.h"
 #include "jwks.h"
 #include "jwks_source.h"
+#include "kerberos_rules.h"
 #include "sasl_mechanism.h"
 #include "sasl_server_state.h"
 
 /* In the order in which clients are told of them. */
 static const struct sasl_mechanism *const mechanisms[] = {
-    &sasl_scram_sha_256,
-    &sasl_scram_sha_512,
-    &sasl_plain,
-    &sasl_oauthbearer,
+    &sasl_scram_sha_256, &sasl_scram_sha_512, &sasl_plain, &sasl_oauthbearer, &sasl_gssapi,
 };
 #define MECHANISM_COUNT ((int)(sizeof mechanisms / sizeof mechanisms[0]))
 _Static_assert(sizeof mechanisms / sizeof mechanisms[0] <= (size_t)SASL_MECHANISMS_MAX,
@@ -127,6 +126,26 @@ static void open_keys(struct sasl_server *server)
     }
 }
 
+/* The library is only woken where it is wanted. */
+static enum error open_cyrus(struct sasl_server *server, char *message)
+{
+    const struct broker_config *config = server->config;
+    bool has_service = config->sasl_kerberos_service_name.length > 0;
+
+    if (!has_service && !string_is(config->gyre_sasl_plain_backend, "cyrus")) {
+        return ERROR_NONE;
+    }
+    if (cyrus_open(config->gyre_sasl_kerberos_keytab.bytes) != ERROR_NONE) {
+        (void)snprintf(message, 256, "cyrus-sasl cannot be started");
+        return ERROR_UNSUPPORTED;
+    }
+    return !has_service ? ERROR_NONE
+                        : kerberos_rules_parse(config->sasl_kerberos_principal_to_local_rules.items,
+                                               config->sasl_kerberos_principal_to_local_rules.count,
+                                               config->gyre_sasl_kerberos_realm, message,
+                                               &server->kerberos_rules);
+}
+
 enum error sasl_server_new(const struct sasl_server_options *options, char *message,
                            struct sasl_server **out_server)
 {
@@ -141,7 +160,10 @@ enum error sasl_server_new(const struct sasl_server_options *options, char *mess
     list_init(&server->waiting);
     CHECK(RAND_bytes(server->process_key, sizeof server->process_key) == 1);
     sasl_server_set_cluster_id(server, (struct uuid){0});
-    error = check_mechanisms(server, message);
+    error = open_cyrus(server, message);
+    if (error == ERROR_NONE) {
+        error = check_mechanisms(server, message);
+    }
     if (error != ERROR_NONE) {
         sasl_server_free(server);
         return error;
@@ -165,6 +187,7 @@ void sasl_server_free(struct sasl_server *server)
     }
     CHECK(server->exchange_count == 0);
     jwks_source_free(server->keys);
+    kerberos_rules_free(server->kerberos_rules);
     free(server->proved);
     OPENSSL_cleanse(server, sizeof *server);
     free(server);

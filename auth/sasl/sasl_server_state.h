@@ -7,6 +7,7 @@
 #include "gyre/sasl/sasl_server.h"
 
 struct jwks_source;
+struct kerberos_rules;
 struct sasl_mechanism;
 
 enum {
@@ -28,7 +29,8 @@ struct sasl_server {
      * bytes; a newer one takes the place. */
     uint8_t (*proved)[SASL_SECRET_BYTES]; /* owned; SASL_PROVED_MAX of them */
 
-    struct jwks_source *keys; /* owned; NULL: no OAUTHBEARER */
+    struct jwks_source *keys;              /* owned; NULL: no OAUTHBEARER */
+    struct kerberos_rules *kerberos_rules; /* owned; NULL: no GSSAPI */
 
     /* ---- slow work ---- */
     struct list waiting; /* struct sasl_exchange */
