@@ -98,7 +98,8 @@ static void add_change(struct argp_state *state, struct quota_arguments *argumen
 static void check(struct argp_state *state, const struct quota_arguments *arguments)
 {
     if (arguments->part_count == 0) {
-        argp_error(state, "of whom? (--user, --client-id, --ip, or their --default-...)");
+        argp_error(state,
+                   "of whom? (--for-user, --for-client-id, --for-ip, or their --for-default-...)");
     }
     if (arguments->change_count == 0) {
         argp_error(state, "what is to change? (KEY=VALUE, --delete KEY)");
@@ -135,13 +136,13 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 }
 
 #define OPTIONS_ENTITY                                                                             \
-    {"user", KEY_USER, "NAME", 0, "Of this user", 1},                                              \
-        {"client-id", KEY_CLIENT_ID, "ID", 0, "Of clients that call themselves so", 1},            \
-        {"ip", KEY_IP, "ADDRESS", 0, "Of connections from this address", 1},                       \
-        {"default-user", KEY_DEFAULT_USER, NULL, 0, "Of each user without an own one", 1},         \
-        {"default-client-id", KEY_DEFAULT_CLIENT_ID, NULL, 0, "Of each other client id", 1},       \
+    {"for-user", KEY_USER, "NAME", 0, "Of this user", 1},                                          \
+        {"for-client-id", KEY_CLIENT_ID, "ID", 0, "Of clients that call themselves so", 1},        \
+        {"for-ip", KEY_IP, "ADDRESS", 0, "Of connections from this address", 1},                   \
+        {"for-default-user", KEY_DEFAULT_USER, NULL, 0, "Of each user without an own one", 1},     \
+        {"for-default-client-id", KEY_DEFAULT_CLIENT_ID, NULL, 0, "Of each other client id", 1},   \
     {                                                                                              \
-        "default-ip", KEY_DEFAULT_IP, NULL, 0, "Of each other address", 1                          \
+        "for-default-ip", KEY_DEFAULT_IP, NULL, 0, "Of each other address", 1                      \
     }
 
 static void parse(const struct argp *parser, int argc, char **argv, bool is_change,
@@ -188,9 +189,9 @@ static int set(int argc, char **argv)
         "removed a second), of --ip connection_creation_rate. The most particular quota holds: of "
         "a user's client id, of the user, of a default.\n\n"
         "Examples:\n"
-        "  gyre quota set --user alice producer_byte_rate=10M consumer_byte_rate=20M\n"
-        "  gyre quota set --default-user request_percentage=50\n"
-        "  gyre quota set --user alice --client-id reports --delete consumer_byte_rate",
+        "  gyre quota set --for-user alice producer_byte_rate=10M consumer_byte_rate=20M\n"
+        "  gyre quota set --for-default-user request_percentage=50\n"
+        "  gyre quota set --for-user alice --for-client-id reports --delete consumer_byte_rate",
         children,
         NULL,
         NULL};

@@ -70,3 +70,26 @@ def test_nothing_is_changed_while_a_required_audit_cannot_be_written(own_region,
     assert of_topic(eventually(lambda: lines_of(path)), f"{topic}-{'x' * 150}-0")
     with pytest.raises(CommandFailed):
         create(region, topic)
+
+
+def test_a_refusal_names_the_rule_and_is_counted(own_region, tmp_path, topic):
+    region = own_region(brokers=1, settings=[
+        f"gyre.audit.file={tmp_path / 'audit'}", "allow.everyone.if.no.acl.found=true",
+        "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer"])
+    create(region, topic)
+    region.on("acl", "grant", "--deny", "--principal", "User:ANONYMOUS", "--operation", "DELETE",
+              "--topic", topic)
+    for _ in range(3):
+        with pytest.raises(CommandFailed):
+            region.on("topic", "delete", topic)
+
+    def refusals():
+        return [line for line in lines_of(tmp_path / "audit")
+                if line["event"] == "refusal" and line.get("resource") == topic]
+
+    line, = eventually(refusals)
+    assert line["operation"] == "DELETE" and line["resource_type"] == "TOPIC"
+    assert line["principal"] == "User:ANONYMOUS" and line["api"] == "DeleteTopics"
+    assert line["rule"] == f"DENY DELETE to User:ANONYMOUS from * on TOPIC LITERAL {topic}"
+    first, again = eventually(lambda: len(refusals()) == 2 and refusals(), timeout=30)
+    assert "count" not in first and again["count"] == 2

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Quotas against real brokers: what a client is told, and that its connection rests as long."""
+import time
+
+import pytest
+
+from kafka_wire import Closed, Connection, batch
+
+
+@pytest.fixture
+def give(region):
+    """Gives quotas for the time of the test: give("--for-client-id", "c", "key=value")."""
+    given = []
+
+    def set_quota(*words):
+        entity, changes = words[:-1], words[-1]
+        region.on("quota", "set", *entity, changes)
+        given.append((entity, changes.split("=")[0]))
+
+    yield set_quota
+    for entity, key in given:
+        region.on("quota", "set", *entity, "--delete", key)
+
+
+def create(region, topic):
+    region.on("topic", "create", topic, "--partitions", 1, "--replication-factor", 3)
+
+
+def produce(connection, topic, data):
+    return connection.call("Produce", 9, acks=-1, timeout_ms=10000, topic_data=[
+        {"name": topic, "partition_data": [{"index": 0, "records": data}]}])
+
+
+def fetch(connection, topic):
+    return connection.call(
+        "Fetch", 11, replica_id=-1, max_wait_ms=100, min_bytes=1, max_bytes=1 << 20,
+        session_epoch=-1, topics=[{"topic": topic, "partitions": [
+            {"partition": 0, "current_leader_epoch": -1, "fetch_offset": 0,
+             "partition_max_bytes": 1 << 20}]}])
+
+
+def test_a_producer_beyond_its_quota_rests_after_its_answer(region, give, topic):
+    create(region, topic)
+    give("--for-client-id", topic, "producer_byte_rate=10000")
+    with Connection(region.address(region.leader(topic)), topic) as connection:
+        answer = produce(connection, topic, batch([b"x" * 105000]))
+        assert answer["responses"][0]["partition_responses"][0]["error_code"] == 0
+        throttle_ms = answer["throttle_time_ms"]
+        assert 300 < throttle_ms < 2000
+        begin = time.monotonic()
+        connection.call("ApiVersions", 0)
+        assert time.monotonic() - begin >= throttle_ms / 1000 - 0.02
+    with Connection(region.address(region.leader(topic)), "other") as connection:
+        answer = produce(connection, topic, batch([b"x" * 105000]))
+        assert answer["throttle_time_ms"] == 0
+
+
+def test_a_consumer_beyond_its_quota_gets_an_empty_answer(region, give, topic):
+    create(region, topic)
+    leader = region.address(region.leader(topic))
+    with Connection(leader, "filler") as connection:
+        produce(connection, topic, batch([b"x" * 60000]))
+    give("--for-client-id", topic, "consumer_byte_rate=10000")
+    with Connection(leader, topic) as connection:
+        first = fetch(connection, topic)
+        assert first["throttle_time_ms"] == 0 and len(first["responses"][0]["partitions"]) == 1
+        second = fetch(connection, topic)
+        assert second["throttle_time_ms"] > 0 and second["responses"] == []
+
+
+def test_a_user_beyond_its_mutations_is_refused_before_anything_is_done(region, give, topic):
+    give("--for-user", "ANONYMOUS", "controller_mutation_rate=1")
+    with Connection(region.address(0)) as connection:
+        def make(name, partitions):
+            answer = connection.call("CreateTopics", 7, timeout_ms=10000, topics=[
+                {"name": name, "num_partitions": partitions, "replication_factor": 1}])
+            return answer["topics"][0]["error_code"], answer["throttle_time_ms"]
+
+        assert make(f"{topic}-one", 12) == (0, 0)
+        error, throttle_ms = make(f"{topic}-two", 1)
+        assert error == 89 and throttle_ms > 0
+    names = [one["name"] for one in region.on("topic", "list", "-o", "json")]
+    assert f"{topic}-one" in names and f"{topic}-two" not in names
+
+
+def test_an_address_that_dials_too_fast_waits_and_is_closed(own_region):
+    region = own_region(brokers=1)
+    region.on("quota", "set", "--for-ip", "127.0.0.1", "connection_creation_rate=1")
+    refused = 0
+    for _ in range(15):
+        with Connection(region.address(0)) as connection:
+            try:
+                connection.call("ApiVersions", 0)
+            except Closed:
+                refused += 1
+    assert 1 <= refused <= 10
+    assert region.metric(0, "gyre_connections_held_total") >= refused
