@@ -133,6 +133,34 @@ def kafka_configs(bench):
     bench.expect("kafka-configs", ["--entity-type", "brokers", "--entity-name",
                                    str(bench.nodes()[0]), "--describe", "--all"],
                  r"log\.retention\.ms|log\.retention\.hours", r"num\.partitions=\d+")
+    options_of_brokers(bench)
+    levels_of_loggers(bench)
+
+
+def options_of_brokers(bench):
+    brokers = ["--entity-type", "brokers", "--entity-default"]
+    bench.expect("kafka-configs", [*brokers, "--alter", "--add-config", "max.connections=5000"],
+                 "Completed updating default config for brokers")
+    bench.until("kafka-configs", [*brokers, "--describe"], r"max\.connections=5000 sensitive=false "
+                r"synonyms=\{DYNAMIC_DEFAULT_BROKER_CONFIG:max\.connections=5000")
+    bench.expect("kafka-configs", [*brokers, "--alter", "--delete-config", "max.connections"],
+                 "Completed updating default config for brokers")
+    bench.expect("kafka-configs", [*brokers, "--alter", "--add-config", "broker.rack=x"],
+                 r"InvalidRequestException: Cannot update these configs dynamically: \[broker\.rack\]",
+                 code=1)
+
+
+def levels_of_loggers(bench):
+    loggers = ["--entity-type", "broker-loggers", "--entity-name", str(bench.nodes()[0])]
+    text = bench.expect("kafka-configs", [*loggers, "--describe"], r"=(INFO|WARN) sensitive=false")
+    name = re.search(r"^ *(\S+)=(?:INFO|WARN) sensitive", text, re.M).group(1)
+    bench.expect("kafka-configs", [*loggers, "--alter", "--add-config", f"{name}=ERROR"],
+                 "Completed updating config for broker-logger")
+    bench.until("kafka-configs", [*loggers, "--describe"], rf"{re.escape(name)}=ERROR sensitive")
+    bench.expect("kafka-configs", [*loggers, "--alter", "--delete-config", name],
+                 "Completed updating config for broker-logger")
+    bench.expect("kafka-configs", [*loggers, "--alter", "--add-config", f"{name}=LOUD"],
+                 "InvalidConfigurationException", code=1)
 
 
 def kafka_consumer_groups(bench):
