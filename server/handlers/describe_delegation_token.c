@@ -37,8 +37,8 @@ static bool may_see(const struct token_description *self, const struct delegatio
     const struct request *request = self->request;
 
     return delegation_tokens_concern(token, request->connection->identity->principal) ||
-           access_allows(request, ACCESS_DESCRIBE, ACCESS_DELEGATION_TOKEN, token->id) ||
-           access_allows(request, ACCESS_DESCRIBE_TOKENS, ACCESS_USER, token->owner);
+           access_sees(request, ACCESS_DESCRIBE, ACCESS_DELEGATION_TOKEN, token->id) ||
+           access_sees(request, ACCESS_DESCRIBE_TOKENS, ACCESS_USER, token->owner);
 }
 
 static bool fill_renewers(struct token_description *self, const struct delegation_token *token,

@@ -165,7 +165,8 @@ class Region:
                 "brokers": self.brokers}
 
     def create(self, count, settings=()):
-        """settings: KEY=VALUE lines that go after our own, and so overrule them."""
+        """settings: KEY=VALUE lines that go after our own, and so overrule them; {port} and
+        {controller_port} in them are the broker's."""
         self.directory.mkdir(parents=True, exist_ok=True)
         (self.directory / "log4j2.yaml").write_text(LOG4J)
         ports = free_ports(2 * count)
@@ -179,7 +180,9 @@ class Region:
             properties = home / "server.properties"
             properties.write_text(PROPERTIES.format(
                 node_id=i + 1, port=ports[2 * i], controller_port=ports[2 * i + 1], voters=voters,
-                data=home / "data", replicas=min(3, count)) + "\n".join(settings) + "\n")
+                data=home / "data", replicas=min(3, count)) + "\n".join(
+                    setting.replace("{port}", str(ports[2 * i])).replace(
+                        "{controller_port}", str(ports[2 * i + 1])) for setting in settings) + "\n")
             self.brokers.append({"node_id": i + 1, "port": ports[2 * i], "pid": 0,
                                  "rack": f"rack-{i + 1}", "data_dir": str(home / "data")})
             formatters.append(subprocess.Popen(
