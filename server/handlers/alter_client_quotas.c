@@ -225,6 +225,7 @@ static bool prepare(struct quota_alteration *self)
     for (int32_t i = 0; i < self->in.entries.count; i++) {
         const struct alter_client_quotas_request_entries *in = &self->in.entries.items[i];
         struct alter_client_quotas_response_entries *out = &self->out.entries.items[i];
+        out->error_message = STRING_NULL;
         if (alter_client_quotas_response_entries_entity_array_alloc(
                 &out->entity, arena, in->entity.count) != ERROR_NONE) {
             return false;

@@ -63,6 +63,7 @@ static bool take_user(struct alteration *self, struct string name, struct altere
     struct altered_user *user = &self->users[self->count];
     user->out = &self->out.results.items[self->count++];
     user->out->user = name;
+    user->out->error_message = STRING_NULL;
     map_insert(&self->by_name, &user->by_name, string_hash(name));
     *out_user = user;
     return true;

@@ -64,6 +64,7 @@ static void take_match(void *context, const struct acl *acl)
     struct delete_acls_response_filter_results_matching_acls *match =
         &self->result->matching_acls.items[self->result->matching_acls.count++];
 
+    match->error_message = STRING_NULL;
     match->resource_type = (int8_t)acl->resource;
     match->resource_name = copy(self, acl->name);
     match->pattern_type = (int8_t)acl->pattern;
@@ -147,6 +148,7 @@ static void delete_matches(struct acl_deletions *self)
     self->command.removals.count = 0;
     for (int32_t i = 0; i < self->in.filters.count; i++) {
         self->result = &self->out.filter_results.items[i];
+        self->result->error_message = STRING_NULL;
         if (!search(self, &self->in.filters.items[i])) {
             request_close(self->request);
             return;
