@@ -33,6 +33,9 @@ static void write_consensus(const struct broker *broker, struct metrics_text *te
               (double)stats.snapshots_taken);
     write_one(text, "gyre_snapshots_installed_total", "counter",
               "Snapshots installed from a leader.", (double)stats.snapshots_installed);
+    write_one(text, "gyre_malformed_frames_total", "counter",
+              "Messages of other brokers that made no sense; each breaks its link.",
+              (double)stats.malformed_frames);
 }
 
 static void write_region(const struct broker *broker, struct metrics_text *text)

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "gyre/observe/log.h"
+
 #include "consensus_apply.h"
 #include "consensus_change.h"
 #include "consensus_feed.h"
@@ -184,6 +186,9 @@ static void receive_beat(struct consensus *consensus, struct consensus_peer *pee
         }
     }
     peer->mismatches = differs ? peer->mismatches + 1 : 0;
+    if (MUTATION(55)) {
+        return;
+    }
     if (peer->mismatches >= DIFFERENCES_MAX || (message->flags & MESSAGE_FLAG_DIFFERS) != 0) {
         consensus_sleep_wake_shared(consensus, peer);
     }
@@ -234,6 +239,9 @@ static void on_frame(void *context, int32_t node, struct buffer_slice frame)
         if (consensus_message_decode(frame, &offset, consensus->frame_entries, &message) !=
             ERROR_NONE) {
             consensus->stats.malformed_frames++;
+            log_warning(LOG_RAFT, "a peer's message makes no sense: its link is made anew",
+                        field_i64("peer", node), field_u64("at", offset));
+            consensus->links->operations->reset(consensus->links, node);
             return;
         }
         consensus->stats.messages_received++;

@@ -500,12 +500,22 @@ static void set_peer(struct links *base, int32_t id, const char *host, uint16_t 
     peer->dialer->peer_id = id;
 }
 
+static void reset(struct links *base, int32_t id)
+{
+    const struct peer *peer = find_peer(from_base(base), id);
+
+    if (peer != NULL && peer->open != NULL) {
+        link_stream_close(&peer->open->stream, ERROR_MALFORMED);
+    }
+}
+
 static const struct links_operations operations = {
     .send = send_frame,
     .is_up = is_up,
     .queued_bytes = queued_bytes,
     .set_receiver = set_receiver,
     .set_peer = set_peer,
+    .reset = reset,
 };
 
 /* ---- life ---- */

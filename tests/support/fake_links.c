@@ -217,12 +217,18 @@ static void fake_set_peer(struct links *links, int32_t peer, const char *host, u
     (void)port;
 }
 
+static void fake_reset(struct links *links, int32_t peer)
+{
+    fake_network_reset(fake(links)->network, links->self, peer);
+}
+
 static const struct links_operations operations = {
     .send = fake_send,
     .is_up = fake_is_up,
     .queued_bytes = fake_queued_bytes,
     .set_receiver = fake_set_receiver,
     .set_peer = fake_set_peer,
+    .reset = fake_reset,
 };
 
 /* ---- life ---- */

@@ -46,6 +46,8 @@ struct links_operations {
                          const struct link_receiver *receiver);
     /* Keep a link to this broker; called again when its address changes. NULL host: drop it. */
     void (*set_peer)(struct links *links, int32_t peer, const char *host, uint16_t port);
+    /* What this peer sends makes no sense: break the link, after this call, and make it anew. */
+    void (*reset)(struct links *links, int32_t peer);
 };
 
 /* The first member of every kind of links. */

@@ -102,6 +102,32 @@ static void a_write_after_a_pause_commits_at_once(void **state)
     }
 }
 
+static void a_message_without_sense_breaks_its_link(void **state)
+{
+    static const char text[] = "no message begins like this, whatever its length is";
+    struct buffer *garbage = buffer_copy(text, sizeof text);
+    struct buffer_slice slice = {.buffer = garbage, .bytes = garbage->bytes, .length = sizeof text};
+    struct consensus_stats stats;
+    struct links *links;
+    int32_t peer;
+
+    (void)state;
+    begin(3, 3);
+    write_values(1, 3);
+    links = raft_cluster_leader(cluster)->links;
+    peer = (links->self + 1) % 3;
+    assert_int_equal(links_send(links, peer, LINK_RAFT, &slice, 1), ERROR_NONE);
+    for (int i = 0; i < 40 && links_is_up(links, peer); i++) {
+        raft_cluster_run(cluster, 500);
+    }
+    assert_false(links_is_up(links, peer));
+    consensus_stats(cluster->nodes[peer].consensus, &stats);
+    assert_int_equal(stats.malformed_frames, 1);
+    write_values(4, 6);
+    assert_true(raft_cluster_run_until(cluster, 5, agrees));
+    end();
+}
+
 static void another_leads_soon_after_a_leader_died(void **state)
 {
     uint64_t died_us;
@@ -225,6 +251,7 @@ int main(void)
         cmocka_unit_test(a_single_replica_leads_and_raises_its_term_at_each_start),
         cmocka_unit_test(three_replicas_elect_the_preferred_one_and_agree),
         cmocka_unit_test(a_write_after_a_pause_commits_at_once),
+        cmocka_unit_test(a_message_without_sense_breaks_its_link),
         cmocka_unit_test(another_leads_soon_after_a_leader_died),
         cmocka_unit_test(all_replicas_come_back_with_what_was_acknowledged),
         cmocka_unit_test(what_was_not_committed_is_truncated),
