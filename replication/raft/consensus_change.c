@@ -193,7 +193,7 @@ static void propose(struct consensus_group *group)
         finish(group, ERROR_LIMIT);
         return;
     }
-    if (is_promotion(group) && !has_caught_up(group)) {
+    if (is_promotion(group) && !has_caught_up(group) && !MUTATION(58)) {
         group->change->step = CHANGE_CATCH_UP;
         return;
     }

@@ -66,6 +66,9 @@ static inline uint64_t consensus_group_apply_limit(const struct consensus_group 
 {
     uint64_t commit = group->state == GROUP_RUNNING ? raft_commit_index(&group->engine) : 0;
 
+    if (MUTATION(57) && group->is_elected) {
+        return group->engine.last_stored;
+    }
     if (group->is_elected || commit <= group->engine.last_stored || MUTATION(13)) {
         return commit;
     }

@@ -103,6 +103,7 @@ struct consensus_group {
     uint64_t vote_sequence;  /* messages wait for it */
     struct list held;        /* owned held_message */
     struct consensus_flights flights;
+    uint64_t flights_term; /* in which the newest of them was added, not that of its entries */
     struct consensus_message *waiting; /* owned: first APPEND of a new term, rule 6 */
     struct consensus_peer *waiting_peer;
 

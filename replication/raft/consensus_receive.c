@@ -83,7 +83,7 @@ static bool trim_committed(struct consensus_group *group, struct consensus_messa
     uint64_t commit = raft_commit_index(&group->engine);
     int skip = 0;
 
-    while (skip < message->entry_count && message->entries[skip].index <= commit) {
+    while (!MUTATION(17) && skip < message->entry_count && message->entries[skip].index <= commit) {
         uint64_t term = partition_log_term_at(group->log, message->entries[skip].index);
 
         if (term != 0 && term != message->entries[skip].term) {
@@ -98,8 +98,8 @@ static bool trim_committed(struct consensus_group *group, struct consensus_messa
     if (skip == message->entry_count && message->previous_index < commit &&
         message->previous_index > 0 &&
         partition_log_term_at(group->log, message->previous_index) == 0) {
-        *out_ack = commit < group->engine.last_stored || MUTATION(7) ? commit + MUTATION(7) * 8
-                                                                     : group->engine.last_stored;
+        *out_ack = commit < group->engine.last_stored ? commit : group->engine.last_stored;
+        *out_ack = MUTATION(7) ? commit + 8 : *out_ack;
         message->previous_index = 0;
         message->previous_term = 0;
         message->commit = 0;
@@ -173,7 +173,7 @@ static void note_leader(struct consensus_group *group, const struct consensus_pe
         group->election_due_us = 0;
         group->election_attempts = 0;
         consensus_receive_maybe_vote_again(group, message->last_index);
-        if (group->needs_refill && group->install == NULL) {
+        if (group->needs_refill && group->install == NULL && !MUTATION(26)) {
             consensus_install_begin(group, peer->node);
         }
     }
@@ -213,7 +213,9 @@ static void receive_append(struct consensus_group *group, struct consensus_peer 
         release_entries(message, &(struct consensus_step){0});
         return;
     }
-    if (message->term > term && group->flights.count > 0 && !MUTATION(6)) {
+    /* A vote may have raised the term before. */
+    if (message->term >= term && message->term > group->flights_term && group->flights.count > 0 &&
+        !MUTATION(6)) {
         hold_append(group, peer, message);
         return;
     }

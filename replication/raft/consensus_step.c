@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "consensus_apply.h"
 #include "consensus_feed.h"
 #include "consensus_group.h"
 
@@ -19,8 +20,9 @@ struct held_message {
 uint64_t consensus_step_now_us(const struct consensus_group *group)
 {
     uint64_t now_us = group->is_asleep ? group->slept_at_us : consensus_now_us(group->consensus);
+    uint64_t frozen_us = MUTATION(18) ? 0 : group->frozen_us;
 
-    return now_us - group->frozen_us + group->advanced_us;
+    return now_us - frozen_us + group->advanced_us;
 }
 
 /* Never 0, which the engine takes for "not yet". */
@@ -68,6 +70,7 @@ static void flights_add(struct consensus_group *group, uint64_t sequence, uint64
         flights_grow(flights);
     }
     flights->count++;
+    group->flights_term = raft_current_term(&group->engine);
     *flight_at(flights, flights->count - 1) =
         (struct consensus_flight){.sequence = sequence, .last_index = last_index, .term = term};
 }
@@ -129,6 +132,9 @@ static bool append_entries(struct consensus_group *group, const struct raft_upda
         next_offset = entries[i].base_offset + entries[i].offset_count;
     }
     raft_free(update->entries.batch[0].batch);
+    if (MUTATION(8)) {
+        raft_free(update->entries.batch[0].batch);
+    }
     if (step->request_term != 0 && !offsets_continue(group, entries, count)) {
         step->taken_count = 0;
         return false;
@@ -183,8 +189,8 @@ static void post_ack(const struct raft_append_entries_result *result,
         message->last_index = step->ack_index;
     }
     /* Fault N19: a request of an older term is answered with a number that was never set. */
-    if (step->request_term != 0 && step->request_term < result->term && !MUTATION(19)) {
-        message->last_index = 0;
+    if (step->request_term != 0 && step->request_term < result->term) {
+        message->last_index = MUTATION(19) ? INT64_MAX : 0;
     }
 }
 
@@ -262,6 +268,9 @@ static void look_for_work(struct consensus_group *group)
     if (consensus_group_apply_limit(group) > group->applied_index ||
         group->is_elected != group->leads || consensus_group_leader(group) != group->told_leader ||
         (group->told_leader != -1 && raft_current_term(&group->engine) != group->told_term)) {
+        if (MUTATION(1)) {
+            (void)consensus_apply_run(group);
+        }
         consensus_work_later(group);
     }
 }
@@ -346,8 +355,8 @@ static uint64_t take_landed(struct consensus_group *group)
     while (flights->count > 0 && flight_at(flights, 0)->sequence <= group->durable_sequence) {
         const struct consensus_flight *flight = flight_at(flights, 0);
 
-        if (partition_log_term_at(group->log, flight->last_index) == flight->term || MUTATION(4)) {
-            index = flight->last_index;
+        if (partition_log_term_at(group->log, flight->last_index) == flight->term || MUTATION(6)) {
+            index = MUTATION(4) ? consensus_group_last_index(group) : flight->last_index;
         }
         flights->front = (flights->front + 1) & (flights->capacity - 1);
         flights->count--;

@@ -9,6 +9,7 @@
  */
 #include "gyre/base/buffer.h"
 #include "gyre/base/check.h"
+#include "gyre/base/mutation.h"
 #include "gyre/wire/reader.h"
 #include "gyre/wire/writer.h"
 
@@ -79,7 +80,12 @@ static enum error read_section(struct partition *partition, uint16_t type, struc
         partition->log_start_offset = reader_i64(body);
         break;
     case SECTION_LEADER_EPOCHS: error = leader_epochs_decode(&partition->epochs, body); break;
-    case SECTION_PRODUCERS: error = producer_state_decode(&partition->producers, body); break;
+    case SECTION_PRODUCERS:
+        error = producer_state_decode(&partition->producers, body);
+        if (MUTATION(51)) {
+            producer_state_release(&partition->producers);
+        }
+        break;
     case SECTION_END: return ERROR_VERSION;
     }
     if (error == ERROR_NONE && (body->failed || reader_left(body) != 0)) {

@@ -5,6 +5,7 @@
 
 #include "gyre/base/check.h"
 #include "gyre/base/crc32c.h"
+#include "gyre/base/mutation.h"
 #include "gyre/wire/record_batch.h"
 
 #include "checkpoint.h"
@@ -127,7 +128,7 @@ static uint64_t applied_lsn(const struct partition_log *log, bool is_inlined)
 static void put_log(struct checkpoint_bytes *out, struct partition_log *log, uint64_t *lsn)
 {
     struct checkpoint_log fixed = {.partition = log->group.partition,
-                                   .term = log->term,
+                                   .term = MUTATION(42) ? 0 : log->term,
                                    .vote = log->vote,
                                    .first_index = log->first_index,
                                    .synced_index = log->synced.index,

@@ -10,6 +10,7 @@
 
 #include "gyre/base/check.h"
 #include "gyre/base/crc32c.h"
+#include "gyre/base/mutation.h"
 
 #include "journal_state.h"
 
@@ -205,6 +206,9 @@ static bool find_later(struct replay *replay, int64_t position, uint64_t sequenc
     struct frame_header header;
 
     *out_file = NULL;
+    if (MUTATION(46)) {
+        return false;
+    }
     while (replay->file != NULL && position < end) {
         if (frame_at(replay, position, &header) && header.sequence > sequence &&
             header.synced_sequence >= sequence && header.incarnation >= replay->incarnation) {
@@ -271,7 +275,7 @@ static bool replay_step(struct replay *replay)
             position + aligned_up((uint32_t)(sizeof header + header.length), BLOCK_BYTES);
 
         load(replay, behind);
-        if (records_hold(replay->bytes + position + sizeof header, &header) ||
+        if (MUTATION(47) || records_hold(replay->bytes + position + sizeof header, &header) ||
             find_later(replay, behind, header.sequence, &later, &next)) {
             take_frame(replay, &header);
             return replay->error == ERROR_NONE;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "gyre/base/check.h"
+#include "gyre/base/mutation.h"
 
 #include "journal_state.h"
 
@@ -263,8 +264,8 @@ struct journal_file *journal_ring_place(struct journal *journal, size_t length)
     int64_t file_bytes = journal->options.file_bytes;
 
     if (active != NULL && active->length + (int64_t)length > file_bytes) {
-        list_append(&ring->full, &active->link);
-        ring->full_count++;
+        list_append(MUTATION(41) ? &ring->free : &ring->full, &active->link);
+        *(MUTATION(41) ? &ring->free_count : &ring->full_count) += 1;
         ring->active = NULL;
         journal->events.pressed(journal->events.context);
     }

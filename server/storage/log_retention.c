@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What may go: rows below a snapshot, segments below the start of the log. */
 #include "gyre/base/check.h"
+#include "gyre/base/mutation.h"
 
 #include "checkpoint.h"
 #include "log_change.h"
@@ -36,11 +37,11 @@ static int64_t keep_from(const struct partition_log *log)
 {
     int64_t keep = log->start_offset;
 
-    keep = log->snapshot.start_offset < keep ? log->snapshot.start_offset : keep;
+    keep = log->snapshot.start_offset < keep && !MUTATION(52) ? log->snapshot.start_offset : keep;
     list_for_each(link, &log->pins) {
         const struct log_pin *pin = list_entry(link, struct log_pin, link);
 
-        keep = pin->offset < keep ? pin->offset : keep;
+        keep = pin->offset < keep && !MUTATION(53) ? pin->offset : keep;
     }
     return keep;
 }

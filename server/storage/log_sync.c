@@ -2,6 +2,7 @@
 #include "log_sync.h"
 
 #include "gyre/base/check.h"
+#include "gyre/base/mutation.h"
 
 #include "checkpoint.h"
 #include "descriptors.h"
@@ -78,7 +79,7 @@ static void on_synced(struct disk_request *request)
     struct storage *storage = job->storage;
     struct log_file *file = job->file;
 
-    if (request->error != ERROR_NONE) {
+    if (request->error != ERROR_NONE && !MUTATION(50)) {
         storage_fail(storage, request, "a segment could not be synced");
         return;
     }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "gyre/base/check.h"
+#include "gyre/base/mutation.h"
 
 #include "descriptors.h"
 #include "failure.h"
@@ -51,7 +52,7 @@ static void move_watermark(struct storage *storage)
 {
     uint64_t complete = storage->next_outside - 1;
 
-    if (!list_is_empty(&storage->outside_writes)) {
+    if (!list_is_empty(&storage->outside_writes) && !MUTATION(44)) {
         complete = list_first(&storage->outside_writes, struct outside_write, all_link)->number - 1;
     }
     journal_set_watermark(storage->journal, complete);

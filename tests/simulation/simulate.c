@@ -16,6 +16,8 @@
 
 #include "simulation/sim.h"
 
+enum { SEED_SECONDS_MAX = 60 };
+
 struct arguments {
     unsigned long long from, to;
     bool is_verbose;
@@ -97,6 +99,7 @@ static void run_apart(uint64_t seed, struct result *result)
     child = fork();
     CHECK(child >= 0);
     if (child == 0) {
+        (void)alarm(SEED_SECONDS_MAX); /* of real time: a region that goes round in circles */
         run_here(seed, false, result);
         bytes = write(ends[1], result, sizeof *result);
         _exit(bytes == (ssize_t)sizeof *result ? 0 : 1);
