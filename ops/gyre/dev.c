@@ -263,7 +263,7 @@ static bool make_new(struct dev *dev, const char *dir, const struct dev_argument
     memcpy(dev->settings, arguments->settings, sizeof dev->settings);
     dev->security = arguments->security;
     if (dev->security.listener_count == 0) {
-        dev->security.listeners[dev->security.listener_count++] = DEV_PLAINTEXT;
+        dev->security.listeners[dev->security.listener_count++] = DEV_SASL_SSL;
     }
     if (dev->security.listener_count > 1 && arguments->brokers > DEV_BROKERS_LISTENERS_MAX) {
         complain("more than one listener goes with at most %d brokers", DEV_BROKERS_LISTENERS_MAX);

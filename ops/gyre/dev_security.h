@@ -19,7 +19,7 @@
 
 enum {
     DEV_LISTENERS_MAX = 4,
-    DEV_USERS_MAX = 64,
+    DEV_USERS_MAX = 31, /* `gyred format` takes one more */
     DEV_NAME_BYTES = 256,
     DEV_PASSWORD_BYTES = 256,
     DEV_TOKEN_SECRET_BYTES = 64,

@@ -206,14 +206,20 @@ static int16_t least(int16_t a, int16_t b)
     return a < b ? a : b;
 }
 
-/* -1: there is none. */
+/* -1: there is none. Gyre's own APIs are not advertised, lest they startle other clients. */
 static int16_t choose_version(const struct client_connection *connection,
                               const struct client_call *call)
 {
     const struct api_description *api = api_find(call->api_key);
     int16_t highest;
 
-    if (api == NULL || call->api_key >= CLIENT_API_KEYS) {
+    if (api == NULL) {
+        return -1;
+    }
+    if (call->api_key >= GYRE_API_FIRST) {
+        return least(call->version_max, api->request->version_max);
+    }
+    if (call->api_key >= CLIENT_API_KEYS) {
         return -1;
     }
     highest = least(least(call->version_max, api->request->version_max),

@@ -25,7 +25,8 @@ struct sasl_client;
 struct tls_stream;
 
 enum {
-    CLIENT_API_KEYS = 128, /* keys beyond are not ours to ask */
+    CLIENT_API_KEYS = 128, /* keys beyond are not ours to ask, */
+    GYRE_API_FIRST = 1000, /* but for these: Gyre's own */
     CLIENT_HOST_BYTES = 256,
 };
 
