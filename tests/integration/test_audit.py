@@ -77,19 +77,19 @@ def test_a_refusal_names_the_rule_and_is_counted(own_region, tmp_path, topic):
         f"gyre.audit.file={tmp_path / 'audit'}", "allow.everyone.if.no.acl.found=true",
         "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer"])
     create(region, topic)
-    region.on("acl", "grant", "--deny", "--principal", "User:ANONYMOUS", "--operation", "DELETE",
-              "--topic", topic)
+    region.on("acl", "grant", "--deny", "--principal", "User:ANONYMOUS", "--operation",
+              "ALTER_CONFIGS", "--topic", topic)
     for _ in range(3):
         with pytest.raises(CommandFailed):
-            region.on("topic", "delete", topic)
+            region.on("topic", "alter", topic, "--config", "retention.ms=1000")
 
     def refusals():
         return [line for line in lines_of(tmp_path / "audit")
                 if line["event"] == "refusal" and line.get("resource") == topic]
 
     line, = eventually(refusals)
-    assert line["operation"] == "DELETE" and line["resource_type"] == "TOPIC"
-    assert line["principal"] == "User:ANONYMOUS" and line["api"] == "DeleteTopics"
-    assert line["rule"] == f"DENY DELETE to User:ANONYMOUS from * on TOPIC LITERAL {topic}"
+    assert line["operation"] == "ALTER_CONFIGS" and line["resource_type"] == "TOPIC"
+    assert line["principal"] == "User:ANONYMOUS" and line["api"] == "IncrementalAlterConfigs"
+    assert line["rule"] == f"DENY ALTER_CONFIGS to User:ANONYMOUS from * on TOPIC LITERAL {topic}"
     first, again = eventually(lambda: len(refusals()) == 2 and refusals(), timeout=30)
     assert "count" not in first and again["count"] == 2
