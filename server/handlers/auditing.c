@@ -4,6 +4,7 @@
 #include "gyre/access/identity.h"
 #include "gyre/audit/audit.h"
 #include "gyre/config/config.h"
+#include "gyre/tls/tls_stream.h"
 #include "gyre/wire/api.h"
 
 #include "handlers/broker.h"
@@ -21,6 +22,11 @@ void auditing_fill(const struct connection_info *connection, struct audit_event 
     event->principal = connection->identity->principal;
     if (connection->listener != NULL) {
         event->listener = string_from(connection->listener->name);
+    }
+    if (connection->tls != NULL) {
+        event->tls_version = string_from(connection->tls->version);
+        event->tls_cipher = string_from(connection->tls->cipher);
+        event->tls_subject = string_from(connection->tls->peer_name);
     }
 }
 
@@ -96,6 +102,22 @@ void auditing_authenticated(const struct request *request, struct string mechani
         event.is_success = is_success;
         event.error = error;
         audit_record(audit_of(request), &event);
+    }
+}
+
+void auditing_handshake(const struct broker *broker, const struct connection_info *connection,
+                        bool is_success, struct string error)
+{
+    struct audit_event event = {
+        .kind = AUDIT_AUTHENTICATION,
+        .mechanism = STRING("SSL"),
+        .is_success = is_success,
+        .error = error,
+    };
+
+    if (broker != NULL && broker->audit != NULL) {
+        auditing_fill(connection, &event);
+        audit_record(broker->audit, &event);
     }
 }
 

@@ -11,6 +11,7 @@
 #include "gyre/base/bytes.h"
 
 struct audit_event;
+struct broker;
 struct connection_info;
 struct request;
 
@@ -32,6 +33,10 @@ void auditing_changed(const struct request *request, struct string detail, bool 
 /* Somebody proved who he is, or did not; `principal` is who he said he was. */
 void auditing_authenticated(const struct request *request, struct string mechanism,
                             struct string principal, bool is_success, struct string error);
+
+/* A client's certificate named its principal, or its handshake failed. */
+void auditing_handshake(const struct broker *broker, const struct connection_info *connection,
+                        bool is_success, struct string error);
 
 /* Must administration be refused, because it could not be audited (gyre.audit.required)? */
 bool auditing_forbids_changes(const struct request *request);

@@ -11,6 +11,7 @@
 #include "gyre/tls/tls_source.h"
 #include "gyre/tls/tls_stream.h"
 
+#include "handlers/auditing.h"
 #include "network/network_internal.h"
 
 static const uint64_t HANDSHAKE_LIMIT_US = (uint64_t)TLS_HANDSHAKE_TIMEOUT_MS * 1000;
@@ -49,7 +50,9 @@ static void fail_handshake(struct connection_tls *tls, const char *reason)
              field_string("listener", info->listener->name), field_string("peer", info->peer_host),
              field_i64("port", info->peer_port));
     count(tls, METRIC_TLS_HANDSHAKES_FAILED);
+    auditing_handshake(network_of(tls)->options.broker, info, false, string_from(reason));
     end_handshake(tls);
+    connection_pause(tls->connection);
     connection_finish(tls->connection); /* the alert goes out first */
 }
 
@@ -199,6 +202,7 @@ static enum error identify(struct connection_tls *tls)
         return error;
     }
     connection_info_identify(info, identity, 0);
+    auditing_handshake(network_of(tls)->options.broker, info, true, STRING_NULL);
     return ERROR_NONE;
 }
 

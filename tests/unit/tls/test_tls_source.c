@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Certificates are loaded anew when their files change or somebody asks; bad ones change nothing.
+ */
+#include <openssl/pem.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "gyre/observe/log.h"
+#include "gyre/observe/metrics.h"
+#include "gyre/runtime/loop.h"
+#include "gyre/runtime/work.h"
+#include "gyre/tls/tls_source.h"
+
+#include "support/certificates.h"
+#include "support/test.h"
+
+enum { YEAR_S = 365 * 86400 };
+
+/* Work runs when the test says so. */
+struct fixture {
+    struct work_pool pool;
+    struct work *submitted;
+    struct loop loop;
+    struct metrics *metrics;
+    struct certificates pki;
+    struct tls_options options;
+    struct tls_source *source;
+    int closed;
+};
+
+static void submit(struct work_pool *pool, struct work *work)
+{
+    struct fixture *fixture = CONTAINER_OF(pool, struct fixture, pool);
+
+    assert_null(fixture->submitted);
+    fixture->submitted = work;
+}
+
+static void work_and_finish(struct fixture *fixture)
+{
+    struct work *work = fixture->submitted;
+
+    assert_non_null(work);
+    fixture->submitted = NULL;
+    work->run(work);
+    work->done(work);
+    (void)loop_turn(&fixture->loop);
+}
+
+static void issue(struct fixture *fixture)
+{
+    X509_free(certificates_issue(&fixture->pki, "broker", PKI_BROKER, "DNS:localhost", YEAR_S));
+}
+
+static int set_up(void **state)
+{
+    static const struct work_pool_operations operations = {.submit = submit};
+    struct fixture *fixture = check_alloc_zero(sizeof *fixture);
+    struct tls_source_services services = {.loop = &fixture->loop, .pool = &fixture->pool};
+    char message[TLS_MESSAGE_BYTES];
+
+    log_set_level(LOG_AUTH, LOG_LEVEL_ERROR);
+    fixture->pool.operations = &operations;
+    loop_init(&fixture->loop, clock_system());
+    fixture->metrics = metrics_new();
+    services.metrics = fixture->metrics;
+    certificates_init(&fixture->pki);
+    issue(fixture);
+    fixture->options = (struct tls_options){
+        .is_server = true, .keystore_path = strdup(certificates_path(&fixture->pki, "broker.pem"))};
+    assert_int_equal(
+        tls_source_open(&services, "SSL", &fixture->options, message, &fixture->source),
+        ERROR_NONE);
+    *state = fixture;
+    return 0;
+}
+
+static void on_closed(void *context)
+{
+    ((struct fixture *)context)->closed++;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+
+    if (fixture->closed == 0) {
+        tls_source_close(fixture->source, on_closed, fixture);
+        assert_int_equal(fixture->closed, 0);
+        (void)loop_turn(&fixture->loop);
+    }
+    assert_int_equal(fixture->closed, 1);
+    free((char *)(uintptr_t)fixture->options.keystore_path);
+    certificates_release(&fixture->pki);
+    metrics_free(fixture->metrics);
+    loop_release(&fixture->loop);
+    free(fixture);
+    return 0;
+}
+
+static bool is_replaced(struct fixture *fixture, const struct tls_context *before)
+{
+    struct tls_context *now = tls_source_context(fixture->source);
+    bool is_other = now != before;
+
+    tls_context_unref(now);
+    return is_other;
+}
+
+static void what_has_not_changed_is_not_loaded(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tls_context *before = tls_source_context(fixture->source);
+
+    tls_source_look(fixture->source, false);
+    work_and_finish(fixture);
+    assert_false(is_replaced(fixture, before));
+    tls_source_look(fixture->source, true);
+    work_and_finish(fixture);
+    assert_true(is_replaced(fixture, before));
+    assert_true(tls_source_expires_ms(fixture->source) < INT64_MAX);
+    tls_context_unref(before);
+}
+
+static void a_changed_file_is_loaded_and_a_bad_one_is_not_taken(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tls_context *before = tls_source_context(fixture->source);
+    struct tls_context *good;
+
+    assert_int_equal(truncate(fixture->options.keystore_path, 100), 0);
+    tls_source_look(fixture->source, false);
+    work_and_finish(fixture);
+    assert_false(is_replaced(fixture, before));
+    issue(fixture);
+    tls_source_look(fixture->source, false);
+    work_and_finish(fixture);
+    assert_true(is_replaced(fixture, before));
+    good = tls_source_context(fixture->source);
+    assert_int_equal(unlink(fixture->options.keystore_path), 0);
+    tls_source_look(fixture->source, true);
+    work_and_finish(fixture);
+    assert_false(is_replaced(fixture, good));
+    tls_context_unref(good);
+    tls_context_unref(before);
+}
+
+static void who_asks_during_a_look_is_not_forgotten(void **state)
+{
+    struct fixture *fixture = *state;
+
+    tls_source_look(fixture->source, false);
+    tls_source_look(fixture->source, false);
+    tls_source_look(fixture->source, true);
+    work_and_finish(fixture);
+    assert_non_null(fixture->submitted);
+    work_and_finish(fixture);
+    assert_null(fixture->submitted);
+}
+
+static void closing_waits_for_the_pool(void **state)
+{
+    struct fixture *fixture = *state;
+
+    tls_source_look(fixture->source, true);
+    tls_source_close(fixture->source, on_closed, fixture);
+    (void)loop_turn(&fixture->loop);
+    assert_int_equal(fixture->closed, 0);
+    work_and_finish(fixture);
+    assert_int_equal(fixture->closed, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(what_has_not_changed_is_not_loaded),
+        TEST(a_changed_file_is_loaded_and_a_bad_one_is_not_taken),
+        TEST(who_asks_during_a_look_is_not_forgotten),
+        TEST(closing_waits_for_the_pool),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
