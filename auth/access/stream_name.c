@@ -73,6 +73,28 @@ struct string stream_name_legal(struct string topic, struct stream_name_text *te
     return (struct string){text->bytes, (int32_t)(at - text->bytes)};
 }
 
+struct string stream_name_legal_prefix(struct string prefix, struct stream_name_text *text)
+{
+    char *at = text->bytes;
+
+    if (prefix.length < 2 || prefix.bytes[0] != '/' || prefix.length > STREAM_TOPIC_BYTES_MAX) {
+        return prefix;
+    }
+    for (int32_t i = 1; i < prefix.length; i++) {
+        char c = prefix.bytes[i];
+        bool is_colon = c == ':' && memchr(prefix.bytes, ':', (size_t)i) == NULL;
+
+        if (!is_word(c) && c != '.' && c != '/' && !is_colon) {
+            return prefix;
+        }
+        *at++ = c == '/' || is_colon ? '.' : c;
+        if (is_colon) {
+            *at++ = '.';
+        }
+    }
+    return (struct string){text->bytes, (int32_t)(at - text->bytes)};
+}
+
 static const char *find_double_dot(struct string name)
 {
     return name.length < 2 ? NULL : memmem(name.bytes, (size_t)name.length, "..", 2);

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "handlers/acl_filters.h"
 
+#include "gyre/access/stream_name.h"
+
+#include "handlers/request.h"
+
 const char *acl_filters_problem(const struct acl *filter)
 {
     if (filter->resource < ACL_RESOURCE_ANY || filter->resource > ACL_USER ||
@@ -12,4 +16,21 @@ const char *acl_filters_problem(const struct acl *filter)
         return "Unknown entryFilter.";
     }
     return NULL;
+}
+
+struct string acl_filters_legal_name(struct request *request, enum acl_resource resource,
+                                     enum acl_pattern pattern, struct string name)
+{
+    struct stream_name_text text;
+    struct string legal = name;
+
+    if (resource == ACL_TOPIC || resource == ACL_RESOURCE_ANY) {
+        legal = pattern == ACL_PREFIXED ? stream_name_legal_prefix(name, &text)
+                                        : stream_name_legal(name, &text);
+    }
+    if (legal.bytes != text.bytes) {
+        return name;
+    }
+    legal.bytes = arena_copy_text(&request->arena, legal.bytes, (size_t)legal.length);
+    return legal.bytes == NULL ? name : legal;
 }

@@ -3,6 +3,7 @@
 #include "wire_messages/create_acls.h"
 
 #include "handlers/access.h"
+#include "handlers/acl_filters.h"
 #include "handlers/broker.h"
 #include "handlers/catalog_changes.h"
 #include "handlers/request.h"
@@ -57,7 +58,9 @@ static void judge(struct acl_creations *self, const struct create_acls_request_c
     struct acl acl = {
         .resource = (enum acl_resource)in->resource_type,
         .pattern = (enum acl_pattern)in->resource_pattern_type,
-        .name = in->resource_name,
+        .name =
+            acl_filters_legal_name(self->request, (enum acl_resource)in->resource_type,
+                                   (enum acl_pattern)in->resource_pattern_type, in->resource_name),
         .principal = in->principal,
         .host = in->host,
         .operation = (enum acl_operation)in->operation,
@@ -73,7 +76,7 @@ static void judge(struct acl_creations *self, const struct create_acls_request_c
         (struct catalog_set_acls_additions){
             .resource = in->resource_type,
             .pattern = in->resource_pattern_type,
-            .name = in->resource_name,
+            .name = acl.name,
             .principal = in->principal,
             .host = in->host,
             .operation = in->operation,

@@ -91,7 +91,9 @@ static bool search(struct acl_deletions *self, const struct delete_acls_request_
     struct acl filter = {
         .resource = (enum acl_resource)in->resource_type_filter,
         .pattern = (enum acl_pattern)in->pattern_type_filter,
-        .name = in->resource_name_filter,
+        .name = acl_filters_legal_name(self->request, (enum acl_resource)in->resource_type_filter,
+                                       (enum acl_pattern)in->pattern_type_filter,
+                                       in->resource_name_filter),
         .principal = in->principal_filter,
         .host = in->host_filter,
         .operation = (enum acl_operation)in->operation,

@@ -85,7 +85,9 @@ static bool search(struct acl_description *self)
     struct acl filter = {
         .resource = (enum acl_resource)self->in.resource_type_filter,
         .pattern = (enum acl_pattern)self->in.pattern_type_filter,
-        .name = self->in.resource_name_filter,
+        .name = acl_filters_legal_name(
+            self->request, (enum acl_resource)self->in.resource_type_filter,
+            (enum acl_pattern)self->in.pattern_type_filter, self->in.resource_name_filter),
         .principal = self->in.principal_filter,
         .host = self->in.host_filter,
         .operation = (enum acl_operation)self->in.operation,

@@ -21,7 +21,7 @@ TOPIC, GROUP, CLUSTER, TRANSACTIONAL_ID = 2, 3, 4, 5
 ALL, READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE = range(2, 9)
 CLUSTER_ACTION, DESCRIBE_CONFIGS, ALTER_CONFIGS, IDEMPOTENT_WRITE = range(9, 13)
 LITERAL, PREFIXED = 3, 4
-ALLOW = 3
+DENY, ALLOW = 2, 3
 NAME = {CLUSTER: "kafka-cluster"}
 NUMBERS = itertools.count()
 
@@ -525,6 +525,21 @@ def test_rules_do_not_suffice_where_the_stream_enforces_its_policy(world, stream
     assert world.cluster.call("AlterRole", 0, name="g:writers", removals=["User:ANONYMOUS"],
                               additions=[])["error_code"] == NONE
     assert world.cluster.produce(name, batch([b"x"]))["error_code"] == TOPIC_DENIED
+
+
+def test_a_rule_may_name_a_topic_by_its_path(world, stream):
+    path = stream()
+    world.cluster.make(f"{path}:t", factor=1)
+    request = TOPIC_ROWS[1][2](legal_of(path, "t"))
+    for name, pattern in ((f"{path}:t", LITERAL), (f"{path}:", PREFIXED)):
+        assert errors(world.guest.ask("Produce", 9, request)[1]) == [NONE]
+        world.grant((TOPIC, name, WRITE), pattern=pattern, permission=DENY)
+        assert TOPIC_DENIED in errors(world.guest.ask("Produce", 9, request)[1])
+        removed = world.cluster.call("DeleteAcls", 3, filters=[
+            {"resource_type_filter": TOPIC, "resource_name_filter": name,
+             "pattern_type_filter": pattern, "principal_filter": None, "host_filter": None,
+             "operation": WRITE, "permission_type": DENY}])["filter_results"][0]
+        assert len(removed["matching_acls"]) == 1
 
 
 def test_the_cluster_makes_no_topics_in_a_stream_that_does_not_let_it(world, stream):

@@ -31,6 +31,10 @@ struct string stream_name_path(struct string name, struct stream_name_text *text
  * no name stays as it is. */
 struct string stream_name_legal(struct string topic, struct stream_name_text *text);
 
+/* The beginning of a topic's name likewise: "/ads/cl" is "ads.cl", "/ads/clicks:" "ads.clicks..".
+ */
+struct string stream_name_legal_prefix(struct string prefix, struct stream_name_text *text);
+
 /* "ads.clicks" of "ads.clicks..impressions": what a name in legal spelling lies in. Null: in none.
  */
 struct string stream_name_of_topic(struct string legal_topic);

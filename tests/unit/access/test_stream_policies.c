@@ -38,6 +38,27 @@ static void a_topic_has_two_spellings(void **state)
     expect_legal("/../../etc:passwd", "/../../etc:passwd");
 }
 
+static void the_beginning_of_a_path_has_two_spellings(void **state)
+{
+    static const char *const pairs[][2] = {
+        {"/ads/cl", "ads.cl"},
+        {"/ads/clicks:", "ads.clicks.."},
+        {"/ads/clicks:im", "ads.clicks..im"},
+        {"/", "/"},
+        {"ads.", "ads."},
+        {"/a:b:", "/a:b:"},
+        {"/a b", "/a b"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        struct stream_name_text text;
+
+        assert_true(
+            string_is(stream_name_legal_prefix(string_from(pairs[i][0]), &text), pairs[i][1]));
+    }
+}
+
 static void a_stream_has_two_spellings(void **state)
 {
     struct stream_name_text text;
@@ -256,6 +277,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_topic_has_two_spellings),
+        cmocka_unit_test(the_beginning_of_a_path_has_two_spellings),
         cmocka_unit_test(a_stream_has_two_spellings),
         cmocka_unit_test(a_policy_grants_what_its_permissions_stand_for),
         cmocka_unit_test(a_rule_does_not_suffice_where_the_stream_enforces),
