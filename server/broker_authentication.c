@@ -55,7 +55,7 @@ static bool is_valid(void *context, const struct identity *identity)
 {
     const struct broker_authentication *self = context;
 
-    return sasl_server_is_valid(self->broker->sasl, identity);
+    return sasl_service_is_valid(self->broker->sasl, identity);
 }
 
 static void on_security_changed(void *context, enum catalog_security kind)
@@ -71,21 +71,21 @@ enum error broker_authentication_start(struct broker_authentication *self, struc
                                        const struct network_options *network)
 {
     struct network_options identified = *network;
-    struct sasl_server_options options = {
+    struct sasl_service_options options = {
         .loop = broker->loop,
         .pool = broker->pool,
         .config = broker->config,
         .credentials = {find_scram, find_token, is_fresh, broker},
     };
     char message[MESSAGE_BYTES] = "";
-    enum error error = sasl_server_new(&options, message, &broker->sasl);
+    enum error error = sasl_service_new(&options, message, &broker->sasl);
 
     self->broker = broker;
     if (error != ERROR_NONE) {
         log_error(LOG_MAIN, "authentication cannot be set up", field_string("reason", message));
         return error;
     }
-    sasl_server_set_cluster_id(broker->sasl, broker->cluster_id);
+    sasl_service_set_cluster_id(broker->sasl, broker->cluster_id);
     self->listener =
         (struct catalog_listener){.security_changed = on_security_changed, .context = self};
     catalog_add_listener(broker->catalog, &self->listener);
@@ -100,13 +100,13 @@ void broker_authentication_stop(struct broker_authentication *self)
     self->network = NULL;
     if (self->broker != NULL && self->broker->sasl != NULL) {
         list_remove(&self->listener.link);
-        sasl_server_stop(self->broker->sasl);
+        sasl_service_stop(self->broker->sasl);
     }
 }
 
 void broker_authentication_free(struct broker_authentication *self)
 {
     if (self->broker != NULL) {
-        sasl_server_free(self->broker->sasl);
+        sasl_service_free(self->broker->sasl);
     }
 }

@@ -7,7 +7,7 @@
 #define GYRE_BROKER_AUTHENTICATION_H
 
 #include "gyre/metadata/catalog.h"
-#include "gyre/sasl/sasl_server.h"
+#include "gyre/sasl/sasl_service.h"
 
 struct broker;
 struct network;

@@ -360,7 +360,7 @@ static void on_cluster_id_known(void *context, struct uuid cluster_id)
 
     process->broker.cluster_id = cluster_id;
     broker_audit_name_region(process->audit, cluster_id);
-    sasl_server_set_cluster_id(process->broker.sasl, cluster_id);
+    sasl_service_set_cluster_id(process->broker.sasl, cluster_id);
     links_uv_set_cluster_id(process->links, cluster_id);
 }
 

@@ -13,7 +13,7 @@
 #include "cyrus.h"
 #include "kerberos_rules.h"
 #include "sasl_mechanism.h"
-#include "sasl_server_state.h"
+#include "sasl_service_state.h"
 
 enum { HOST_BYTES = 256, REASON_BYTES = 256 };
 
@@ -125,7 +125,7 @@ static void release(struct sasl_exchange *exchange)
     free(self->message);
 }
 
-static struct sasl_exchange *begin(struct sasl_server *server)
+static struct sasl_exchange *begin(struct sasl_service *server)
 {
     struct gssapi_exchange *self = check_alloc_zero(sizeof *self);
 
@@ -133,7 +133,7 @@ static struct sasl_exchange *begin(struct sasl_server *server)
     return &self->exchange;
 }
 
-static bool is_possible(const struct sasl_server *server)
+static bool is_possible(const struct sasl_service *server)
 {
     return server->kerberos_rules != NULL;
 }

@@ -17,7 +17,7 @@
 #include "jwt.h"
 #include "oauthbearer_message.h"
 #include "sasl_mechanism.h"
-#include "sasl_server_state.h"
+#include "sasl_service_state.h"
 
 static const char refusal[] = "{\"status\":\"invalid_token\"}";
 
@@ -123,7 +123,7 @@ static void verified(struct sasl_exchange *exchange)
 
 static void verify(struct oauthbearer_exchange *self)
 {
-    struct sasl_server *server = self->exchange.server;
+    struct sasl_service *server = self->exchange.server;
     const struct broker_config *config = server->config;
 
     self->keys = jwks_source_get(server->keys);
@@ -182,7 +182,7 @@ static void release(struct sasl_exchange *exchange)
     free(self->authzid);
 }
 
-static struct sasl_exchange *begin(struct sasl_server *server)
+static struct sasl_exchange *begin(struct sasl_service *server)
 {
     struct oauthbearer_exchange *self = check_alloc_zero(sizeof *self);
 
@@ -191,7 +191,7 @@ static struct sasl_exchange *begin(struct sasl_server *server)
     return &self->exchange;
 }
 
-static bool is_possible(const struct sasl_server *server)
+static bool is_possible(const struct sasl_service *server)
 {
     struct string url = server->config->sasl_oauthbearer_jwks_endpoint_url;
 

@@ -13,7 +13,7 @@
 
 #include "cyrus.h"
 #include "sasl_mechanism.h"
-#include "sasl_server_state.h"
+#include "sasl_service_state.h"
 
 enum { PASSWORD_BYTES_MAX = 1024 };
 
@@ -72,7 +72,7 @@ static bool parse(struct plain_exchange *self, struct string text)
 static void make_mark(struct plain_exchange *self)
 {
     unsigned char text[sizeof self->user + sizeof self->password + 16];
-    const struct sasl_server *server = self->exchange.server;
+    const struct sasl_service *server = self->exchange.server;
     size_t length = 0;
     unsigned mark_length = 0;
 
@@ -156,7 +156,7 @@ static void saslauthd_answered(struct sasl_exchange *exchange)
 static void step(struct sasl_exchange *exchange, struct string message)
 {
     struct plain_exchange *self = of(exchange);
-    struct sasl_server *server = exchange->server;
+    struct sasl_service *server = exchange->server;
     struct string user;
 
     if (!parse(self, message)) {
@@ -168,11 +168,11 @@ static void step(struct sasl_exchange *exchange, struct string message)
         return;
     }
     user = (struct string){self->user, self->user_length};
-    self->is_known = sasl_server_get_scram(server, user, SCRAM_SHA_256, &self->credential);
+    self->is_known = sasl_service_get_scram(server, user, SCRAM_SHA_256, &self->credential);
     if (!self->is_known) {
-        self->is_known = sasl_server_get_scram(server, user, SCRAM_SHA_512, &self->credential);
+        self->is_known = sasl_service_get_scram(server, user, SCRAM_SHA_512, &self->credential);
         if (!self->is_known) {
-            (void)sasl_server_get_scram(server, user, SCRAM_SHA_256, &self->credential);
+            (void)sasl_service_get_scram(server, user, SCRAM_SHA_256, &self->credential);
         }
     }
     make_mark(self);
@@ -188,7 +188,7 @@ static void release(struct sasl_exchange *exchange)
     (void)exchange; /* passwords lie in the struct, which is cleansed */
 }
 
-static struct sasl_exchange *begin(struct sasl_server *server)
+static struct sasl_exchange *begin(struct sasl_service *server)
 {
     struct plain_exchange *self = check_alloc_zero(sizeof *self);
 

@@ -6,13 +6,13 @@
 #include <string.h>
 
 #include "sasl_mechanism.h"
-#include "sasl_server_state.h"
+#include "sasl_service_state.h"
 
 /* ---- life ---- */
 
 static void forget(struct sasl_exchange *exchange)
 {
-    struct sasl_server *server = exchange->server;
+    struct sasl_service *server = exchange->server;
 
     exchange->mechanism->release(exchange);
     identity_unref(exchange->identity);
@@ -41,10 +41,10 @@ static void tell(struct task *task)
     free((void *)(uintptr_t)result.answer.bytes);
 }
 
-struct sasl_exchange *sasl_exchange_new(struct sasl_server *server, const char *listener,
+struct sasl_exchange *sasl_exchange_new(struct sasl_service *server, const char *listener,
                                         struct string mechanism)
 {
-    const struct sasl_mechanism *found = sasl_server_find(server, listener, mechanism);
+    const struct sasl_mechanism *found = sasl_service_find(server, listener, mechanism);
     struct sasl_exchange *exchange;
 
     if (found == NULL) {
@@ -90,7 +90,7 @@ void sasl_exchange_step(struct sasl_exchange *exchange, struct string message, s
     exchange->context = context;
     if (message.length > SASL_MESSAGE_BYTES_MAX) {
         sasl_mechanism_fail(exchange, "message is too large");
-    } else if (!sasl_server_is_fresh(exchange->server)) {
+    } else if (!sasl_service_is_fresh(exchange->server)) {
         sasl_mechanism_fail_saying(exchange, "the catalog is out of date",
                                    "Authentication is not possible now: this broker is cut off "
                                    "from its region");
@@ -156,7 +156,7 @@ void sasl_mechanism_fail(struct sasl_exchange *exchange, const char *reason)
 
 static void on_worked(struct work *work);
 
-static void start_waiting(struct sasl_server *server)
+static void start_waiting(struct sasl_service *server)
 {
     while (server->working_count < SASL_WORKING_MAX && !list_is_empty(&server->waiting)) {
         struct sasl_exchange *exchange =
@@ -174,7 +174,7 @@ static void start_waiting(struct sasl_server *server)
 static void on_worked(struct work *work)
 {
     struct sasl_exchange *exchange = CONTAINER_OF(work, struct sasl_exchange, work);
-    struct sasl_server *server = exchange->server;
+    struct sasl_service *server = exchange->server;
 
     exchange->is_working = false;
     server->working_count--;
@@ -189,7 +189,7 @@ static void on_worked(struct work *work)
 void sasl_mechanism_work(struct sasl_exchange *exchange, void (*run)(struct work *work),
                          void (*done)(struct sasl_exchange *exchange))
 {
-    struct sasl_server *server = exchange->server;
+    struct sasl_service *server = exchange->server;
 
     if (server->waiting_count >= SASL_WAITING_MAX) {
         sasl_mechanism_fail_saying(exchange, "too many authentications wait",

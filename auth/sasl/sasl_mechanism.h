@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a mechanism is to the rest: a line in the table of sasl_server.c. Its exchange begins with a
- * struct sasl_exchange; step() ends in exactly one of sasl_mechanism_more(), _succeed(), _fail() or
- * _work(), and done() of the work likewise.
+ * What a mechanism is to the rest: a line in the table of sasl_service.c. Its exchange begins with
+ * a struct sasl_exchange; step() ends in exactly one of sasl_mechanism_more(), _succeed(), _fail()
+ * or _work(), and done() of the work likewise.
  *
  * Private to sasl/. Thread: the shard's own, but for run() of the work.
  */
@@ -25,16 +25,16 @@ enum {
 
 struct sasl_mechanism {
     const char *name;
-    struct sasl_exchange *(*begin)(struct sasl_server *server);
+    struct sasl_exchange *(*begin)(struct sasl_service *server);
     void (*step)(struct sasl_exchange *exchange, struct string message);
     void (*release)(struct sasl_exchange *exchange); /* all but the memory of the struct */
     size_t bytes;                                    /* of its exchange: cleansed when freed */
     /* NULL: always. Can it be offered, with this configuration? */
-    bool (*is_possible)(const struct sasl_server *server);
+    bool (*is_possible)(const struct sasl_service *server);
 };
 
 struct sasl_exchange {
-    struct sasl_server *server;
+    struct sasl_service *server;
     const struct sasl_mechanism *mechanism;
 
     /* ---- the step under way ---- */

@@ -19,7 +19,7 @@
 #include "gyre/config/config.h"
 
 #include "sasl_mechanism.h"
-#include "sasl_server_state.h"
+#include "sasl_service_state.h"
 #include "scram_message.h"
 
 enum { NONCE_BYTES = 24, NONCE_TEXT_BYTES = 32, TOKEN_TEXT_BYTES = 4 * 24 };
@@ -136,7 +136,7 @@ static void token_keys_made(struct sasl_exchange *exchange)
 
 static void begin_token(struct scram_exchange *self, struct string message)
 {
-    struct sasl_server *server = self->exchange.server;
+    struct sasl_service *server = self->exchange.server;
     struct string id = {self->user, self->user_length};
     struct delegation_token token;
 
@@ -144,7 +144,7 @@ static void begin_token(struct scram_exchange *self, struct string message)
         sasl_mechanism_fail(&self->exchange, "delegation tokens are not enabled");
         return;
     }
-    (void)sasl_server_get_scram(server, id, self->mechanism, &self->credential); /* its salt */
+    (void)sasl_service_get_scram(server, id, self->mechanism, &self->credential); /* its salt */
     self->is_known = server->credentials.find_token(server->credentials.context, id, &token);
     self->credential.mechanism = self->mechanism;
     self->credential.iterations = SCRAM_ITERATIONS_MIN;
@@ -206,8 +206,8 @@ static void take_first(struct scram_exchange *self, struct string text)
         return;
     }
     self->is_known =
-        sasl_server_get_scram(exchange->server, (struct string){self->user, self->user_length},
-                              self->mechanism, &self->credential);
+        sasl_service_get_scram(exchange->server, (struct string){self->user, self->user_length},
+                               self->mechanism, &self->credential);
     challenge(self, message.bare, message.nonce);
 }
 
@@ -357,13 +357,13 @@ static struct sasl_exchange *begin(enum scram_mechanism mechanism)
     return &self->exchange;
 }
 
-static struct sasl_exchange *begin_256(struct sasl_server *server)
+static struct sasl_exchange *begin_256(struct sasl_service *server)
 {
     (void)server;
     return begin(SCRAM_SHA_256);
 }
 
-static struct sasl_exchange *begin_512(struct sasl_server *server)
+static struct sasl_exchange *begin_512(struct sasl_service *server)
 {
     (void)server;
     return begin(SCRAM_SHA_512);

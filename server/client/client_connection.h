@@ -21,7 +21,7 @@
 
 struct client;
 struct client_call;
-struct sasl_client;
+struct sasl_login;
 struct tls_stream;
 
 enum {
@@ -55,8 +55,8 @@ struct client_connection {
     int32_t asked_id; /* of the greeting, and of what authenticates us */
     int16_t asked_api;
     int16_t asked_version;
-    struct sasl_client *sasl; /* owned; while authenticating */
-    struct tls_stream *tls;   /* owned; NULL: plaintext, or not connected */
+    struct sasl_login *sasl; /* owned; while authenticating */
+    struct tls_stream *tls;  /* owned; NULL: plaintext, or not connected */
 
     /* what the broker understands; max -1: the key is unknown there */
     int16_t version_min[CLIENT_API_KEYS];

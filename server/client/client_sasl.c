@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gyre/sasl/sasl_client.h"
+#include "gyre/sasl/sasl_login.h"
 #include "gyre/wire/reader.h"
 
 #include "client/client_connection.h"
@@ -72,11 +72,11 @@ static enum error say(struct client_connection *connection, struct string messag
 enum error client_sasl_begin(struct client_connection *connection)
 {
     const struct client_credentials *credentials = &connection->client->options.credentials;
-    struct sasl_client_options options = {.mechanism = credentials->mechanism,
-                                          .user = credentials->user,
-                                          .password = credentials->password,
-                                          .token = credentials->token,
-                                          .is_token = credentials->is_token};
+    struct sasl_login_options options = {.mechanism = credentials->mechanism,
+                                         .user = credentials->user,
+                                         .password = credentials->password,
+                                         .token = credentials->token,
+                                         .is_token = credentials->is_token};
     struct sasl_handshake_request request;
     enum error error;
 
@@ -84,7 +84,7 @@ enum error client_sasl_begin(struct client_connection *connection)
         client_connection_ready(connection);
         return ERROR_NONE;
     }
-    error = sasl_client_new(&options, &connection->sasl);
+    error = sasl_login_new(&options, &connection->sasl);
     if (error != ERROR_NONE) {
         return refuse(connection, error == ERROR_UNSUPPORTED
                                       ? STRING("the SASL mechanism is not known here")
@@ -116,7 +116,7 @@ static enum error take_handshake(struct client_connection *connection, struct re
         }
         return refuse(connection, string_from(text));
     }
-    error = sasl_client_step(connection->sasl, STRING_NULL, &message);
+    error = sasl_login_step(connection->sasl, STRING_NULL, &message);
     return error != ERROR_NONE ? error : say(connection, message);
 }
 
@@ -136,9 +136,9 @@ static enum error take_authenticate(struct client_connection *connection, struct
                                       ? answer.error_message
                                       : STRING("the broker refuses the credentials"));
     }
-    error = sasl_client_step(connection->sasl,
-                             (struct string){answer.auth_bytes.bytes, answer.auth_bytes.length},
-                             &message);
+    error = sasl_login_step(connection->sasl,
+                            (struct string){answer.auth_bytes.bytes, answer.auth_bytes.length},
+                            &message);
     if (error != ERROR_NONE) {
         return refuse(connection, STRING("the broker cannot prove that it knows our password"));
     }
@@ -165,6 +165,6 @@ enum error client_sasl_take(struct client_connection *connection, struct reader 
 
 void client_sasl_end(struct client_connection *connection)
 {
-    sasl_client_free(connection->sasl);
+    sasl_login_free(connection->sasl);
     connection->sasl = NULL;
 }

@@ -20,8 +20,8 @@ static void reply(struct request *request, enum kafka_error error)
     sasl_handshake_response_init(&out);
     out.error_code = (int16_t)error;
     if (request->broker->sasl != NULL && error != KAFKA_ERROR_ILLEGAL_SASL_STATE) {
-        count = sasl_server_mechanisms(request->broker->sasl, request->connection->listener->name,
-                                       names);
+        count = sasl_service_mechanisms(request->broker->sasl, request->connection->listener->name,
+                                        names);
         out.mechanisms.items = request_alloc(request, (size_t)count * sizeof *out.mechanisms.items);
         if (out.mechanisms.items == NULL) {
             return;

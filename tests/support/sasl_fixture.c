@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "gyre/base/check.h"
-#include "gyre/sasl/sasl_client.h"
+#include "gyre/sasl/sasl_login.h"
 
 enum { OVERRIDES_MAX = 32 };
 
@@ -104,7 +104,7 @@ void sasl_fixture_init(struct sasl_fixture *fixture, const char *const *override
                                       "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
                                       "delegation.token.secret.key=a secret of the region"};
     struct config_report report = {0};
-    struct sasl_server_options options = {.loop = &fixture->loop, .pool = &fixture->pool};
+    struct sasl_service_options options = {.loop = &fixture->loop, .pool = &fixture->pool};
     char message[256] = "";
 
     memset(fixture, 0, sizeof *fixture);
@@ -125,7 +125,7 @@ void sasl_fixture_init(struct sasl_fixture *fixture, const char *const *override
     config_report_release(&report);
     options.config = fixture->config;
     options.credentials = (struct sasl_credentials){find_scram, find_token, is_fresh, fixture};
-    if (sasl_server_new(&options, message, &fixture->server) != ERROR_NONE) {
+    if (sasl_service_new(&options, message, &fixture->server) != ERROR_NONE) {
         (void)fprintf(stderr, "%s\n", message);
         CHECK(false);
     }
@@ -143,7 +143,7 @@ void sasl_fixture_release(struct sasl_fixture *fixture)
     sasl_exchange_free(fixture->exchange);
     sasl_fixture_turn(fixture);
     forget_answer(fixture);
-    sasl_server_free(fixture->server);
+    sasl_service_free(fixture->server);
     loop_release(&fixture->loop);
     config_free(fixture->config);
 }
@@ -188,27 +188,27 @@ void sasl_fixture_step(struct sasl_fixture *fixture, struct string message)
 enum sasl_state sasl_fixture_login(struct sasl_fixture *fixture, const char *mechanism,
                                    const char *user, const char *password, bool is_token)
 {
-    struct sasl_client_options options = {.mechanism = mechanism,
-                                          .user = user,
-                                          .password = password,
-                                          .token = password,
-                                          .is_token = is_token};
-    struct sasl_client *client = NULL;
+    struct sasl_login_options options = {.mechanism = mechanism,
+                                         .user = user,
+                                         .password = password,
+                                         .token = password,
+                                         .is_token = is_token};
+    struct sasl_login *client = NULL;
     struct string challenge = STRING_NULL;
     struct string message;
 
-    CHECK(sasl_client_new(&options, &client) == ERROR_NONE);
+    CHECK(sasl_login_new(&options, &client) == ERROR_NONE);
     CHECK(sasl_fixture_begin(fixture, mechanism));
     fixture->state = SASL_MORE;
     while (fixture->state == SASL_MORE) {
-        CHECK(sasl_client_step(client, challenge, &message) == ERROR_NONE);
+        CHECK(sasl_login_step(client, challenge, &message) == ERROR_NONE);
         sasl_fixture_step(fixture, message);
         challenge = (struct string){fixture->answer, fixture->answer_length};
     }
     if (fixture->state == SASL_DONE) {
-        CHECK(sasl_client_step(client, challenge, &message) == ERROR_NONE);
+        CHECK(sasl_login_step(client, challenge, &message) == ERROR_NONE);
         CHECK(message.bytes == NULL);
     }
-    sasl_client_free(client);
+    sasl_login_free(client);
     return fixture->state;
 }

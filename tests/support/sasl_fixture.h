@@ -15,7 +15,7 @@
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/work.h"
 #include "gyre/sasl/sasl_exchange.h"
-#include "gyre/sasl/sasl_server.h"
+#include "gyre/sasl/sasl_service.h"
 
 #include "support/fake_clock.h"
 
@@ -26,7 +26,7 @@ struct sasl_fixture {
     struct work *oldest; /* not begun */
     struct work *newest;
     struct broker_config *config;
-    struct sasl_server *server;
+    struct sasl_service *server;
     struct scram_credential credentials[3];
     bool has_users; /* false: nobody exists any more */
     bool has_token;

@@ -12,7 +12,7 @@
 #define GYRE_SASL_SASL_EXCHANGE_H
 
 #include "gyre/base/bytes.h"
-#include "gyre/sasl/sasl_server.h"
+#include "gyre/sasl/sasl_service.h"
 
 struct identity;
 struct sasl_exchange;
@@ -33,7 +33,7 @@ struct sasl_result {
 typedef void (*sasl_stepped)(void *context, const struct sasl_result *result);
 
 /* NULL: the listener offers no such mechanism. */
-struct sasl_exchange *sasl_exchange_new(struct sasl_server *server, const char *listener,
+struct sasl_exchange *sasl_exchange_new(struct sasl_service *server, const char *listener,
                                         struct string mechanism);
 void sasl_exchange_free(struct sasl_exchange *exchange); /* NULL is fine */
 

@@ -151,7 +151,7 @@ static void each_allowed_signature_opens(void **state)
     assert_true(identity_has_group(fixture.identity, STRING("interns")));
     assert_int_equal(fixture.identity->expires_ms,
                      clock_wall_ms(&fixture.clock.clock) / 1000 * 1000 + 3600000);
-    assert_true(sasl_server_is_valid(fixture.server, fixture.identity));
+    assert_true(sasl_service_is_valid(fixture.server, fixture.identity));
     sasl_fixture_release(&fixture);
 }
 

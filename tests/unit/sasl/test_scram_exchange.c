@@ -294,9 +294,9 @@ static void a_token_stands_for_its_owner_until_it_expires(void **state)
     assert_true(string_is(fixture.identity->principal, "User:carol"));
     assert_true(fixture.identity->is_token);
     assert_int_equal(fixture.identity->expires_ms, fixture.token_expires_ms);
-    assert_true(sasl_server_is_valid(fixture.server, fixture.identity));
+    assert_true(sasl_service_is_valid(fixture.server, fixture.identity));
     fixture.has_token = false;
-    assert_false(sasl_server_is_valid(fixture.server, fixture.identity));
+    assert_false(sasl_service_is_valid(fixture.server, fixture.identity));
     fixture.has_token = true;
     /* Not as a user of that name, not another token, not when its time is over. */
     assert_int_equal(sasl_fixture_login(&fixture, "SCRAM-SHA-256", "token-1", password, false),
@@ -321,12 +321,12 @@ static void a_changed_credential_is_not_valid_any_more(void **state)
     for (int i = 0; i < 2; i++) {
         assert_int_equal(sasl_fixture_login(&fixture, mechanisms[i], "alice", "pencil", false),
                          SASL_DONE);
-        assert_true(sasl_server_is_valid(fixture.server, fixture.identity));
+        assert_true(sasl_service_is_valid(fixture.server, fixture.identity));
         fixture.credentials[0].version++;
-        assert_false(sasl_server_is_valid(fixture.server, fixture.identity));
+        assert_false(sasl_service_is_valid(fixture.server, fixture.identity));
         fixture.credentials[0].version--;
         fixture.has_users = false;
-        assert_false(sasl_server_is_valid(fixture.server, fixture.identity));
+        assert_false(sasl_service_is_valid(fixture.server, fixture.identity));
         fixture.has_users = true;
     }
     sasl_fixture_release(&fixture);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of sasl/ know of the server. Private to sasl/. Thread: the shard's own. */
-#ifndef GYRE_SASL_SASL_SERVER_STATE_H
-#define GYRE_SASL_SASL_SERVER_STATE_H
+#ifndef GYRE_SASL_SASL_SERVICE_STATE_H
+#define GYRE_SASL_SASL_SERVICE_STATE_H
 
 #include "gyre/base/list.h"
-#include "gyre/sasl/sasl_server.h"
+#include "gyre/sasl/sasl_service.h"
 
 struct jwks_source;
 struct kerberos_rules;
@@ -17,7 +17,7 @@ enum {
     SASL_PROVED_MAX = 4096,
 };
 
-struct sasl_server {
+struct sasl_service {
     struct loop *loop;
     struct work_pool *pool;
     const struct broker_config *config;
@@ -40,15 +40,16 @@ struct sasl_server {
 };
 
 /* NULL: unknown, not possible with this configuration, or not offered by the listener. */
-const struct sasl_mechanism *sasl_server_find(const struct sasl_server *server,
-                                              const char *listener, struct string name);
-bool sasl_server_is_fresh(const struct sasl_server *server);
+const struct sasl_mechanism *sasl_service_find(const struct sasl_service *server,
+                                               const char *listener, struct string name);
+bool sasl_service_is_fresh(const struct sasl_service *server);
 
 /*
  * The credential of a user; where there is none, one that looks like it, always the same for the
  * same name, and false. Both take the same time.
  */
-bool sasl_server_get_scram(const struct sasl_server *server, struct string user,
-                           enum scram_mechanism mechanism, struct scram_credential *out_credential);
+bool sasl_service_get_scram(const struct sasl_service *server, struct string user,
+                            enum scram_mechanism mechanism,
+                            struct scram_credential *out_credential);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gyre/sasl/sasl_server.h"
+#include "gyre/sasl/sasl_service.h"
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -15,7 +15,7 @@
 #include "jwks_source.h"
 #include "kerberos_rules.h"
 #include "sasl_mechanism.h"
-#include "sasl_server_state.h"
+#include "sasl_service_state.h"
 
 /* In the order in which clients are told of them. */
 static const struct sasl_mechanism *const mechanisms[] = {
@@ -65,7 +65,7 @@ static bool next_name(struct string *rest, struct string *out_name)
     return false;
 }
 
-static const struct sasl_mechanism *find_possible(const struct sasl_server *server,
+static const struct sasl_mechanism *find_possible(const struct sasl_service *server,
                                                   struct string name)
 {
     for (int i = 0; i < MECHANISM_COUNT; i++) {
@@ -79,7 +79,7 @@ static const struct sasl_mechanism *find_possible(const struct sasl_server *serv
     return NULL;
 }
 
-static struct string enabled_names(const struct sasl_server *server, const char *listener)
+static struct string enabled_names(const struct sasl_service *server, const char *listener)
 {
     return config_listener_option(server->config, listener, "sasl.enabled.mechanisms");
 }
@@ -90,7 +90,7 @@ static bool asks_for_sasl(const struct config_listener *listener)
            listener->security_protocol == SECURITY_PROTOCOL_SASL_SSL;
 }
 
-static enum error check_mechanisms(const struct sasl_server *server, char *message)
+static enum error check_mechanisms(const struct sasl_service *server, char *message)
 {
     for (int i = 0; i < server->config->kafka_listener_count; i++) {
         const struct config_listener *listener = &server->config->kafka_listeners[i];
@@ -106,7 +106,7 @@ static enum error check_mechanisms(const struct sasl_server *server, char *messa
     return ERROR_NONE;
 }
 
-static void open_keys(struct sasl_server *server)
+static void open_keys(struct sasl_service *server)
 {
     const struct broker_config *config = server->config;
     struct string url = config->sasl_oauthbearer_jwks_endpoint_url;
@@ -127,7 +127,7 @@ static void open_keys(struct sasl_server *server)
 }
 
 /* The library is only woken where it is wanted. */
-static enum error open_cyrus(struct sasl_server *server, char *message)
+static enum error open_cyrus(struct sasl_service *server, char *message)
 {
     const struct broker_config *config = server->config;
     bool has_service = config->sasl_kerberos_service_name.length > 0;
@@ -146,10 +146,10 @@ static enum error open_cyrus(struct sasl_server *server, char *message)
                                                &server->kerberos_rules);
 }
 
-enum error sasl_server_new(const struct sasl_server_options *options, char *message,
-                           struct sasl_server **out_server)
+enum error sasl_service_new(const struct sasl_service_options *options, char *message,
+                            struct sasl_service **out_server)
 {
-    struct sasl_server *server = check_alloc_zero(sizeof *server);
+    struct sasl_service *server = check_alloc_zero(sizeof *server);
     enum error error;
 
     server->loop = options->loop;
@@ -159,13 +159,13 @@ enum error sasl_server_new(const struct sasl_server_options *options, char *mess
     server->proved = check_alloc_zero(SASL_PROVED_MAX * sizeof *server->proved);
     list_init(&server->waiting);
     CHECK(RAND_bytes(server->process_key, sizeof server->process_key) == 1);
-    sasl_server_set_cluster_id(server, (struct uuid){0});
+    sasl_service_set_cluster_id(server, (struct uuid){0});
     error = open_cyrus(server, message);
     if (error == ERROR_NONE) {
         error = check_mechanisms(server, message);
     }
     if (error != ERROR_NONE) {
-        sasl_server_free(server);
+        sasl_service_free(server);
         return error;
     }
     open_keys(server);
@@ -173,14 +173,14 @@ enum error sasl_server_new(const struct sasl_server_options *options, char *mess
     return ERROR_NONE;
 }
 
-void sasl_server_stop(struct sasl_server *server)
+void sasl_service_stop(struct sasl_service *server)
 {
     if (server->keys != NULL) {
         jwks_source_stop(server->keys);
     }
 }
 
-void sasl_server_free(struct sasl_server *server)
+void sasl_service_free(struct sasl_service *server)
 {
     if (server == NULL) {
         return;
@@ -194,7 +194,7 @@ void sasl_server_free(struct sasl_server *server)
 }
 
 /* The secret of delegation tokens, where there is one, is the region's only one in all brokers. */
-void sasl_server_set_cluster_id(struct sasl_server *server, struct uuid cluster_id)
+void sasl_service_set_cluster_id(struct sasl_service *server, struct uuid cluster_id)
 {
     struct string secret = server->config->delegation_token_secret_key.bytes == NULL
                                ? STRING("gyre")
@@ -207,8 +207,8 @@ void sasl_server_set_cluster_id(struct sasl_server *server, struct uuid cluster_
 
 /* ---- mechanisms ---- */
 
-const struct sasl_mechanism *sasl_server_find(const struct sasl_server *server,
-                                              const char *listener, struct string name)
+const struct sasl_mechanism *sasl_service_find(const struct sasl_service *server,
+                                               const char *listener, struct string name)
 {
     struct string rest = enabled_names(server, listener);
     struct string enabled;
@@ -221,8 +221,8 @@ const struct sasl_mechanism *sasl_server_find(const struct sasl_server *server,
     return NULL;
 }
 
-int sasl_server_mechanisms(const struct sasl_server *server, const char *listener,
-                           const char *out_names[SASL_MECHANISMS_MAX])
+int sasl_service_mechanisms(const struct sasl_service *server, const char *listener,
+                            const char *out_names[SASL_MECHANISMS_MAX])
 {
     struct string rest = enabled_names(server, listener);
     struct string name;
@@ -240,14 +240,14 @@ int sasl_server_mechanisms(const struct sasl_server *server, const char *listene
 
 /* ---- what the region knows ---- */
 
-bool sasl_server_is_fresh(const struct sasl_server *server)
+bool sasl_service_is_fresh(const struct sasl_service *server)
 {
     return server->credentials.is_fresh == NULL ||
            server->credentials.is_fresh(server->credentials.context);
 }
 
 /* Always computed, for those who exist too: the time must not tell. */
-static void make_mock(const struct sasl_server *server, struct string user,
+static void make_mock(const struct sasl_service *server, struct string user,
                       enum scram_mechanism mechanism, struct scram_credential *mock)
 {
     uint8_t bytes[EVP_MAX_MD_SIZE];
@@ -262,8 +262,8 @@ static void make_mock(const struct sasl_server *server, struct string user,
     memcpy(mock->server_key, bytes + 16, 32);
 }
 
-bool sasl_server_get_scram(const struct sasl_server *server, struct string user,
-                           enum scram_mechanism mechanism, struct scram_credential *out_credential)
+bool sasl_service_get_scram(const struct sasl_service *server, struct string user,
+                            enum scram_mechanism mechanism, struct scram_credential *out_credential)
 {
     struct scram_credential found;
     struct scram_credential mock;
@@ -275,7 +275,7 @@ bool sasl_server_get_scram(const struct sasl_server *server, struct string user,
     return is_found;
 }
 
-static bool has_version(const struct sasl_server *server, const struct identity *identity,
+static bool has_version(const struct sasl_service *server, const struct identity *identity,
                         enum scram_mechanism mechanism)
 {
     struct scram_credential credential;
@@ -285,7 +285,7 @@ static bool has_version(const struct sasl_server *server, const struct identity 
            credential.version == identity->credential_version;
 }
 
-bool sasl_server_is_valid(const struct sasl_server *server, const struct identity *identity)
+bool sasl_service_is_valid(const struct sasl_service *server, const struct identity *identity)
 {
     struct delegation_token token;
     enum scram_mechanism mechanism = credential_mechanism(string_from(identity->mechanism));

@@ -5,8 +5,8 @@
  *
  * Thread: the shard's own.
  */
-#ifndef GYRE_SASL_SASL_SERVER_H
-#define GYRE_SASL_SASL_SERVER_H
+#ifndef GYRE_SASL_SASL_SERVICE_H
+#define GYRE_SASL_SASL_SERVICE_H
 
 #include <stdbool.h>
 
@@ -17,7 +17,7 @@
 struct broker_config;
 struct identity;
 struct loop;
-struct sasl_server;
+struct sasl_service;
 struct work_pool;
 
 enum { SASL_MECHANISMS_MAX = 8 };
@@ -34,7 +34,7 @@ struct sasl_credentials {
 };
 
 /* All of it is borrowed and outlives the server. */
-struct sasl_server_options {
+struct sasl_service_options {
     struct loop *loop;
     struct work_pool *pool;
     const struct broker_config *config;
@@ -43,21 +43,21 @@ struct sasl_server_options {
 
 /* INVALID: an option cannot be used; `message` (>= 256 bytes) says which and why. */
 MUST_USE
-enum error sasl_server_new(const struct sasl_server_options *options, char *message,
-                           struct sasl_server **out_server);
+enum error sasl_service_new(const struct sasl_service_options *options, char *message,
+                            struct sasl_service **out_server);
 /* Nothing new is loaded from now on; before the loop ends. */
-void sasl_server_stop(struct sasl_server *server);
+void sasl_service_stop(struct sasl_service *server);
 /* After the work pool has ended, and every exchange is freed. */
-void sasl_server_free(struct sasl_server *server);
+void sasl_service_free(struct sasl_service *server);
 
 /* Unknown users are shown salts made from this: the same on all brokers of a region. */
-void sasl_server_set_cluster_id(struct sasl_server *server, struct uuid cluster_id);
+void sasl_service_set_cluster_id(struct sasl_service *server, struct uuid cluster_id);
 
 /* Names of the mechanisms that a listener offers, static, by its sasl.enabled.mechanisms. */
-int sasl_server_mechanisms(const struct sasl_server *server, const char *listener,
-                           const char *out_names[SASL_MECHANISMS_MAX]);
+int sasl_service_mechanisms(const struct sasl_service *server, const char *listener,
+                            const char *out_names[SASL_MECHANISMS_MAX]);
 
 /* Is what this identity once proved still so? False: its credential or token changed or went. */
-bool sasl_server_is_valid(const struct sasl_server *server, const struct identity *identity);
+bool sasl_service_is_valid(const struct sasl_service *server, const struct identity *identity);
 
 #endif

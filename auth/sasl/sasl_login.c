@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "gyre/sasl/sasl_client.h"
+#include "gyre/sasl/sasl_login.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -20,7 +20,7 @@ enum {
 
 enum step { SAYS_FIRST, SAYS_PROOF, CHECKS_SERVER, SAYS_NOTHING };
 
-struct sasl_client {
+struct sasl_login {
     enum step step;
     enum scram_mechanism mechanism;
     bool is_plain;
@@ -49,14 +49,13 @@ static void free_secret(char *text)
     }
 }
 
-enum error sasl_client_new(const struct sasl_client_options *options,
-                           struct sasl_client **out_client)
+enum error sasl_login_new(const struct sasl_login_options *options, struct sasl_login **out_client)
 {
     struct string name = string_from(options->mechanism);
     bool is_bearer = string_is(name, "OAUTHBEARER");
     bool is_plain = string_is(name, "PLAIN");
     enum scram_mechanism mechanism = credential_mechanism(name);
-    struct sasl_client *client;
+    struct sasl_login *client;
 
     if (!is_plain && !is_bearer && mechanism == SCRAM_UNKNOWN) {
         return ERROR_UNSUPPORTED;
@@ -75,7 +74,7 @@ enum error sasl_client_new(const struct sasl_client_options *options,
     return ERROR_NONE;
 }
 
-void sasl_client_free(struct sasl_client *client)
+void sasl_login_free(struct sasl_login *client)
 {
     if (client != NULL) {
         free_secret(client->password);
@@ -89,7 +88,7 @@ void sasl_client_free(struct sasl_client *client)
 
 /* ---- PLAIN and OAUTHBEARER: one message says it all ---- */
 
-static struct string say_plain(struct sasl_client *client)
+static struct string say_plain(struct sasl_login *client)
 {
     size_t user_length = strlen(client->user);
     size_t password_length = strlen(client->password);
@@ -101,7 +100,7 @@ static struct string say_plain(struct sasl_client *client)
     return (struct string){client->message, (int32_t)(user_length + password_length + 2)};
 }
 
-static struct string say_bearer(struct sasl_client *client)
+static struct string say_bearer(struct sasl_login *client)
 {
     size_t size = strlen(client->password) + 32;
 
@@ -132,7 +131,7 @@ static char *escape(const char *name)
     return text;
 }
 
-static struct string say_first(struct sasl_client *client)
+static struct string say_first(struct sasl_login *client)
 {
     uint8_t random[NONCE_BYTES];
     char *name = escape(client->user);
@@ -155,7 +154,7 @@ struct challenge {
     int iterations;
 };
 
-static bool parse_challenge(const struct sasl_client *client, const char *text,
+static bool parse_challenge(const struct sasl_login *client, const char *text,
                             struct challenge *challenge)
 {
     char end;
@@ -204,7 +203,7 @@ static void keyed(const struct keys *keys, const uint8_t *key, const char *text,
                &length) != NULL);
 }
 
-static enum error make_keys(const struct sasl_client *client, const struct challenge *challenge,
+static enum error make_keys(const struct sasl_login *client, const struct challenge *challenge,
                             struct keys *keys)
 {
     uint8_t salt[512];
@@ -226,7 +225,7 @@ static enum error make_keys(const struct sasl_client *client, const struct chall
     return ERROR_NONE;
 }
 
-static struct string prove(struct sasl_client *client, const struct keys *keys,
+static struct string prove(struct sasl_login *client, const struct keys *keys,
                            const char *server_first, const char *nonce)
 {
     size_t size = strlen(client->bare) + strlen(server_first) + strlen(nonce) + 256;
@@ -247,7 +246,7 @@ static struct string prove(struct sasl_client *client, const struct keys *keys,
     return string_from(client->message);
 }
 
-static enum error say_proof(struct sasl_client *client, struct string server_first,
+static enum error say_proof(struct sasl_login *client, struct string server_first,
                             struct string *out_message)
 {
     struct challenge challenge;
@@ -271,7 +270,7 @@ static enum error say_proof(struct sasl_client *client, struct string server_fir
     return error;
 }
 
-static enum error check_server(struct sasl_client *client, struct string server_final)
+static enum error check_server(struct sasl_login *client, struct string server_final)
 {
     uint8_t signature[SCRAM_KEY_BYTES_MAX];
     char text[512];
@@ -290,8 +289,8 @@ static enum error check_server(struct sasl_client *client, struct string server_
     return ERROR_NONE;
 }
 
-enum error sasl_client_step(struct sasl_client *client, struct string challenge,
-                            struct string *out_message)
+enum error sasl_login_step(struct sasl_login *client, struct string challenge,
+                           struct string *out_message)
 {
     *out_message = STRING_NULL;
     switch (client->step) {

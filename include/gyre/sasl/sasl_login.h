@@ -5,17 +5,17 @@
  * To make keys from a password takes milliseconds of the caller's thread, once an exchange.
  * Thread: one at a time.
  */
-#ifndef GYRE_SASL_SASL_CLIENT_H
-#define GYRE_SASL_SASL_CLIENT_H
+#ifndef GYRE_SASL_SASL_LOGIN_H
+#define GYRE_SASL_SASL_LOGIN_H
 
 #include <stdbool.h>
 
 #include "gyre/base/bytes.h"
 #include "gyre/base/error.h"
 
-struct sasl_client;
+struct sasl_login;
 
-struct sasl_client_options {
+struct sasl_login_options {
     const char *mechanism; /* SCRAM-SHA-256, SCRAM-SHA-512, PLAIN, OAUTHBEARER */
     const char *user;
     const char *password;
@@ -26,9 +26,8 @@ struct sasl_client_options {
 /* Copies what it needs. UNSUPPORTED: an unknown mechanism; INVALID: user, password or token lack.
  */
 MUST_USE
-enum error sasl_client_new(const struct sasl_client_options *options,
-                           struct sasl_client **out_client);
-void sasl_client_free(struct sasl_client *client); /* NULL is fine */
+enum error sasl_login_new(const struct sasl_login_options *options, struct sasl_login **out_client);
+void sasl_login_free(struct sasl_login *client); /* NULL is fine */
 
 /*
  * The next message, for the server's last one (at first: none). The null string: nothing more is to
@@ -36,7 +35,7 @@ void sasl_client_free(struct sasl_client *client); /* NULL is fine */
  * INVALID: the server is not the one that knows us, or speaks nonsense.
  */
 MUST_USE
-enum error sasl_client_step(struct sasl_client *client, struct string challenge,
-                            struct string *out_message);
+enum error sasl_login_step(struct sasl_login *client, struct string challenge,
+                           struct string *out_message);
 
 #endif
