@@ -17,6 +17,8 @@
 
 enum { TOKENS_OF_OWNER_MAX = 1000 };
 
+enum { REQUESTER_VERSION_MIN = 3 }; /* earlier answers cannot say who made a token */
+
 struct token_creation {
     struct request *request; /* we live in its arena */
     struct create_delegation_token_request in;
@@ -162,8 +164,10 @@ void create_delegation_token_handle(struct request *request)
                       : self->requester;
     create_delegation_token_response_init(&self->out);
     delegation_tokens_split(self->owner, &self->out.principal_type, &self->out.principal_name);
-    delegation_tokens_split(self->requester, &self->out.token_requester_principal_type,
-                            &self->out.token_requester_principal_name);
+    if (request->api_version >= REQUESTER_VERSION_MIN) {
+        delegation_tokens_split(self->requester, &self->out.token_requester_principal_type,
+                                &self->out.token_requester_principal_name);
+    }
     catalog_changes_init(&self->changes, request, reply, self);
     self->out.error_code = (int16_t)judge(self);
     if (self->out.error_code == KAFKA_ERROR_NONE && (!fill_times(self) || !submit(self))) {

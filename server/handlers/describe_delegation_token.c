@@ -14,6 +14,8 @@
 
 enum { OWNERS_MAX = 1000 };
 
+enum { REQUESTER_VERSION_MIN = 3 }; /* earlier answers cannot say who made a token */
+
 struct token_description {
     struct request *request;
     struct describe_delegation_token_request in;
@@ -68,8 +70,10 @@ static bool fill_token(struct token_description *self, const struct delegation_t
         return false;
     }
     delegation_tokens_split(token->owner, &out->principal_type, &out->principal_name);
-    delegation_tokens_split(token->requester, &out->token_requester_principal_type,
-                            &out->token_requester_principal_name);
+    if (self->request->api_version >= REQUESTER_VERSION_MIN) {
+        delegation_tokens_split(token->requester, &out->token_requester_principal_type,
+                                &out->token_requester_principal_name);
+    }
     out->issue_timestamp = token->issued_ms;
     out->expiry_timestamp = token->expires_ms;
     out->max_timestamp = token->limit_ms;
