@@ -130,8 +130,9 @@ static bool must_move(const struct checkpointer *self, const struct partition_lo
     uint64_t next = log->moved.index + 1;
 
     return !log->is_held && !log->is_removed && next <= log->last_index &&
-           log_tail_at(&log->tail, next)->lsn <= self->move_lsn &&
-           !mover_may_inline(log, log->moved.index);
+           ((log_tail_at(&log->tail, next)->lsn <= self->move_lsn &&
+             !mover_may_inline(log, log->moved.index)) ||
+            (log_drop_waits_for_move(log) && mover_has_work(log)));
 }
 
 /* Are all logs moved far enough? Those that are not get their movers. */
@@ -282,6 +283,9 @@ static void end_syncing(struct checkpointer *self)
 
         log->synced = log->syncing;
         log->synced_lsn = log->syncing_lsn;
+        if (log->drop_waits) {
+            log_drop_old_segments(log);
+        }
     }
 }
 

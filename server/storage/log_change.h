@@ -72,6 +72,8 @@ void log_begin_behind_snapshot(struct partition_log *log);
 
 /* ---- log_retention.c ---- */
 void log_drop_old_segments(struct partition_log *log);
+/* Do entries in memory keep a segment from being dropped? */
+bool log_drop_waits_for_move(const struct partition_log *log);
 
 /* ---- log_cache.c ---- */
 void log_cache_touch(struct partition_log *log);

@@ -46,16 +46,33 @@ static int64_t keep_from(const struct partition_log *log)
     return keep;
 }
 
-void log_drop_old_segments(struct partition_log *log)
+static bool may_drop_first(const struct partition_log *log)
 {
     int64_t keep = keep_from(log);
 
-    /* What is not synced must find its segment when the journal is replayed. */
-    while (log->data_count > 1 && log->data[1]->base_offset <= keep &&
-           log->data[0]->end_offset <= keep && log->data[0]->base_offset < log->synced.data_base) {
-        log_files_drop_data(log, 0, false);
+    return log->data_count > 1 && log->data[1]->base_offset <= keep &&
+           log->data[0]->end_offset <= keep;
+}
+
+/* What is not synced must find its segment when the journal is replayed: a checkpoint syncs it, and
+ * comes back. */
+void log_drop_old_segments(struct partition_log *log)
+{
+    log->drop_waits = false;
+    while (!log->is_installing && may_drop_first(log)) {
         checkpoint_request_soon(log->storage);
+        if (log->data[0]->base_offset >= log->synced.data_base) {
+            log->drop_waits = true;
+            break;
+        }
+        log_files_drop_data(log, 0, false);
     }
+}
+
+bool log_drop_waits_for_move(const struct partition_log *log)
+{
+    return log->drop_waits && log->data_count > 1 &&
+           log->moved.data_base <= log->data[0]->base_offset;
 }
 
 void partition_log_set_start_offset(struct partition_log *log, int64_t offset)

@@ -220,6 +220,7 @@ struct partition_log {
     struct install *install;
     bool is_in_checkpoint; /* the running checkpoint waits for its entries to be moved */
     bool needs_cut;
+    bool drop_waits;    /* a segment is dropped when the next checkpoint has synced what follows */
     bool needs_segment; /* an outside write waits for the active .log to be made */
     bool has_directory;
     bool directory_is_dirty;

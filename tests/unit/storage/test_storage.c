@@ -226,10 +226,64 @@ static void batches_move_to_segments_and_the_journal_goes_round(void **state)
     storage_world_release(&world);
 }
 
+static void count_file(void *context, const char *path)
+{
+    (*(int *)context) += strstr(path, ".log") != NULL ? 1 : 0;
+}
+
+static int count_segments(const struct storage_world *world)
+{
+    int count = 0;
+
+    fake_disk_for_each_file(world->fake, "/data/", count_file, &count);
+    return count;
+}
+
+/* No journal file is full, so no checkpoint would come by itself. */
+static void segments_below_the_start_go_without_further_writes(void **state)
+{
+    struct storage_world world;
+    struct owner owner = {0};
+    struct partition_log *log;
+    struct log_snapshot snapshot = {.term = 1};
+    struct log_options options = {
+        .segment_bytes = 100000, .segment_ms = INT64_MAX, .index_interval_bytes = 4096};
+
+    (void)state;
+    init(&world);
+    world.options.journal_file_bytes = 8 * 1024 * 1024;
+    storage_world_open(&world);
+    log = storage_create_log(world.storage, storage_world_group(1));
+    partition_log_set_context(log, &owner);
+    partition_log_set_options(log, &options);
+    (void)partition_log_set_term_vote(log, 1, 1);
+    for (int i = 0; i < 500; i++) {
+        (void)append_batch(log, 1, 1000);
+    }
+    storage_world_run(&world, 3000000);
+    assert_int_equal(count_segments(&world), 5);
+    (void)append_batch(log, 1, 1000); /* the sixth: too little to be moved by itself */
+    snapshot.index = partition_log_last_index(log);
+    snapshot.next_offset = partition_log_end_offset(log);
+    snapshot.start_offset = partition_log_end_offset(log);
+    partition_log_set_start_offset(log, snapshot.start_offset);
+    (void)partition_log_set_snapshot(log, &snapshot);
+    storage_world_run(&world, 5000000);
+    assert_int_equal(count_segments(&world), 1);
+    storage_world_crash(&world, true);
+    storage_world_open(&world);
+    log = storage_find_log(world.storage, storage_world_group(1));
+    assert_int_equal(partition_log_start_offset(log), 501);
+    assert_int_equal(partition_log_end_offset(log), 501);
+    assert_false(partition_log_is_corrupt(log));
+    storage_world_release(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_durable_is_there_after_a_crash),
+        cmocka_unit_test(segments_below_the_start_go_without_further_writes),
         cmocka_unit_test(batches_move_to_segments_and_the_journal_goes_round),
     };
 
