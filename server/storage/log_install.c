@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "gyre/base/check.h"
+#include "gyre/observe/log.h"
 #include "gyre/wire/record_batch.h"
 
 #include "checkpoint.h"
@@ -265,6 +266,13 @@ static void on_state_written(struct partition_log *log)
     struct outside_write *hold = install->hold;
 
     add_record(log);
+    if (log->is_corrupt) {
+        char directory[STORAGE_PATH_MAX];
+
+        log_files_directory(log->storage, log->group, directory);
+        log_info(LOG_STORAGE, "a damaged replica was refilled from its peers",
+                 field_string("log", directory));
+    }
     log_begin_behind_snapshot(log);
     log_adopt_snapshot(log); /* all of it is on stable storage, but for the record */
     log->install = NULL;

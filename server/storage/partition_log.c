@@ -6,6 +6,7 @@
 
 #include "gyre/base/check.h"
 #include "gyre/base/mutation.h"
+#include "gyre/observe/log.h"
 
 #include "log_change.h"
 #include "log_files.h"
@@ -255,7 +256,12 @@ void log_report_corrupt(struct task *task)
         struct partition_log *log =
             list_first(&storage->corrupt_logs, struct partition_log, corrupt_link);
 
+        char directory[STORAGE_PATH_MAX];
+
         list_remove(&log->corrupt_link);
+        log_files_directory(storage, log->group, directory);
+        log_error(LOG_STORAGE, "stored bytes are damaged: the replica is refilled from its peers",
+                  field_string("log", directory), field_string("reason", log->corrupt_reason));
         if (storage->listener.corrupt != NULL) {
             storage->listener.corrupt(log->context, log->corrupt_reason);
         }

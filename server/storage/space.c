@@ -2,6 +2,7 @@
 #include "space.h"
 
 #include "gyre/base/check.h"
+#include "gyre/observe/log.h"
 
 enum { ASK_US = 1000000, ASK_BYTES = 16 * 1024 * 1024 };
 
@@ -17,6 +18,13 @@ void space_set(struct storage *storage, bool has_space)
         return;
     }
     storage->has_space = has_space;
+    if (has_space) {
+        log_info(LOG_STORAGE, "there is space again",
+                 field_string("directory", storage->directory));
+    } else {
+        log_error(LOG_STORAGE, "no space is left: producers are refused until there is some",
+                  field_string("directory", storage->directory));
+    }
     if (!has_space && !timer_is_running(&storage->space_timer)) {
         timer_start(storage->loop, &storage->space_timer, ASK_US);
     }

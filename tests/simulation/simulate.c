@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "gyre/base/mutation.h"
+#include "gyre/observe/log.h"
 
 #include "simulation/sim.h"
 
@@ -179,8 +180,14 @@ int main(int argc, char **argv)
     struct sim_totals sum = {0};
     unsigned long long passed = 0;
     unsigned long long failed = 0;
+    /* Damage and full disks are what is simulated: their lines are of no use. */
+    const struct log_settings silent = {
+        .level = LOG_LEVEL_ERROR, .path = "/dev/null", .node_id = -1};
 
     (void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+    if (log_start(&silent) != ERROR_NONE) {
+        return 2;
+    }
     if (arguments.is_verbose) {
         (void)setvbuf(stdout, NULL, _IONBF, 0);
     }
