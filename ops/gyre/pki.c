@@ -133,7 +133,10 @@ static int init_command(int argc, char **argv)
         {0}};
     struct arguments arguments = {.common_name = "Gyre", .days = AUTHORITY_DAYS};
 
-    parse(options, "", "Make an authority.", &arguments, argc, argv);
+    parse(options, "",
+          "Make an authority.\vExamples:\n"
+          "  gyre pki init --dir pki --name \"Example GmbH\"",
+          &arguments, argc, argv);
     if (!pki_directory_create(arguments.directory, arguments.common_name, arguments.days)) {
         return STATUS_FAILED;
     }
@@ -161,8 +164,11 @@ static int issue_command(int argc, char **argv)
     struct pki_directory directory;
     bool is_made;
 
-    parse(options, "NAME", "Issue NAME.crt, NAME.key and NAME.pem with both.", &arguments, argc,
-          argv);
+    parse(options, "NAME",
+          "Issue NAME.crt, NAME.key and NAME.pem with both.\vExamples:\n"
+          "  gyre pki issue broker-0 --broker --dns kafka-0.example --ip 10.0.0.1\n"
+          "  gyre pki issue alice --organization ads",
+          &arguments, argc, argv);
     request.purpose = arguments.is_broker ? PKI_BROKER : PKI_CLIENT;
     request.common_name =
         arguments.common_name != NULL ? arguments.common_name : arguments.names[0];
@@ -191,7 +197,9 @@ static int renew_command(int argc, char **argv)
     struct pki_directory directory;
     bool is_made = true;
 
-    parse(options, "NAME...", "Issue certificates anew, with the same names and new keys.",
+    parse(options, "NAME...",
+          "Issue certificates anew, with the same names and new keys.\vExamples:\n"
+          "  gyre pki renew broker-0 broker-1 --days 365",
           &arguments, argc, argv);
     if (!pki_directory_open(&directory, arguments.directory, true)) {
         return STATUS_FAILED;
@@ -211,7 +219,9 @@ static int revoke_command(int argc, char **argv)
     struct pki_directory directory;
     bool is_made;
 
-    parse(options, "NAME|FILE", "Add a certificate to the list of revoked ones, ca.crl.",
+    parse(options, "NAME|FILE",
+          "Add a certificate to the list of revoked ones, ca.crl.\vExamples:\n"
+          "  gyre pki revoke alice",
           &arguments, argc, argv);
     if (!pki_directory_open(&directory, arguments.directory, true)) {
         return STATUS_FAILED;
@@ -230,7 +240,10 @@ static int show_command(int argc, char **argv)
     struct pki_directory directory;
     enum exit_status status;
 
-    parse(options, "[NAME|FILE...]", "Show certificates, all of the directory or those named.",
+    parse(options, "[NAME|FILE...]",
+          "Show certificates, all of the directory or those named.\vExamples:\n"
+          "  gyre pki show\n"
+          "  gyre pki show broker-0 -o json",
           &arguments, argc, argv);
     if (!pki_directory_open(&directory, arguments.directory, false)) {
         return STATUS_FAILED;
@@ -252,8 +265,9 @@ static int verify_command(int argc, char **argv)
     enum exit_status status;
 
     parse(options, "NAME|FILE",
-          "Verify a certificate: its authority, its time, revocation and its key.", &arguments,
-          argc, argv);
+          "Verify a certificate: its authority, its time, revocation and its key.\vExamples:\n"
+          "  gyre pki verify broker-0 --broker --host kafka-0.example",
+          &arguments, argc, argv);
     if (!pki_directory_open(&directory, arguments.directory, false)) {
         return STATUS_FAILED;
     }
