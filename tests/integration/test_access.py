@@ -53,6 +53,8 @@ class World:
         self.address = region.address(region.node_ids[0])
         self.allow("127.0.0.1", *((kind, NAME.get(kind, "*"), ALL) for kind in range(2, 8)))
         self.guest = Guest(self.address)
+
+    def wait_for_coordinator(self):
         eventually(lambda: errors(self.cluster.call(
             "FindCoordinator", 4, key_type=0, coordinator_keys=["readers"])) == [NONE])
         eventually(lambda: errors(self.cluster.call(
@@ -89,6 +91,7 @@ def make_region():
 @pytest.fixture(scope="module", name="shared")
 def make_shared(region):
     world = World(region)
+    world.wait_for_coordinator()
     yield world
     world.close()
 
@@ -436,6 +439,23 @@ def test_a_fetch_that_waits_gets_nothing_after_revocation(world, topic):
     part = answers[0]["responses"][0]["partitions"][0]
     assert part["error_code"] == TOPIC_DENIED
     assert not part["records"]
+
+
+def test_every_broker_knows_a_revocation_when_it_is_answered(own_region, topic):
+    region = own_region(brokers=3, settings=["authorizer.class.name=any",
+                                             "allow.everyone.if.no.acl.found=true"])
+    world = World(region)
+    world.cluster.make(topic)
+    request = TOPIC_ROWS[4][2](topic)
+    guests = [Guest(region.address(node_id)) for node_id in region.node_ids]
+    for _ in range(5):
+        world.grant((TOPIC, topic, DESCRIBE))
+        assert [errors(guest.ask("Metadata", 12, request)[1]).count(TOPIC_DENIED)
+                for guest in guests] == [0] * 3
+        world.revoke_all()
+        assert [errors(guest.ask("Metadata", 12, request)[1]).count(TOPIC_DENIED)
+                for guest in guests] == [1] * 3
+    world.close()
 
 
 # streams
