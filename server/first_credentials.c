@@ -117,6 +117,12 @@ static void on_changed(void *context, enum catalog_security kind)
     if (kind != CATALOG_SCRAM || !is_formed || first->is_unlinked) {
         return;
     }
+    if (catalog_security_count(first->catalog, CATALOG_SCRAM) == 0) {
+        log_warning(LOG_MAIN,
+                    "the region was formed without the users that this broker was "
+                    "formatted with: format all seeds with them",
+                    field_string("path", first->path));
+    }
     first->is_unlinked = true;
     first->unlink =
         (struct disk_request){.operation = DISK_UNLINK, .path = first->path, .done = on_unlinked};

@@ -6,6 +6,7 @@
 #include "gyre/config/config.h"
 
 #include "admin_region.h"
+#include "handlers/delegation_tokens.h"
 #include "handlers/security_handlers.h"
 #include "support/test.h"
 #include "wire_messages/alter_client_quotas.h"
@@ -440,6 +441,34 @@ static void a_token_lives_from_create_to_expire(void **state)
     admin_region_free(admin);
 }
 
+static void expired_tokens_are_removed_by_the_broker_that_leads(void **state)
+{
+    struct admin_region *admin = secured();
+    struct broker brokers[REGION_NODES];
+    struct token_sweep *sweeps[REGION_NODES];
+
+    (void)state;
+    admin->config->delegation_token_secret_key = STRING("secret");
+    admin->config->delegation_token_expiry_check_interval_ms = 1000;
+    for (int i = 0; i < REGION_NODES; i++) {
+        brokers[i] = admin->broker;
+        brokers[i].catalog = admin->region->nodes[i].catalog;
+        brokers[i].loop = &admin->region->nodes[i].loop;
+        sweeps[i] = delegation_tokens_start_sweep(&brokers[i]);
+    }
+    become(admin, "alice", NULL);
+    assert_int_equal(create_token(admin, 3000).error_code, KAFKA_ERROR_NONE);
+    assert_int_equal(create_token(admin, 600000).error_code, KAFKA_ERROR_NONE);
+    region_run(admin->region, 2000000);
+    assert_int_equal(count_tokens(admin), 2);
+    region_run(admin->region, 6000000);
+    for (int i = 0; i < REGION_NODES; i++) {
+        assert_int_equal(catalog_security_count(brokers[i].catalog, CATALOG_TOKEN), 1);
+        delegation_tokens_stop_sweep(sweeps[i]);
+    }
+    admin_region_free(admin);
+}
+
 static void tokens_need_a_secret_and_a_connection_that_proves_who_asks(void **state)
 {
     struct admin_region *admin = secured();
@@ -474,6 +503,7 @@ int main(void)
         cmocka_unit_test(quotas_are_set_and_found_by_filters),
         cmocka_unit_test(a_quota_that_makes_no_sense_is_refused),
         cmocka_unit_test(a_token_lives_from_create_to_expire),
+        cmocka_unit_test(expired_tokens_are_removed_by_the_broker_that_leads),
         cmocka_unit_test(tokens_need_a_secret_and_a_connection_that_proves_who_asks),
     };
     return cmocka_run_group_tests_name("security", tests, NULL, NULL);
