@@ -246,6 +246,21 @@ static bool shake_hands(struct connection_tls *tls)
     return true;
 }
 
+/* A goodbye is no news. */
+static void end_reading(struct connection_tls *tls, enum error error)
+{
+    const struct connection_info *info = &tls->connection->info;
+
+    if (error != ERROR_CLOSED) {
+        log_info(LOG_NETWORK, "TLS connection failed",
+                 field_string("reason", tls_stream_reason(tls->stream)),
+                 field_string("listener", info->listener->name),
+                 field_string("peer", info->peer_host), field_i64("port", info->peer_port));
+    }
+    send_own(tls);
+    connection_close(tls->connection);
+}
+
 static void read_plain(struct connection_tls *tls)
 {
     struct connection *connection = tls->connection;
@@ -262,8 +277,7 @@ static void read_plain(struct connection_tls *tls)
             break;
         }
         if (error != ERROR_NONE) {
-            send_own(tls);
-            connection_close(connection);
+            end_reading(tls, error);
             return;
         }
         pipeline_received(&connection->pipeline, size);

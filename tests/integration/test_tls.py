@@ -325,6 +325,29 @@ def test_noise_is_refused(own_region, pki):
     assert ask(connect(region, pki))
 
 
+def test_a_flood_of_new_keys_ends_the_connection(own_region, pki):
+    region = start(own_region, of_listener(pki))
+    process = subprocess.Popen(["openssl", "s_client", "-connect", "%s:%d" % address(region)],
+                               stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(0.5)
+        sent = 0
+        while process.poll() is None and sent < 1000:
+            process.stdin.write(b"K\n")  # s_client asks for new keys, one for each read
+            process.stdin.flush()
+            sent += 1
+            time.sleep(0.005)
+        assert 64 <= sent < 1000
+    except BrokenPipeError:
+        assert sent >= 64
+    finally:
+        process.kill()
+        process.wait()
+    assert re_found(region, "too many changes of keys")
+    assert ask(connect(region, pki))
+
+
 # other listeners, other clients
 
 def test_links_between_brokers_let_no_stranger_in(own_region, pki):
