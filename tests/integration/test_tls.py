@@ -15,6 +15,8 @@ import time
 import pytest
 from region import BIN, CommandFailed, eventually, run
 
+CACHE = pathlib.Path.home() / ".cache/gyre"
+SLOW_CONNECTIONS = int(os.environ.get("GYRE_SLOW_CONNECTIONS", "300"))  # 10000 takes a minute
 API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 7, -1)  # size, key, version, id, no client id
 
 
@@ -283,7 +285,7 @@ def test_a_bad_pair_is_refused_and_the_old_one_stays(own_region, pki):
 def test_slow_handshakes_end_and_harm_nobody(own_region, pki):
     region = start(own_region, of_listener(pki))
     slow = []
-    for number in range(300):
+    for number in range(SLOW_CONNECTIONS):
         slow.append(socket.create_connection(address(region)))
         slow[-1].sendall(b"\x16\x03\x01\x02\x00\x01"[:number % 7])
     times = []
@@ -309,7 +311,7 @@ def test_slow_handshakes_end_and_harm_nobody(own_region, pki):
         return True
 
     eventually(all_closed, timeout=20)
-    assert metric(region, "gyre_tls_handshakes_failed_total") >= 300
+    assert metric(region, "gyre_tls_handshakes_failed_total") >= SLOW_CONNECTIONS
 
 
 def test_noise_is_refused(own_region, pki):
@@ -403,8 +405,7 @@ def test_gyre_and_java_properties(own_region, pki, tmp_path):
 def test_java_over_tls(own_region, pki, tmp_path):
     sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "interop"))
     tools = pytest.importorskip("kafka_tools")
-    jars = pathlib.Path.home() / ".cache/gyre/kafka-4.3.1"
-    if not jars.is_dir():
+    if not (CACHE / "kafka-4.3.1").is_dir():
         pytest.skip("Apache Kafka's tools are not here")
     pki.client("alice")
     region = start(own_region, of_listener(pki, ssl_client_auth="required"),
@@ -413,9 +414,67 @@ def test_java_over_tls(own_region, pki, tmp_path):
     properties.write_text(f"security.protocol=SSL\nssl.truststore.type=PEM\n"
                           f"ssl.truststore.location={pki['ca.crt']}\nssl.keystore.type=PEM\n"
                           f"ssl.keystore.location={pki['alice.pem']}\n")
-    server = "%s:%d" % address(region)
-    tools.run("kafka-topics", "--bootstrap-server", server, "--command-config", str(properties),
-              "--create", "--topic", "java", "--partitions", "2")
-    done = tools.run("kafka-topics", "--bootstrap-server", server, "--command-config",
-                     str(properties), "--list")
-    assert "java" in str(done)
+    server = ["--bootstrap-server", "%s:%d" % address(region), "--command-config", str(properties)]
+    values = "".join(f"value-{number}\n" for number in range(5000))
+    tools.run("kafka-topics", *server, "--create", "--topic", "java", "--partitions", "2")
+    status, _, error = tools.run("kafka-console-producer", *server, "--topic", "java",
+                                 stdin=values)
+    assert status == 0, error
+    status, read, error = tools.run("kafka-console-consumer", *server, "--topic", "java",
+                                    "--from-beginning", "--max-messages", "5000", "--timeout-ms",
+                                    "60000")
+    assert status == 0, error
+    assert sorted(read.split()) == sorted(values.split())
+
+
+PYTHON_CLIENTS = {
+    "confluent-kafka-python": """
+import sys
+from confluent_kafka import Consumer, Producer
+server, ca, certificate, key = sys.argv[1:]
+tls = {"bootstrap.servers": server, "security.protocol": "ssl", "ssl.ca.location": ca,
+       "ssl.certificate.location": certificate, "ssl.key.location": key}
+producer = Producer(tls)
+for number in range(1000):
+    producer.produce("python", str(number))
+assert producer.flush(30) == 0
+consumer = Consumer({**tls, "group.id": "g", "auto.offset.reset": "earliest"})
+consumer.subscribe(["python"])
+got = []
+while len(got) < 1000:
+    message = consumer.poll(30)
+    assert message is not None and message.error() is None
+    got.append(int(message.value()))
+assert sorted(got) == list(range(1000))
+""",
+    "kafka-python": """
+import sys
+from kafka import KafkaConsumer, KafkaProducer
+server, ca, certificate, key = sys.argv[1:]
+tls = {"bootstrap_servers": server, "security_protocol": "SSL", "ssl_cafile": ca,
+       "ssl_certfile": certificate, "ssl_keyfile": key}
+producer = KafkaProducer(**tls)
+for number in range(1000):
+    producer.send("python", str(number).encode())
+producer.flush(30)
+consumer = KafkaConsumer("python", auto_offset_reset="earliest", consumer_timeout_ms=30000, **tls)
+got = []
+for message in consumer:
+    got.append(int(message.value))
+    if len(got) == 1000:
+        break
+assert sorted(got) == list(range(1000))
+""",
+}
+
+
+@pytest.mark.parametrize("client", sorted(PYTHON_CLIENTS))
+def test_python_clients_over_tls(own_region, pki, client):
+    python = CACHE / "clients" / client / "venv/bin/python"
+    if not python.exists():
+        pytest.skip(f"{client} is not here")
+    certificate, key = pki.client("alice")
+    region = start(own_region, of_listener(pki, ssl_client_auth="required"),
+                   super_users=["CN=alice"])
+    run(python, "-c", PYTHON_CLIENTS[client], "%s:%d" % address(region), pki["ca.crt"],
+        certificate, key, timeout=120)

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gyre pki: what it makes is what openssl and the brokers take; what it must not do it refuses."""
+import json
+import stat
+
+import pytest
+from region import BIN, CommandFailed, run
+
+
+@pytest.fixture
+def pki(tmp_path):
+    def command(verb, *words):
+        return run(BIN / "gyre", "pki", verb, "--dir", tmp_path / "pki", *words)
+
+    command("init", "--name", "An Authority")
+    command.path = tmp_path / "pki"
+    return command
+
+
+def show(pki, *names):
+    return {one["name"]: one for one in json.loads(pki("show", "-o", "json", *names))}
+
+
+def fails(pki, *words, match):
+    with pytest.raises(CommandFailed, match=match) as failure:
+        pki(*words)
+    return failure.value.status
+
+
+def test_openssl_believes_what_is_issued(pki):
+    pki("issue", "broker-0", "--broker", "--dns", "localhost", "--ip", "127.0.0.1", "--ip", "::1",
+        "--cluster-id", "abc")
+    pki("issue", "alice", "--organization", "Gyre", "--days", "3")
+    for name, purpose in (("broker-0", "sslserver"), ("broker-0", "sslclient"),
+                          ("alice", "sslclient")):
+        assert "OK" in run("openssl", "verify", "-x509_strict", "-purpose", purpose, "-CAfile",
+                           pki.path / "ca.crt", pki.path / f"{name}.crt")
+    with pytest.raises(CommandFailed):
+        run("openssl", "verify", "-purpose", "sslserver", "-CAfile", pki.path / "ca.crt",
+            pki.path / "alice.crt")
+    shown = show(pki)
+    assert shown["ca"]["purpose"] == "authority" and shown["ca"]["subject"] == "CN=An Authority"
+    assert shown["broker-0"]["purpose"] == "broker"
+    assert shown["broker-0"]["alt_names"] == ["DNS:localhost", "IP:127.0.0.1", "IP:::1",
+                                              "URI:gyre:abc"]
+    assert shown["alice"]["subject"] == "CN=alice,O=Gyre" and shown["alice"]["days_left"] <= 3
+    assert "CN=alice,O=Gyre" in pki("show", "alice")
+
+
+def test_keys_are_for_their_owner_alone(pki):
+    pki("issue", "alice")
+    for name in ("ca.key", "alice.key", "alice.pem"):
+        assert stat.S_IMODE((pki.path / name).stat().st_mode) == 0o600
+    assert stat.S_IMODE(pki.path.stat().st_mode) == 0o700
+    assert "PRIVATE KEY" not in (pki.path / "alice.crt").read_text()
+
+
+def test_certificates_are_renewed_and_revoked(pki):
+    pki("issue", "alice", "--days", "5")
+    first = show(pki, "alice")["alice"]
+    pki("renew", "alice", "--days", "50")
+    second = show(pki, "alice")["alice"]
+    assert second["subject"] == first["subject"] and second["serial"] != first["serial"]
+    assert second["days_left"] > first["days_left"]
+    assert "good" in pki("verify", "alice")
+    pki("revoke", "alice")
+    assert show(pki, "alice")["alice"]["revoked"]
+    assert fails(pki, "verify", "alice", match="revoked") == 1
+    assert fails(pki, "revoke", "alice", match="already") == 1
+    assert second["serial"] in run("openssl", "crl", "-in", pki.path / "ca.crl", "-noout", "-text")
+
+
+def test_verify_says_what_is_wrong(pki, tmp_path):
+    pki("issue", "broker-0", "--broker", "--dns", "localhost")
+    pki("issue", "alice")
+    assert "good" in pki("verify", "broker-0", "--broker", "--host", "localhost")
+    fails(pki, "verify", "broker-0", "--host", "elsewhere", match="ostname mismatch")
+    fails(pki, "verify", "alice", "--broker", match="purpose")
+    (pki.path / "alice.key").write_text((pki.path / "broker-0.key").read_text())
+    fails(pki, "verify", "alice", match="key")
+    run(BIN / "gyre", "pki", "init", "--dir", tmp_path / "other")
+    run(BIN / "gyre", "pki", "issue", "mallory", "--dir", tmp_path / "other")
+    fails(pki, "verify", tmp_path / "other/mallory.crt", match="issuer|signature")
+
+
+def test_what_would_do_harm_is_refused(pki):
+    pki("issue", "alice")
+    fails(pki, "init", match="already")
+    fails(pki, "issue", "alice", match="already")
+    fails(pki, "issue", "ca", match="cannot be the name")
+    fails(pki, "issue", "../alice", match="cannot be the name")
+    assert fails(pki, "issue", "b", "--broker", match="--dns") == 2
+    assert fails(pki, "issue", "b", "--dns", "a,IP:1.2.3.4", match="cannot be a name") == 2
+    fails(pki, "renew", "nobody", match="No such file")
+    pki("issue", "alice", "--force")
