@@ -115,6 +115,7 @@ enum error broker_tls_open_links(struct broker_tls *tls, struct link_guard **out
     }
     tls_options_of_listener(&options, tls->config, "rpc");
     options.client_auth = TLS_CLIENT_AUTH_REQUIRED;
+    options.wants_broker = true;
     error = broker_tls_open_source(tls, "rpc", &options, &accepting);
     if (error == ERROR_NONE) {
         options.is_server = false;

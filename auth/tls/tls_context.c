@@ -276,6 +276,7 @@ enum error tls_context_load(const struct tls_options *options, const struct tls_
     context->ssl = loading.ssl;
     context->is_server = options->is_server;
     context->verifies_host = options->verifies_host;
+    context->wants_broker = options->wants_broker;
     ERR_clear_error();
     message[0] = '\0';
     error = fill(&loading, context);

@@ -16,6 +16,7 @@ struct tls_context {
     SSL_CTX *ssl; /* owned */
     bool is_server;
     bool verifies_host;
+    bool wants_broker;
     int64_t expires_ms;
     uint8_t trust_digest[32]; /* of what decides whom we believe */
     uint8_t ticket_keys[TLS_TICKET_KEY_BYTES];

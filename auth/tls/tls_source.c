@@ -24,12 +24,14 @@ struct tls_source {
     struct tls_options options;
     struct tls_context *context; /* a reference */
     struct appearance seen[TLS_OPTIONS_FILES];
-    bool is_forced; /* asked for while it looked */
+    bool is_forced;      /* asked for while it looked */
+    uint64_t tickets_us; /* since when its session tickets are good */
 
     /* ---- of the pool while is_looking ---- */
     struct work work;
     bool is_looking;
     bool must_load;
+    bool has_new_tickets;
     struct appearance found[TLS_OPTIONS_FILES];
     struct tls_context *before; /* a reference */
     struct tls_context *loaded; /* NULL: nothing changed, or it failed */
@@ -42,6 +44,9 @@ struct tls_source {
     void (*closed)(void *context);
     void *closed_context;
 };
+
+/* A key that was stolen unlocks no more than this. */
+static const uint64_t TICKETS_US = UINT64_C(12) * 3600 * 1000 * 1000;
 
 static void look_at(const struct tls_options *options, struct appearance found[TLS_OPTIONS_FILES])
 {
@@ -73,7 +78,8 @@ static void run(struct work *work)
     if (source->must_load || memcmp(source->found, source->seen, sizeof source->seen) != 0) {
         source->must_load = true;
         source->error =
-            tls_context_load(&source->options, source->before, source->message, &source->loaded);
+            tls_context_load(&source->options, source->has_new_tickets ? NULL : source->before,
+                             source->message, &source->loaded);
     }
 }
 
@@ -96,6 +102,9 @@ static void take_loaded(struct tls_source *source)
     tls_context_unref(source->context);
     source->context = source->loaded;
     source->loaded = NULL;
+    if (source->has_new_tickets) {
+        source->tickets_us = loop_now_us(source->services.loop);
+    }
     log_info(LOG_AUTH, "certificates were reloaded", field_string("listener", source->name),
              field_i64("expires_ms", tls_context_expires_ms(source->context)));
     count(source, METRIC_TLS_RELOADS);
@@ -128,7 +137,8 @@ void tls_source_look(struct tls_source *source, bool is_forced)
         return;
     }
     source->is_looking = true;
-    source->must_load = is_forced;
+    source->has_new_tickets = loop_now_us(source->services.loop) - source->tickets_us >= TICKETS_US;
+    source->must_load = is_forced || source->has_new_tickets;
     source->error = ERROR_NONE;
     source->before = tls_context_ref(source->context);
     work_submit(source->services.pool, &source->work);
@@ -158,6 +168,7 @@ enum error tls_source_open(const struct tls_source_services *services, const cha
     source->services = *services;
     source->name = name;
     source->options = *options;
+    source->tickets_us = loop_now_us(services->loop);
     source->work = (struct work){.run = run, .done = done};
     task_init(&source->finish, finish);
     look_at(options, source->seen);

@@ -259,10 +259,23 @@ static void name_peer(struct tls_stream *stream, const X509 *certificate)
 }
 
 /* A ticket brings the certificate of then, which may have ended since. */
+static const char *objection_to(const struct tls_stream *stream, X509 *certificate)
+{
+    if (X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0) {
+        return "certificate has expired";
+    }
+    if (stream->context->wants_broker &&
+        X509_check_purpose(certificate, X509_PURPOSE_SSL_SERVER, 0) != 1) {
+        return "the certificate is not a broker's";
+    }
+    return NULL;
+}
+
 static enum error take_facts(struct tls_stream *stream)
 {
     X509 *certificate = SSL_get1_peer_certificate(stream->ssl);
     struct tls_facts *facts = &stream->facts;
+    const char *objection;
 
     facts->version = SSL_get_version(stream->ssl);
     facts->cipher = SSL_get_cipher_name(stream->ssl);
@@ -272,13 +285,12 @@ static enum error take_facts(struct tls_stream *stream)
     }
     facts->has_certificate = true;
     facts->peer_expires_ms = tls_time_ms(X509_get0_notAfter(certificate));
-    if (X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0) {
-        X509_free(certificate);
-        return fail(stream, ERROR_INVALID, "certificate has expired");
+    objection = objection_to(stream, certificate);
+    if (objection == NULL) {
+        name_peer(stream, certificate);
     }
-    name_peer(stream, certificate);
     X509_free(certificate);
-    return ERROR_NONE;
+    return objection == NULL ? ERROR_NONE : fail(stream, ERROR_INVALID, objection);
 }
 
 enum error tls_stream_handshake(struct tls_stream *stream)

@@ -41,7 +41,8 @@ struct tls_options {
     const char *protocols;            /* "TLSv1.3,TLSv1.2"; NULL: TLSv1.3 */
     const char *cipher_suites;        /* IANA's names, separated by commas; NULL: all of ours */
     enum tls_client_auth client_auth; /* servers */
-    bool verifies_host;               /* clients: the certificate must be for the host dialled */
+    bool wants_broker;  /* servers: a certificate that would not do for a server is refused */
+    bool verifies_host; /* clients: the certificate must be for the host dialled */
 };
 
 struct broker_config;

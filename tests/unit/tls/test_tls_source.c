@@ -13,6 +13,7 @@
 #include "gyre/tls/tls_source.h"
 
 #include "support/certificates.h"
+#include "support/fake_clock.h"
 #include "support/test.h"
 
 enum { YEAR_S = 365 * 86400 };
@@ -21,6 +22,7 @@ enum { YEAR_S = 365 * 86400 };
 struct fixture {
     struct work_pool pool;
     struct work *submitted;
+    struct fake_clock clock;
     struct loop loop;
     struct metrics *metrics;
     struct certificates pki;
@@ -62,7 +64,9 @@ static int set_up(void **state)
 
     log_set_level(LOG_AUTH, LOG_LEVEL_ERROR);
     fixture->pool.operations = &operations;
-    loop_init(&fixture->loop, clock_system());
+    fake_clock_init(&fixture->clock);
+    loop_init(&fixture->loop, &fixture->clock.clock);
+    (void)loop_turn(&fixture->loop);
     fixture->metrics = metrics_new();
     services.metrics = fixture->metrics;
     certificates_init(&fixture->pki);
@@ -146,6 +150,31 @@ static void a_changed_file_is_loaded_and_a_bad_one_is_not_taken(void **state)
     tls_context_unref(before);
 }
 
+static void session_tickets_are_not_good_for_ever(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tls_context *first = tls_source_context(fixture->source);
+    struct tls_context *second;
+    struct tls_context *third;
+
+    tls_source_look(fixture->source, true);
+    work_and_finish(fixture);
+    second = tls_source_context(fixture->source);
+    assert_true(tls_context_shares_tickets(first, second));
+    fixture->clock.now_us += UINT64_C(12) * 3600 * 1000 * 1000;
+    (void)loop_turn(&fixture->loop);
+    tls_source_look(fixture->source, false);
+    work_and_finish(fixture);
+    third = tls_source_context(fixture->source);
+    assert_false(tls_context_shares_tickets(second, third));
+    tls_source_look(fixture->source, false);
+    work_and_finish(fixture);
+    assert_false(is_replaced(fixture, third));
+    tls_context_unref(first);
+    tls_context_unref(second);
+    tls_context_unref(third);
+}
+
 static void who_asks_during_a_look_is_not_forgotten(void **state)
 {
     struct fixture *fixture = *state;
@@ -178,6 +207,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_has_not_changed_is_not_loaded),
         TEST(a_changed_file_is_loaded_and_a_bad_one_is_not_taken),
+        TEST(session_tickets_are_not_good_for_ever),
         TEST(who_asks_during_a_look_is_not_forgotten),
         TEST(closing_waits_for_the_pool),
     };

@@ -341,6 +341,24 @@ static void an_expired_certificate_is_refused(void **state)
     forget_paths(&server);
 }
 
+static void a_client_is_no_broker(void **state)
+{
+    static const char *const names[] = {"alice.pem", "broker.pem"};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct tls_options server = server_options();
+        struct tls_options client = client_options(names[i]);
+        struct sides sides;
+
+        server.client_auth = TLS_CLIENT_AUTH_REQUIRED;
+        server.wants_broker = true;
+        sides = shake_hands(load(&server), load(&client), "broker.test");
+        assert_int_equal(tls_stream_is_open(sides.server), i == 1);
+        part(&sides);
+    }
+}
+
 static void a_revoked_certificate_is_refused(void **state)
 {
     X509 *bob = certificates_issue(&pki, "bob", PKI_CLIENT, NULL, YEAR_S);
@@ -537,6 +555,7 @@ int main(void)
         cmocka_unit_test(certificates_are_asked_for_as_the_option_says),
         cmocka_unit_test(wrong_certificates_are_refused),
         cmocka_unit_test(an_expired_certificate_is_refused),
+        cmocka_unit_test(a_client_is_no_broker),
         cmocka_unit_test(a_revoked_certificate_is_refused),
         cmocka_unit_test(a_context_says_what_is_wrong_with_its_files),
         cmocka_unit_test(pkcs12_and_passwords_are_read),
