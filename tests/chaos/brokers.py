@@ -7,6 +7,7 @@ ends with the last process. Broker b is the machine 10.77.0.(b+1), on a bridge t
 import errno
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ KAFKA_PORT, RPC_PORT, ADMIN_PORT = 9092, 9192, 9292
 CLIENT_ADDRESS = "10.77.0.254"
 NOBODY = "02:00:00:00:00:fe"  # no machine has this hardware address: what goes there is lost
 START_LIMIT_S = 60
+SPACE_LIMIT_S = 10
 
 
 class Died(Exception):
@@ -103,13 +105,17 @@ class Broker:
             raise Died(f"broker {self.number} ended by itself, status {self.process.returncode}; "
                        f"see {self.home}/gyred.log")
 
-    def is_ready(self):
+    def ask(self, path):
+        """A page of the admin port; None where it is not good."""
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(f"http://{self.address}:{ADMIN_PORT}/readyz", timeout=2) as answer:
-                return answer.status == 200
+            with opener.open(f"http://{self.address}:{ADMIN_PORT}{path}", timeout=2) as answer:
+                return answer.read().decode() if answer.status == 200 else None
         except (urllib.error.URLError, OSError):
-            return False
+            return None
+
+    def is_ready(self):
+        return self.ask("/readyz") is not None
 
     def wait_ready(self):
         """Gives the seconds that it took."""
@@ -156,7 +162,15 @@ class Broker:
             return os.fstat(ballast.fileno()).st_blocks * 512
 
     def free_disk(self):
+        """Returns when the broker has noticed, which it does within seconds: until then it is as
+        good as gone, and the next fault would be the second at a time."""
         (self.data / "ballast").unlink()
+        begin = time.monotonic()
+        while not re.search(r"^gyre_storage_has_space 1$", self.ask("/metrics") or "", re.M):
+            self.check()
+            if time.monotonic() - begin > SPACE_LIMIT_S:
+                raise Died(f"broker {self.number} has not noticed its space in {SPACE_LIMIT_S} s")
+            time.sleep(0.1)
 
 
 class Brokers:
