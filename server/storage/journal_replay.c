@@ -104,7 +104,7 @@ static void open_file(struct replay *replay, struct journal_file *file)
     list_remove(&file->link);
     replay->file = file;
     replay->loaded = 0;
-    replay->position = 0;
+    replay->position = file->first_position;
 }
 
 /* ---- records ---- */
@@ -286,7 +286,7 @@ static bool replay_step(struct replay *replay)
         open_file(replay, next);
         return replay->error == ERROR_NONE;
     }
-    if (replay->expected == 1 || !find_later(replay, position, replay->expected, &later, &next)) {
+    if (!find_later(replay, position, replay->expected, &later, &next)) {
         return false;
     }
     replay->has_lost_frames = true; /* told with the next one, which bounds what it held */
@@ -328,6 +328,12 @@ static void insert_found(struct list *found, struct journal_file *file)
     list_insert_before(where, &file->link);
 }
 
+/* The first frame of a file that can be read; sequence 0: there is none that counts. */
+struct first_frame {
+    uint64_t sequence;
+    int64_t position;
+};
+
 /* A file whose making was cut short has neither frames nor all of its room: it is made anew. */
 static bool is_half_made(const struct journal *journal, const char *path)
 {
@@ -348,13 +354,14 @@ static enum error remove_file(struct journal *journal, const char *path, int fd)
     return unlink.error;
 }
 
-static void take_file(struct replay *replay, int number, int fd, uint64_t first_sequence)
+static void take_file(struct replay *replay, int number, int fd, const struct first_frame *first)
 {
     struct journal_ring *ring = &replay->journal->ring;
     struct journal_file *file = journal_ring_add(replay->journal, number, fd);
 
-    if (first_sequence != 0) {
-        file->first_sequence = first_sequence;
+    if (first->sequence != 0) {
+        file->first_sequence = first->sequence;
+        file->first_position = first->position;
         insert_found(&replay->found, file);
     } else {
         list_append(&ring->free, &file->link);
@@ -362,31 +369,52 @@ static void take_file(struct replay *replay, int number, int fd, uint64_t first_
     }
 }
 
+/* Where the first is damaged, another tells that the file was in use: it begins not far behind. */
+static enum error find_first_frame(struct replay *replay, int fd, struct first_frame *out_first)
+{
+    const struct journal_options *options = &replay->journal->options;
+    int64_t bytes = options->file_bytes < SCAN_BYTES ? options->file_bytes : SCAN_BYTES;
+    struct iovec vector = {.iov_base = replay->bytes, .iov_len = BLOCK_BYTES};
+    struct disk_request read = {
+        .operation = DISK_READ_AT, .fd = fd, .vectors = &vector, .vector_count = 1};
+    struct frame_header header;
+
+    *out_first = (struct first_frame){0};
+    disk_execute(options->disk, &read);
+    if (read.error != ERROR_NONE ||
+        !journal_frame_parse(options, replay->bytes, (size_t)read.bytes, &header)) {
+        vector.iov_len = (size_t)bytes;
+        disk_execute(options->disk, &read);
+    }
+    for (int64_t at = 0; at < read.bytes && read.error == ERROR_NONE; at += BLOCK_BYTES) {
+        if (journal_frame_parse(options, replay->bytes + at, (size_t)(read.bytes - at), &header) &&
+            header.sequence >= replay->caller->from_sequence) {
+            *out_first = (struct first_frame){.sequence = header.sequence, .position = at};
+            break;
+        }
+    }
+    return read.error;
+}
+
 static enum error examine_file(struct replay *replay, int number)
 {
     struct journal *journal = replay->journal;
     char path[JOURNAL_PATH_MAX];
     struct disk_request open = {.operation = DISK_OPEN, .flags = DISK_DIRECT, .path = path};
-    struct iovec vector = {.iov_base = replay->bytes, .iov_len = BLOCK_BYTES};
-    struct disk_request read = {.operation = DISK_READ_AT, .vectors = &vector, .vector_count = 1};
-    struct frame_header header;
-    bool is_found;
+    struct first_frame first;
+    enum error error;
 
     journal_ring_path(journal, number, path);
     disk_execute(journal->options.disk, &open);
     if (open.error != ERROR_NONE) {
         return open.error;
     }
-    read.fd = open.opened_fd;
-    disk_execute(journal->options.disk, &read);
-    is_found = read.error == ERROR_NONE &&
-               journal_frame_parse(&journal->options, replay->bytes, (size_t)read.bytes, &header) &&
-               header.sequence >= replay->caller->from_sequence;
-    if (read.error == ERROR_NONE && !is_found && is_half_made(journal, path)) {
-        return remove_file(journal, path, read.fd);
+    error = find_first_frame(replay, open.opened_fd, &first);
+    if (error == ERROR_NONE && first.sequence == 0 && is_half_made(journal, path)) {
+        return remove_file(journal, path, open.opened_fd);
     }
-    take_file(replay, number, read.fd, is_found ? header.sequence : 0);
-    return read.error;
+    take_file(replay, number, open.opened_fd, &first);
+    return error;
 }
 
 /*

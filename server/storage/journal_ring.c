@@ -252,6 +252,7 @@ static struct journal_file *take_free(struct journal_ring *ring)
     list_remove(&file->link);
     ring->free_count--;
     file->first_sequence = 0;
+    file->first_position = 0;
     file->last_lsn = 0;
     file->length = 0;
     return file;

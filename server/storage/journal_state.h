@@ -40,6 +40,7 @@ struct journal_file {
     int number;
     int fd;
     uint64_t first_sequence; /* 0: no frame yet */
+    int64_t first_position;  /* of that frame; not 0 where those before it are damaged */
     uint64_t last_lsn;
     int64_t length; /* of its frames */
 };

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a start finds half made, and what is half done when a log is removed. */
+#include <stdio.h>
+
 #include "support/storage_world.h"
 #include "support/test.h"
 
@@ -193,12 +195,40 @@ static void a_log_that_was_refilled_is_whole_after_the_next_start(void **state)
     storage_world_release(&world);
 }
 
+/* The first frame of a file tells that the file is in use at all. */
+static void damage_at_the_front_of_a_journal_file_is_no_torn_tail(void **state)
+{
+    (void)state;
+    for (int number = 0; number < 2; number++) {
+        struct storage_world world;
+        struct partition_log *log;
+        char path[64];
+
+        storage_world_init(&world, 8);
+        log = begin(&world);
+        for (int i = 0; i < 3 + number * 8; i++) {
+            append(log, 1);
+            storage_world_run(&world, 2000);
+        }
+        storage_world_kill(&world);
+        (void)snprintf(path, sizeof path, "/data/journal/%04d.journal", number);
+        assert_true(fake_disk_flip(world.fake, path, 40, 1));
+        storage_world_open(&world);
+        log = storage_find_log(world.storage, storage_world_group(1));
+        assert_non_null(log);
+        assert_true(partition_log_is_corrupt(log));
+        storage_world_close(&world);
+        storage_world_release(&world);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_log_may_go_while_its_segments_are_unlinked),
         cmocka_unit_test(a_journal_file_that_was_half_made_is_made_anew),
         cmocka_unit_test(a_journal_file_whose_name_was_not_synced_keeps_what_is_written),
+        cmocka_unit_test(damage_at_the_front_of_a_journal_file_is_no_torn_tail),
         cmocka_unit_test(a_log_that_was_refilled_is_whole_after_the_next_start),
     };
 
