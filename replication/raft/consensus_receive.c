@@ -313,7 +313,7 @@ static void receive_vote(struct consensus_group *group, struct consensus_peer *p
         .disrupt_leader = (message->flags & MESSAGE_FLAG_DISRUPT) != 0,
         .pre_vote = (message->flags & MESSAGE_FLAG_PRE_VOTE) != 0,
     };
-    (void)deliver(group, peer, &engine, &(struct consensus_step){0});
+    (void)deliver(group, peer, &engine, &(struct consensus_step){.request_term = message->term});
 }
 
 static void receive_voted(struct consensus_group *group, struct consensus_peer *peer,

@@ -206,6 +206,7 @@ static void post_vote(const struct raft_request_vote *vote, struct consensus_mes
 }
 
 static void post_voted(const struct raft_request_vote_result *result,
+                       const struct consensus_step *step, uint64_t term,
                        struct consensus_message *message)
 {
     message->type = MESSAGE_VOTED;
@@ -215,6 +216,11 @@ static void post_voted(const struct raft_request_vote_result *result,
     message->capacity = result->capacity;
     message->flags = (uint8_t)((result->vote_granted ? MESSAGE_FLAG_GRANTED : 0) |
                                (result->pre_vote ? MESSAGE_FLAG_PRE_VOTE : 0));
+    /* The engine answers a mere question in the term that was asked for. A candidate with all
+     * entries and an old term would ask for ever, if another that has few is in a newer term. */
+    if (result->pre_vote && !result->vote_granted && step->request_term < term && !MUTATION(27)) {
+        message->term = term;
+    }
 }
 
 static void carry_out_message(struct consensus_group *group, const struct raft_message *engine,
@@ -245,7 +251,9 @@ static void carry_out_message(struct consensus_group *group, const struct raft_m
         post_ack(&engine->append_entries_result, step, &message);
         break;
     case RAFT_REQUEST_VOTE: post_vote(&engine->request_vote, &message); break;
-    case RAFT_REQUEST_VOTE_RESULT: post_voted(&engine->request_vote_result, &message); break;
+    case RAFT_REQUEST_VOTE_RESULT:
+        post_voted(&engine->request_vote_result, step, raft_current_term(&group->engine), &message);
+        break;
     case RAFT_INSTALL_SNAPSHOT:
         message.type = MESSAGE_INSTALL;
         message.term = engine->install_snapshot.term;

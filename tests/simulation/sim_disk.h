@@ -35,6 +35,7 @@ bool sim_disk_damage(struct sim_disk *disk, struct group_id group);
 bool sim_disk_damage_journal(struct sim_disk *disk);
 /* One of the next writes or syncs fails; the storage gives up then, and the node is to die. */
 void sim_disk_fail_soon(struct sim_disk *disk);
+void sim_disk_fail_no_more(struct sim_disk *disk);
 bool sim_disk_has_failed(const struct sim_disk *disk);
 /* Recoveries so far that had to cut a torn tail. */
 uint64_t sim_disk_torn_recoveries(const struct sim_disk *disk);

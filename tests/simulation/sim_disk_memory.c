@@ -66,6 +66,11 @@ void sim_disk_fail_soon(struct sim_disk *self)
     (void)self;
 }
 
+void sim_disk_fail_no_more(struct sim_disk *self)
+{
+    (void)self;
+}
+
 bool sim_disk_has_failed(const struct sim_disk *self)
 {
     (void)self;

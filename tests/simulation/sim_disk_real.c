@@ -86,10 +86,7 @@ struct storage *sim_disk_open(struct sim_disk *self, struct loop *loop)
     enum error error;
 
     fake_disk_set_loop(self->fake, loop);
-    for (size_t i = 0; i < sizeof failing / sizeof failing[0]; i++) {
-        fake_disk_fail(self->fake, failing[i], 0, ERROR_NONE);
-    }
-    self->may_fail = false;
+    sim_disk_fail_no_more(self);
     self->has_failed = false;
     if (!self->is_formatted) {
         struct storage_identity identity = {.node_id = self->node,
@@ -253,6 +250,14 @@ void sim_disk_fail_soon(struct sim_disk *self)
     self->may_fail = true;
     fake_disk_fail(self->fake, failing[which], 1 + (int)random_below(self->random, FAIL_AFTER_MAX),
                    ERROR_IO);
+}
+
+void sim_disk_fail_no_more(struct sim_disk *self)
+{
+    for (size_t i = 0; i < sizeof failing / sizeof failing[0]; i++) {
+        fake_disk_fail(self->fake, failing[i], 0, ERROR_NONE);
+    }
+    self->may_fail = false;
 }
 
 bool sim_disk_has_failed(const struct sim_disk *self)

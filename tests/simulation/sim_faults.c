@@ -527,6 +527,7 @@ void sim_faults_heal(struct sim_faults *faults)
         node->restart_at_us = sim->clock.now_us;
         node->crash_at_us = 0;
         node->crash_at_sent = 0;
+        sim_disk_fail_no_more(node->disk);
         sim_disk_set_delay(node->disk, 20, 200);
         node->full_until_us = node->full_until_us != 0 ? sim->clock.now_us : 0;
     }

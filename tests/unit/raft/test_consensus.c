@@ -102,6 +102,49 @@ static void a_write_after_a_pause_commits_at_once(void **state)
     }
 }
 
+static uint64_t elections_of(struct raft_cluster *self, int node)
+{
+    struct consensus_stats stats;
+
+    consensus_stats(self->nodes[node].consensus, &stats);
+    return stats.elections;
+}
+
+static void cut_node(int32_t node)
+{
+    for (int32_t other = 0; other < 3; other++) {
+        if (other != node) {
+            fake_network_cut(cluster->network, node, other);
+            fake_network_cut(cluster->network, other, node);
+        }
+    }
+}
+
+/* Node 2 has few entries and a term that is two ahead, node 1 has all and does not know of it. */
+static void a_newer_term_reaches_who_has_all_entries(void **state)
+{
+    (void)state;
+    begin(3, 3);
+    write_values(1, 10);
+    cut_node(2);
+    write_values(11, 40);
+    for (int round = 0; round < 2; round++) {
+        raft_cluster_crash(cluster, 0);
+        fake_network_heal_all(cluster->network);
+        cut_node(1);
+        raft_cluster_start(cluster, 0);
+        for (int i = 0; i < 100000 && elections_of(cluster, 0) == 0; i++) {
+            raft_cluster_run(cluster, 100);
+        }
+        assert_int_equal(elections_of(cluster, 0), 1);
+    }
+    raft_cluster_crash(cluster, 0);
+    fake_network_heal_all(cluster->network);
+    assert_true(raft_cluster_run_until(cluster, 20, has_leader));
+    assert_true(raft_cluster_run_until(cluster, 5, agrees));
+    end();
+}
+
 static void a_message_without_sense_breaks_its_link(void **state)
 {
     static const char text[] = "no message begins like this, whatever its length is";
@@ -251,6 +294,7 @@ int main(void)
         cmocka_unit_test(a_single_replica_leads_and_raises_its_term_at_each_start),
         cmocka_unit_test(three_replicas_elect_the_preferred_one_and_agree),
         cmocka_unit_test(a_write_after_a_pause_commits_at_once),
+        cmocka_unit_test(a_newer_term_reaches_who_has_all_entries),
         cmocka_unit_test(a_message_without_sense_breaks_its_link),
         cmocka_unit_test(another_leads_soon_after_a_leader_died),
         cmocka_unit_test(all_replicas_come_back_with_what_was_acknowledged),
