@@ -27,6 +27,13 @@ struct pull_pin {
 
 /* ---- taking ---- */
 
+/* A leader applies what others have on disk. Its own snapshot must not promise more than its disk
+ * holds: a batch that goes around the journal may be lost though the snapshot's record is not. */
+static bool is_stored(const struct consensus_group *group)
+{
+    return group->applied_index <= group->engine.last_stored;
+}
+
 static bool is_time(const struct consensus_group *group)
 {
     uint64_t index = partition_log_snapshot(group->log)->index;
@@ -102,13 +109,18 @@ void consensus_snapshot_consider(struct consensus_group *group)
         answer_waiters(group, ERROR_NONE);
         return;
     }
-    take(group);
+    if (is_stored(group)) {
+        take(group);
+    }
 }
 
 void consensus_snapshot_durable(struct consensus_group *group)
 {
     uint64_t trailing = group->wants_cut ? 0 : group->consensus->options.snapshot_entries;
 
+    if (group->state == GROUP_RUNNING && is_time(group)) {
+        consensus_work_later(group);
+    }
     if (group->snapshot_sequence == 0 || group->durable_sequence < group->snapshot_sequence) {
         return;
     }

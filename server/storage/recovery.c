@@ -301,6 +301,9 @@ static void finish_log(struct recovery *recovery, struct partition_log *log)
         log_mark_corrupt(log, "a refill from a peer was cut short");
     }
     recovery_verify_outside(log, recovery->replay.watermark);
+    if (log->snapshot.index > log->last_index) {
+        log_mark_corrupt(log, "the snapshot is of entries that are not there");
+    }
     if (log->was_replayed && log->has_directory) {
         log->needs_cut = true;
         log->cut = log_end_position(log);

@@ -11,6 +11,7 @@ enum {
     MOMENTS = 100000,
     MOMENT_US = 50,
     SEEDS = 20,
+    OUTSIDE_BYTES = 140 * 1024,
     SECOND_FRAME_AT = 4096 + 40, /* in its header */
 };
 
@@ -222,12 +223,43 @@ static void damage_at_the_front_of_a_journal_file_is_no_torn_tail(void **state)
     }
 }
 
+/* The record of a snapshot may survive a batch that went around the journal. */
+static void no_snapshot_is_believed_whose_entries_are_gone(void **state)
+{
+    int gone = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= 5 * SEEDS; seed++) {
+        struct storage_world world;
+        struct partition_log *log;
+        struct log_entry entry = {.index = 1, .term = 1, .kind = ENTRY_BATCH, .offset_count = 1};
+
+        storage_world_init(&world, seed);
+        log = begin(&world);
+        fake_disk_set_delay(world.fake, 100, 2000);
+        entry.payload = storage_world_batch(0, 1, OUTSIDE_BYTES, 1, 1000);
+        (void)partition_log_append(log, &entry, 1);
+        take_snapshot(log, 0);
+        storage_world_run(&world, seed % 20 * 300);
+        storage_world_crash(&world, true);
+        storage_world_open(&world);
+        log = storage_find_log(world.storage, storage_world_group(1));
+        gone += log != NULL && partition_log_is_corrupt(log);
+        assert_true(log == NULL || partition_log_is_corrupt(log) ||
+                    partition_log_snapshot(log)->index <= partition_log_last_index(log));
+        storage_world_close(&world);
+        storage_world_release(&world);
+    }
+    assert_true(gone > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_log_may_go_while_its_segments_are_unlinked),
         cmocka_unit_test(a_journal_file_that_was_half_made_is_made_anew),
         cmocka_unit_test(a_journal_file_whose_name_was_not_synced_keeps_what_is_written),
+        cmocka_unit_test(no_snapshot_is_believed_whose_entries_are_gone),
         cmocka_unit_test(damage_at_the_front_of_a_journal_file_is_no_torn_tail),
         cmocka_unit_test(a_log_that_was_refilled_is_whole_after_the_next_start),
     };
