@@ -66,6 +66,30 @@ static int take_log(void *context, int level, const char *message)
     return SASL_OK;
 }
 
+/*
+ * May who has authenticated be who it asks to be? Only itself. Java asks with the realm that the
+ * library leaves out where it is the default one; whatever it says there, the name that counts is
+ * the one that was authenticated (cyrus_session_name()).
+ */
+static int judge_request(sasl_conn_t *connection, void *context, const char *requested,
+                         unsigned requested_length, const char *identity, unsigned identity_length,
+                         const char *realm, unsigned realm_length, struct propctx *properties)
+{
+    bool has_realm = memchr(identity, '@', identity_length) != NULL;
+
+    (void)context;
+    (void)realm;
+    (void)realm_length;
+    (void)properties;
+    if (requested_length >= identity_length && memcmp(requested, identity, identity_length) == 0 &&
+        (requested_length == identity_length ||
+         (!has_realm && requested[identity_length] == '@'))) {
+        return SASL_OK;
+    }
+    sasl_seterror(connection, 0, "Requested identity not authenticated identity");
+    return SASL_BADAUTH;
+}
+
 /* The library takes callbacks as functions without arguments. */
 #define CALLBACK(function) ((int (*)(void))(void (*)(void))(function))
 
@@ -74,6 +98,7 @@ static const sasl_callback_t callbacks[] = {
     {SASL_CB_GETOPT, CALLBACK(get_option), NULL},
     {SASL_CB_GETCONFPATH, CALLBACK(get_configuration_path), NULL},
     {SASL_CB_LOG, CALLBACK(take_log), NULL},
+    {SASL_CB_PROXY_POLICY, CALLBACK(judge_request), NULL},
     {SASL_CB_LIST_END, NULL, NULL},
 };
 
@@ -168,7 +193,7 @@ const char *cyrus_session_name(const struct cyrus_session *session)
 {
     const void *name = NULL;
 
-    return sasl_getprop(session->connection, SASL_USERNAME, &name) == SASL_OK ? name : NULL;
+    return sasl_getprop(session->connection, SASL_AUTHUSER, &name) == SASL_OK ? name : NULL;
 }
 
 const char *cyrus_session_reason(const struct cyrus_session *session)
