@@ -106,7 +106,8 @@ class Realm:
                 "KRB5CCNAME": f"FILE:{self.home / 'ccache'}"}
 
     def settings(self):
-        return ["sasl.kerberos.service.name=kafka", f"gyre.sasl.kerberos.keytab={self.keytab}"]
+        return ["sasl.kerberos.service.name=kafka", "gyre.sasl.kerberos.host=localhost",
+                f"gyre.sasl.kerberos.keytab={self.keytab}"]
 
     def stop(self):
         self.kdc.terminate()

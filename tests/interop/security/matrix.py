@@ -30,8 +30,9 @@ import kerberos  # noqa: E402
 PASSWORDS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 MECHANISMS = (*PASSWORDS, "OAUTHBEARER", "GSSAPI")
 SASL_LISTENERS = ("SASL_SSL", "SASL_PLAINTEXT")
+LISTENERS = {"SASL_SSL": 0, "SASL_PLAINTEXT": 50, "SSL": 60}  # and how much above the port
 CELL_TIMEOUT_S = 60
-AT_ONCE = 2
+AT_ONCE = 4
 
 
 def cells():
@@ -72,7 +73,7 @@ class Target:
         self.scratch = pathlib.Path(scratch)
         self.issuer = credentials.TokenIssuer(self.scratch / "tokens")
         self.kerberos = kerberos.start(self.scratch / "kerberos")
-        wide = dict(brokers=1, parent=scratch, listeners=["SASL_SSL", "SASL_PLAINTEXT", "SSL"],
+        wide = dict(brokers=1, parent=scratch, listeners=list(LISTENERS),
                     users={self.USER: self.PASSWORD}, super_users=[self.USER, "CN=good"])
         self.region = Region(**wide)
         self.make_certificates()
@@ -99,7 +100,10 @@ class Target:
 
     def settings(self):
         mechanisms = [one for one in MECHANISMS if one != "GSSAPI" or self.kerberos]
-        lines = ["group.initial.rebalance.delay.ms=0",
+        # Kerberos is about names of hosts, and Java's is the name that an address leads back to.
+        advertised = ",".join(f"{protocol}://localhost:{self.region.port + more}"
+                              for protocol, more in LISTENERS.items())
+        lines = ["group.initial.rebalance.delay.ms=0", f"advertised.listeners={advertised}",
                  f"sasl.enabled.mechanisms={','.join(mechanisms)}",
                  "listener.name.ssl.ssl.client.auth=required",
                  f"listener.name.ssl.gyre.ssl.crl.location={self.revocations}",
@@ -118,7 +122,8 @@ class Target:
         tag = secrets.token_hex(4)
         topic = {"path-name": f"/matrix/names:{tag}",
                  "legal-name": f"matrix.names..{tag}"}.get(case, f"matrix-{tag}")
-        given = {"bootstrap": region.addresses(listener), "topic": topic,
+        bootstrap = region.addresses(listener).replace("127.0.0.1", "localhost")
+        given = {"bootstrap": bootstrap, "topic": topic,
                  "group": f"matrix.names.{tag}", "protocol": listener}
         if listener.endswith("SSL"):
             given["ca"] = str((self.scratch / "foreign" if case == "foreign-broker"

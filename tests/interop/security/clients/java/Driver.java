@@ -113,6 +113,9 @@ public final class Driver {
     /** Runs. */
     public static void main(String[] arguments) throws Exception {
         ObjectMapper mapper = new ObjectMapper();
+        if (System.getenv("KRB5_CONFIG") != null) {
+            System.setProperty("java.security.krb5.conf", System.getenv("KRB5_CONFIG"));
+        }
         ObjectNode answer = mapper.createObjectNode();
         answer.put("version", AppInfoParser.getVersion());
         try {

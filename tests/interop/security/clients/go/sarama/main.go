@@ -63,6 +63,7 @@ func useSASL(given *hello.Given, config *sarama.Config) {
 	case sarama.SASLTypeGSSAPI:
 		config.Net.SASL.GSSAPI = sarama.GSSAPIConfig{
 			AuthType: sarama.KRB5_CCACHE_AUTH, ServiceName: "kafka",
+			Username: "of the ticket", Realm: "of the ticket",
 			CCachePath:         strings.TrimPrefix(os.Getenv("KRB5CCNAME"), "FILE:"),
 			KerberosConfigPath: os.Getenv("KRB5_CONFIG"), DisablePAFXFAST: true,
 		}
