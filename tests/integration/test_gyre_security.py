@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Users, rules, streams, teams and quotas from the command line, and regions that are protected."""
+import json
+import os
+import stat
+
+import pytest
+from region import BIN, CommandFailed, Region, eventually, run
+
+TEAM = """\
+team: ads
+principals: [ada, User:ivan]
+prefix: ads.
+streams:
+  /ads/clicks:
+    produce: g:ads & !g:interns
+    consume: g:ads
+    topics: g:ads & !g:interns
+    autocreate: true
+    ttl: 7d
+quotas:
+  producer_byte_rate: 1048576
+---
+team: interns
+principals: [ivan]
+"""
+
+
+@pytest.fixture(scope="module")
+def secured():
+    """The default of `gyre dev up`, and a plaintext listener where nobody is anybody."""
+    with Region(listeners=["SASL_SSL", "SASL_PLAINTEXT", "PLAINTEXT", "SSL"]) as region:
+        yield region
+
+
+def as_user(region, name, password, *words, listener="SASL_PLAINTEXT", **options):
+    environment = {key: value for key, value in os.environ.items() if key != "GYRE_COMMAND_CONFIG"}
+    return run("env", f"GYRE_PASSWORD={password}", BIN / "gyre", *words, "--user", name,
+               "--bootstrap-server", region.addresses(listener), **options)
+
+
+def status_of(call, *words, **options):
+    try:
+        call(*words, **options)
+    except CommandFailed as failure:
+        return failure.status
+    return 0
+
+
+def make_user(region, name, password="secret"):
+    region.on("user", "create", name, stdin=f"{password}\n")
+    return password
+
+
+def test_dev_up_tells_each_listener_and_keeps_secrets_to_itself(secured):
+    broker = secured.broker(0)
+    port = broker["kafka_port"]
+    assert broker["listeners"] == {
+        "SASL_SSL": f"127.0.0.1:{port}", "SASL_PLAINTEXT": f"127.0.0.1:{port + 50}",
+        "PLAINTEXT": f"127.0.0.1:{port + 60}", "SSL": f"127.0.0.1:{port + 70}"}
+    for name in ("client.properties", "kcat.conf", "dev.json", "pki/client.key", "pki/ca.key",
+                 "local/broker-0/broker.conf"):
+        assert stat.S_IMODE((secured.dir / name).stat().st_mode) == 0o600, name
+    assert (secured.dir / "pki/ca.crt").exists() and (secured.dir / "pki/client.crt").exists()
+    assert secured.on("cluster", "health", "-o", "json")["healthy"] is True
+
+
+def test_kcat_gets_in_with_its_own_file(secured, topic):
+    secured.on("topic", "create", topic)
+    secured.produce(topic, ["one", "two"])
+    assert secured.values(topic) == ["one", "two"]
+
+
+def test_nobody_gets_anything_without_a_name(secured, topic):
+    secured.on("topic", "create", topic)
+    assert status_of(run, BIN / "gyre", "topic", "describe", topic, "--bootstrap-server",
+                     secured.addresses("PLAINTEXT"), "--timeout", "10") == 5
+
+
+def test_users_come_and_go(secured):
+    password = make_user(secured, "wanda", "first one")
+    listed = {one["user"]: one["mechanisms"] for one in secured.on("user", "list", "-o", "json")}
+    assert [one["mechanism"] for one in listed["wanda"]] == ["SCRAM-SHA-256", "SCRAM-SHA-512"]
+    assert status_of(secured.on, "user", "create", "wanda", stdin="x\n") == 1
+    as_user(secured, "wanda", password, "topic", "list")
+    secured.on("user", "rotate", "wanda", stdin="second\n")
+    assert status_of(as_user, secured, "wanda", password, "topic", "list", "--timeout", "10") == 5
+    as_user(secured, "wanda", "second", "topic", "list", listener="SASL_PLAINTEXT")
+    secured.on("user", "delete", "wanda")
+    assert status_of(as_user, secured, "wanda", "second", "topic", "list", "--timeout", "10") == 5
+    assert status_of(secured.on, "user", "delete", "wanda") == 1
+    secured.on("user", "delete", "wanda", "--if-exists")
+
+
+def test_a_grant_lets_in_and_its_removal_shuts_out(secured, topic):
+    password = make_user(secured, "greta")
+    secured.on("topic", "create", topic)
+    words = ("produce", topic, "--timeout", "10")
+    assert status_of(as_user, secured, "greta", password, *words, stdin="x\n") == 5
+    granted = secured.on("acl", "grant", "--principal", "greta", "--producer", "--topic", topic,
+                         "-o", "json")
+    assert {one["operation"] for one in granted} == {"WRITE", "DESCRIBE", "CREATE"}
+    as_user(secured, "greta", password, *words, stdin="x\n")
+    matrix = secured.on("acl", "matrix", "--principal", "greta", "--topic", topic, "-o", "json")
+    assert matrix == [{"principal": "User:greta", "topic": topic,
+                       "operations": ["WRITE", "CREATE", "DESCRIBE"]}]
+    asked, = json.loads(secured.gyre(
+        "acl", "test", "--principal", "greta", "--operation", "WRITE", "--topic", topic, "-o",
+        "json", "--bootstrap-server", secured.bootstrap, *secured.credentials))
+    assert asked["allowed"] is True and asked["rule"]["operation"] == "WRITE"
+    secured.on("acl", "revoke", "--principal", "greta")
+    assert status_of(as_user, secured, "greta", password, *words, stdin="x\n") == 5
+    assert status_of(secured.on, "acl", "revoke", "--principal", "greta") == 1
+    assert status_of(secured.on, "acl", "test", "--principal", "greta", "--operation", "WRITE",
+                     "--topic", topic) == 5
+
+
+def test_an_operation_that_means_nothing_is_wrong_usage(secured):
+    assert status_of(secured.on, "acl", "grant", "--principal", "x", "--operation", "WRITE",
+                     "--group", "g") == 2
+
+
+def test_a_stream_lives_from_create_to_delete(secured):
+    secured.on("stream", "create", "/life/one", "--produce", "u:nobody", "--ttl", "2h",
+               "--autocreate", "true")
+    shown = secured.on("stream", "info", "/life/one", "-o", "json")
+    assert shown["policy"]["produce"] == "u:nobody"
+    assert shown["settings"] == {"autocreate": "true", "ttl": "7200"}
+    secured.on("stream", "edit", "/life/one", "--consume", "g:readers", "--delete-config", "ttl")
+    shown = secured.on("stream", "info", "/life/one", "-o", "json")
+    assert shown["policy"]["consume"] == "g:readers" and "ttl" not in shown["settings"]
+    assert "/life/one" in [one["stream"] for one in secured.on("stream", "list", "-o", "json")]
+    secured.on("stream", "delete", "/life/one")
+    assert status_of(secured.on, "stream", "info", "/life/one") == 1
+    assert status_of(secured.on, "stream", "create", "/life/two", "--produce", "g:a & g:b | g:c") == 1
+
+
+def test_a_team_is_applied_once_and_then_again_without_a_change(secured, tmp_path):
+    passwords = {name: make_user(secured, name) for name in ("ada", "ivan")}
+    file = tmp_path / "team.yaml"
+    file.write_text(TEAM)
+    apply = ("team", "apply", "-f", file, "-o", "json")
+    wanted = secured.on(*apply, "--dry-run")
+    assert secured.on(*apply) == wanted and len(wanted) > 5
+    assert secured.on(*apply) == []
+    topic = "/ads/clicks:shown"
+    as_user(secured, "ada", passwords["ada"], "produce", topic, stdin="a\nb\n")
+    assert status_of(as_user, secured, "ivan", passwords["ivan"], "produce", topic, "--timeout",
+                     "10", stdin="c\n") == 5
+    read = as_user(secured, "ivan", passwords["ivan"], "consume", "ads.clicks..shown",
+                   "--from-beginning", "--count", 2)
+    assert read.split() == ["a", "b"]
+    quotas = secured.on("quota", "list", "-o", "json")
+    assert {"entity": {"user": "ada"}, "quotas": {"producer_byte_rate": 1048576.0}} in quotas
+    file.write_text(TEAM.replace("[ada, User:ivan]", "[User:ivan]"))
+    left = secured.on(*apply)
+    assert {"change": "-", "kind": "group", "what": "g:ads: User:ada"} in left
+    assert {"change": "-", "kind": "quota", "what": "ada: producer_byte_rate=1048576"} in left
+    eventually(lambda: status_of(as_user, secured, "ada", passwords["ada"], "produce", topic,
+                                 "--timeout", "10", stdin="d\n") == 5)
+
+
+def test_a_team_file_that_is_wrong_is_named_with_its_line(secured, tmp_path):
+    file = tmp_path / "team.yaml"
+    file.write_text("team: x\nprincipal: [a]\n")
+    with pytest.raises(CommandFailed) as failure:
+        secured.on("team", "apply", "-f", file)
+    assert failure.value.status == 1
+    assert f"{file}:2: 'principal' is none of" in failure.value.output
+
+
+def test_quotas_are_set_listed_and_removed(secured):
+    secured.on("quota", "set", "--for-user", "quinn", "producer_byte_rate=1M", "request_percentage=50")
+    listed = secured.on("quota", "list", "--for-user", "quinn", "-o", "json")
+    assert listed == [{"entity": {"user": "quinn"}, "quotas": {
+        "producer_byte_rate": 1048576.0, "request_percentage": 50.0}}]
+    secured.on("quota", "set", "--for-user", "quinn", "--delete", "producer_byte_rate", "--delete",
+               "request_percentage")
+    assert secured.on("quota", "list", "--for-user", "quinn", "-o", "json") == []
+    assert status_of(secured.on, "quota", "set", "--for-user", "quinn", "no_such_quota=1") == 1
+
+
+def test_given_users_and_administrators_are_there(own_region):
+    region = own_region(brokers=1, listeners=["SASL_PLAINTEXT", "PLAINTEXT"],
+                        users={"alice": "a:b", "root": "r"}, super_users=["root", "ANONYMOUS"])
+    run(BIN / "gyre", "topic", "create", "t", "--bootstrap-server", region.addresses("PLAINTEXT"))
+    as_user(region, "root", "r", "user", "list")
+    assert status_of(as_user, region, "alice", "a:b", "user", "list", "--timeout", "10") == 5
+    region.down()
+    region.up()
+    as_user(region, "root", "r", "topic", "describe", "t")
