@@ -16,6 +16,7 @@ struct acl_set *acl_set_new(void)
 
     map_init(&set->nodes);
     map_init(&set->cells);
+    map_init(&set->owners);
     list_init(&set->order);
     set->epoch = acl_set_next_epoch();
     return set;
@@ -54,6 +55,19 @@ struct acl_cell *acl_set_find_cell(const struct acl_set *set, const struct acl_n
         if (cell->node == node && string_equal(cell->principal, key->principal) &&
             string_equal(cell->host, key->host)) {
             return cell;
+        }
+    }
+    return NULL;
+}
+
+struct acl_owner *acl_set_find_owner(const struct acl_set *set, struct string principal,
+                                     uint64_t hash)
+{
+    map_for_each_match(link, &set->owners, hash) {
+        struct acl_owner *owner = CONTAINER_OF(link, struct acl_owner, by_principal);
+
+        if (string_equal(owner->principal, principal)) {
+            return owner;
         }
     }
     return NULL;
@@ -122,6 +136,21 @@ static struct acl_node *new_node(struct acl_set *set, const struct acl *acl, uin
     return node;
 }
 
+static struct acl_owner *get_owner(struct acl_set *set, struct string principal)
+{
+    uint64_t hash = string_hash(principal);
+    struct acl_owner *owner = acl_set_find_owner(set, principal, hash);
+
+    if (owner == NULL) {
+        owner = check_alloc_zero(sizeof *owner + (size_t)principal.length);
+        memcpy(owner + 1, principal.bytes, (size_t)principal.length);
+        owner->principal = (struct string){(const char *)(owner + 1), principal.length};
+        list_init(&owner->cells);
+        map_insert(&set->owners, &owner->by_principal, hash);
+    }
+    return owner;
+}
+
 static struct acl_cell *new_cell(struct acl_set *set, struct acl_node *node, const struct acl *acl)
 {
     size_t principal_bytes = (size_t)acl->principal.length;
@@ -134,6 +163,8 @@ static struct acl_cell *new_cell(struct acl_set *set, struct acl_node *node, con
     cell->principal = (struct string){text, acl->principal.length};
     cell->host = (struct string){text + principal_bytes, acl->host.length};
     cell->node = node;
+    cell->owner = get_owner(set, acl->principal);
+    list_append(&cell->owner->cells, &cell->of_owner);
     list_append(&node->cells, &cell->link);
     map_insert(&set->cells, &cell->by_key,
                acl_cell_hash(node, string_hash(acl->principal), string_hash(acl->host)));
@@ -180,6 +211,11 @@ static void drop_cell(struct acl_set *set, struct acl_cell *cell)
 {
     map_remove(&set->cells, &cell->by_key);
     list_remove(&cell->link);
+    list_remove(&cell->of_owner);
+    if (list_is_empty(&cell->owner->cells)) {
+        map_remove(&set->owners, &cell->owner->by_principal);
+        free(cell->owner);
+    }
     free(cell);
 }
 
@@ -238,6 +274,7 @@ void acl_set_free(struct acl_set *set)
     }
     map_release(&set->nodes);
     map_release(&set->cells);
+    map_release(&set->owners);
     free(set);
 }
 

@@ -6,6 +6,7 @@
  * principal and host are one cell: two masks of operations, bit N for operation N. So a decision
  * is a few look-ups, however many entries there are: the node of the name, the node of "*", one
  * for each length that some prefix has; and in each of them at most four cells.
+ * What is asked of all resources of a type at once goes through the cells of a principal.
  *
  * Thread: the shard's own.
  */
@@ -25,9 +26,18 @@ struct acl_node {
     struct string name; /* owned: behind the struct */
 };
 
+/* All that one principal is named in. */
+struct acl_owner {
+    struct map_link by_principal;
+    struct list cells;       /* never empty */
+    struct string principal; /* owned: behind the struct */
+};
+
 struct acl_cell {
     struct map_link by_key;
-    struct list link; /* of the node */
+    struct list link;     /* of the node */
+    struct list of_owner; /* of all that its principal is named in */
+    struct acl_owner *owner;
     struct acl_node *node;
     struct string principal; /* owned: behind the struct */
     struct string host;      /* likewise */
@@ -51,6 +61,7 @@ enum { ACL_RESOURCES = ACL_USER + 1 };
 struct acl_set {
     struct map nodes;
     struct map cells;
+    struct map owners;
     struct list order; /* of nodes */
     struct acl_lengths prefixes[ACL_RESOURCES];
     size_t count;
@@ -85,6 +96,9 @@ uint64_t acl_set_next_epoch(void);
 /* `hash` is of the same resource, pattern and name. May miss. */
 struct acl_node *acl_set_find_node(const struct acl_set *set, const struct acl *pattern,
                                    uint64_t hash);
+/* `hash` is string_hash() of the principal. May miss. */
+struct acl_owner *acl_set_find_owner(const struct acl_set *set, struct string principal,
+                                     uint64_t hash);
 /* The hashes are string_hash() of principal and host. May miss. */
 struct acl_cell *acl_set_find_cell(const struct acl_set *set, const struct acl_node *node,
                                    const struct acl *key, uint64_t principal, uint64_t host);

@@ -211,6 +211,21 @@ static bool is_dominated(const struct search *search, const struct acl_node *nod
     return false;
 }
 
+/* Does this cell allow a resource, or resources, that nothing denies? */
+static bool opens_something(const struct search *search, const struct acl_cell *cell,
+                            enum acl_resource resource)
+{
+    const struct acl_node *node = cell->node;
+
+    if (node->resource != resource || (cell->allowed & search->denying) == 0 ||
+        (!string_equal(cell->host, search->asker.hosts[0]) &&
+         !string_equal(cell->host, search->asker.hosts[1]))) {
+        return false;
+    }
+    return !(node->pattern == ACL_LITERAL && claim_of(search, node).is_denied) &&
+           !is_dominated(search, node);
+}
+
 bool acl_verdict_allows_any(const struct acl_set *set, const struct access_question *question)
 {
     /* Nothing is implied here, in either direction. */
@@ -222,17 +237,18 @@ bool acl_verdict_allows_any(const struct acl_set *set, const struct access_quest
     if (wildcard.is_denied || wildcard.is_allowed) {
         return !wildcard.is_denied;
     }
-    list_for_each(link, &set->order) {
-        const struct acl_node *node = list_entry(link, struct acl_node, link);
-        struct node_claim claim;
+    for (int i = 0; i < 2; i++) {
+        const struct acl_owner *owner =
+            acl_set_find_owner(set, search.asker.principals[i], search.asker.principal_hashes[i]);
 
-        if (node->resource != question->resource) {
+        if (owner == NULL) {
             continue;
         }
-        claim = claim_of(&search, node);
-        if (claim.is_allowed && !(claim.is_denied && node->pattern == ACL_LITERAL) &&
-            !is_dominated(&search, node)) {
-            return true;
+        list_for_each(link, &owner->cells) {
+            if (opens_something(&search, list_entry(link, struct acl_cell, of_owner),
+                                question->resource)) {
+                return true;
+            }
         }
     }
     return false;

@@ -115,7 +115,7 @@ static bool fill_partitions(struct page *self, const struct catalog_topic *topic
 
     if (count > self->left) {
         count = self->left;
-        set_cursor(self, topic->name, first + count);
+        set_cursor(self, out->name, first + count);
     }
     self->left -= count;
     if (describe_topic_partitions_response_topics_partitions_array_alloc(
@@ -161,8 +161,7 @@ static bool fill_topic(struct page *self, struct string name,
     out->topic_id = topic->id;
     out->is_internal = topic->is_internal;
     out->topic_authorized_operations = authorized_operations_of_topic(self->request, name);
-    bool is_resumed =
-        self->in.cursor != NULL && string_equal(self->in.cursor->topic_name, topic->name);
+    bool is_resumed = self->in.cursor != NULL && string_equal(self->in.cursor->topic_name, name);
     return fill_partitions(self, topic, is_resumed ? self->in.cursor->partition_index : 0, out);
 }
 

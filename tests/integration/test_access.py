@@ -521,6 +521,21 @@ def test_a_topic_of_a_stream_has_two_names_and_one_id(world, stream):
     assert [one["error_code"] for one in answer["responses"]] == [NONE, INVALID_REQUEST]
 
 
+def test_pages_of_partitions_go_on_under_the_name_that_was_asked_for(world, stream):
+    path = stream()
+    world.cluster.make(f"{path}:t", partitions=3, factor=1)
+    cursor, found = None, []
+    for _ in range(5):
+        answer = world.cluster.call("DescribeTopicPartitions", 0, topics=[{"name": f"{path}:t"}],
+                                    response_partition_limit=2, cursor=cursor)
+        assert [one["name"] for one in answer["topics"]] == [f"{path}:t"]
+        found += [one["partition_index"] for one in answer["topics"][0]["partitions"]]
+        cursor = answer["next_cursor"]
+        if cursor is None:
+            break
+    assert found == [0, 1, 2]
+
+
 @pytest.mark.parametrize("name", ["/nowhere:t", "nowhere..t", "/a//b:t", "/a:b..eu", "a..b..eu",
                                   "/../..:passwd", "/a", "a:b", "..a", "a.."])
 def test_a_topic_exists_only_where_its_stream_does(world, name):
