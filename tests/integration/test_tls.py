@@ -165,7 +165,7 @@ def test_expired_and_revoked_certificates_are_refused(own_region, pki):
     late = pki.path.parent / "late.pem"
     expire(pki, late)
     assert not lists(region, pki["ca.crt"], certificate=(late, late))
-    assert "expired" in eventually(lambda: re_found(region, "certificate has expired"))
+    assert "expired" in eventually(lambda: said(region, "certificate has expired"))
 
 
 def expire(pki, path):
@@ -185,7 +185,7 @@ def expire(pki, path):
     path.write_text(path.read_text() + key.read_text())
 
 
-def re_found(region, text):
+def said(region, text):
     log = (region.home(0) / "gyred.log").read_text()
     return text if text in log else None
 
@@ -202,7 +202,7 @@ def test_names_in_certificates_become_principals(own_region, pki):
     with pytest.raises(CommandFailed, match="authorization failed|Unknown topic"):
         kcat(region, pki["ca.crt"], "-C", "-e", "-t", "mine", certificate=bob)
     assert not lists(region, pki["ca.crt"], certificate=other)
-    assert re_found(region, "no rule makes a principal of this certificate")
+    assert eventually(lambda: said(region, "no rule makes a principal of this certificate"))
 
 
 # sessions and reloads
@@ -346,7 +346,7 @@ def test_a_flood_of_new_keys_ends_the_connection(own_region, pki):
     finally:
         process.kill()
         process.wait()
-    assert re_found(region, "too many changes of keys")
+    assert eventually(lambda: said(region, "too many changes of keys"))
     assert ask(connect(region, pki))
 
 
@@ -370,8 +370,8 @@ def test_links_between_brokers_let_no_stranger_in(own_region, pki):
                     assert stream.recv(1) == b""
                 except (ssl.SSLError, ConnectionResetError):
                     pass
-    assert re_found(region, "a peer was not let in")
-    assert re_found(region, "the certificate is not a broker's")
+    assert eventually(lambda: said(region, "a peer was not let in"))
+    assert eventually(lambda: said(region, "the certificate is not a broker's"))
     region.kcat("-P", "-t", "all", "-X", "acks=all", stdin="one\n")
 
 
