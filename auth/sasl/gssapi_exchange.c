@@ -57,7 +57,7 @@ static void take_name(struct gssapi_exchange *self)
     const char *name = cyrus_session_name(self->session);
 
     self->error = name == NULL ? ERROR_INVALID
-                               : kerberos_rules_apply(self->exchange.server->kerberos_rules, name,
+                               : kerberos_rules_apply(self->exchange.service->kerberos_rules, name,
                                                       self->name);
     if (self->error != ERROR_NONE) {
         (void)snprintf(self->reason, sizeof self->reason, "no rule makes a user of %.150s",
@@ -68,7 +68,7 @@ static void take_name(struct gssapi_exchange *self)
 static void run(struct work *work)
 {
     struct gssapi_exchange *self = of(CONTAINER_OF(work, struct sasl_exchange, work));
-    const struct broker_config *config = self->exchange.server->config;
+    const struct broker_config *config = self->exchange.service->config;
     char host[HOST_BYTES];
 
     self->error = ERROR_NONE;
@@ -125,17 +125,17 @@ static void release(struct sasl_exchange *exchange)
     free(self->message);
 }
 
-static struct sasl_exchange *begin(struct sasl_service *server)
+static struct sasl_exchange *begin(struct sasl_service *service)
 {
     struct gssapi_exchange *self = check_alloc_zero(sizeof *self);
 
-    (void)server;
+    (void)service;
     return &self->exchange;
 }
 
-static bool is_possible(const struct sasl_service *server)
+static bool is_possible(const struct sasl_service *service)
 {
-    return server->kerberos_rules != NULL;
+    return service->kerberos_rules != NULL;
 }
 
 const struct sasl_mechanism sasl_gssapi = {.name = "GSSAPI",

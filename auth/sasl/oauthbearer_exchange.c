@@ -100,7 +100,7 @@ static bool waits_for_keys(struct oauthbearer_exchange *self)
     }
     self->has_waited = true;
     self->waiter.came = keys_came;
-    return jwks_source_wait(self->exchange.server->keys, &self->waiter);
+    return jwks_source_wait(self->exchange.service->keys, &self->waiter);
 }
 
 static void verified(struct sasl_exchange *exchange)
@@ -123,17 +123,17 @@ static void verified(struct sasl_exchange *exchange)
 
 static void verify(struct oauthbearer_exchange *self)
 {
-    struct sasl_service *server = self->exchange.server;
-    const struct broker_config *config = server->config;
+    struct sasl_service *service = self->exchange.service;
+    const struct broker_config *config = service->config;
 
-    self->keys = jwks_source_get(server->keys);
+    self->keys = jwks_source_get(service->keys);
     if (self->keys == NULL) {
         if (!waits_for_keys(self)) {
             refuse(self, "no keys of signers could be loaded");
         }
         return;
     }
-    self->now_ms = clock_wall_ms(server->loop->clock);
+    self->now_ms = clock_wall_ms(service->loop->clock);
     self->policy = (struct jwt_policy){
         .audiences = config->sasl_oauthbearer_expected_audience.items,
         .audience_count = config->sasl_oauthbearer_expected_audience.count,
@@ -182,18 +182,18 @@ static void release(struct sasl_exchange *exchange)
     free(self->authzid);
 }
 
-static struct sasl_exchange *begin(struct sasl_service *server)
+static struct sasl_exchange *begin(struct sasl_service *service)
 {
     struct oauthbearer_exchange *self = check_alloc_zero(sizeof *self);
 
-    (void)server;
+    (void)service;
     list_init(&self->waiter.link);
     return &self->exchange;
 }
 
-static bool is_possible(const struct sasl_service *server)
+static bool is_possible(const struct sasl_service *service)
 {
-    struct string url = server->config->sasl_oauthbearer_jwks_endpoint_url;
+    struct string url = service->config->sasl_oauthbearer_jwks_endpoint_url;
 
     return url.bytes != NULL && jwks_is_possible(url);
 }

@@ -72,7 +72,7 @@ static bool parse(struct plain_exchange *self, struct string text)
 static void make_mark(struct plain_exchange *self)
 {
     unsigned char text[sizeof self->user + sizeof self->password + 16];
-    const struct sasl_service *server = self->exchange.server;
+    const struct sasl_service *service = self->exchange.service;
     size_t length = 0;
     unsigned mark_length = 0;
 
@@ -84,14 +84,14 @@ static void make_mark(struct plain_exchange *self)
     length += (size_t)self->user_length;
     memcpy(text + length, self->password, (size_t)self->password_length);
     length += (size_t)self->password_length;
-    CHECK(HMAC(EVP_sha256(), server->process_key, sizeof server->process_key, text, length,
+    CHECK(HMAC(EVP_sha256(), service->process_key, sizeof service->process_key, text, length,
                self->mark, &mark_length) != NULL);
     OPENSSL_cleanse(text, sizeof text);
 }
 
 static uint8_t *place_of(struct plain_exchange *self)
 {
-    return self->exchange.server->proved[load_be32(self->mark) % SASL_PROVED_MAX];
+    return self->exchange.service->proved[load_be32(self->mark) % SASL_PROVED_MAX];
 }
 
 static void welcome(struct plain_exchange *self)
@@ -156,23 +156,23 @@ static void saslauthd_answered(struct sasl_exchange *exchange)
 static void step(struct sasl_exchange *exchange, struct string message)
 {
     struct plain_exchange *self = of(exchange);
-    struct sasl_service *server = exchange->server;
+    struct sasl_service *service = exchange->service;
     struct string user;
 
     if (!parse(self, message)) {
         refuse(self, "message is malformed, or the authzid is another user");
         return;
     }
-    if (string_is(server->config->gyre_sasl_plain_backend, "cyrus")) {
+    if (string_is(service->config->gyre_sasl_plain_backend, "cyrus")) {
         sasl_mechanism_work(exchange, ask_saslauthd, saslauthd_answered);
         return;
     }
     user = (struct string){self->user, self->user_length};
-    self->is_known = sasl_service_get_scram(server, user, SCRAM_SHA_256, &self->credential);
+    self->is_known = sasl_service_get_scram(service, user, SCRAM_SHA_256, &self->credential);
     if (!self->is_known) {
-        self->is_known = sasl_service_get_scram(server, user, SCRAM_SHA_512, &self->credential);
+        self->is_known = sasl_service_get_scram(service, user, SCRAM_SHA_512, &self->credential);
         if (!self->is_known) {
-            (void)sasl_service_get_scram(server, user, SCRAM_SHA_256, &self->credential);
+            (void)sasl_service_get_scram(service, user, SCRAM_SHA_256, &self->credential);
         }
     }
     make_mark(self);
@@ -188,11 +188,11 @@ static void release(struct sasl_exchange *exchange)
     (void)exchange; /* passwords lie in the struct, which is cleansed */
 }
 
-static struct sasl_exchange *begin(struct sasl_service *server)
+static struct sasl_exchange *begin(struct sasl_service *service)
 {
     struct plain_exchange *self = check_alloc_zero(sizeof *self);
 
-    (void)server;
+    (void)service;
     return &self->exchange;
 }
 

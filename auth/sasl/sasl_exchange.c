@@ -12,14 +12,14 @@
 
 static void forget(struct sasl_exchange *exchange)
 {
-    struct sasl_service *server = exchange->server;
+    struct sasl_service *service = exchange->service;
 
     exchange->mechanism->release(exchange);
     identity_unref(exchange->identity);
     free(exchange->answer);
     OPENSSL_cleanse(exchange, exchange->mechanism->bytes);
     free(exchange);
-    server->exchange_count--;
+    service->exchange_count--;
 }
 
 static void tell(struct task *task)
@@ -41,21 +41,21 @@ static void tell(struct task *task)
     free((void *)(uintptr_t)result.answer.bytes);
 }
 
-struct sasl_exchange *sasl_exchange_new(struct sasl_service *server, const char *listener,
+struct sasl_exchange *sasl_exchange_new(struct sasl_service *service, const char *listener,
                                         struct string mechanism)
 {
-    const struct sasl_mechanism *found = sasl_service_find(server, listener, mechanism);
+    const struct sasl_mechanism *found = sasl_service_find(service, listener, mechanism);
     struct sasl_exchange *exchange;
 
     if (found == NULL) {
         return NULL;
     }
-    exchange = found->begin(server);
-    exchange->server = server;
+    exchange = found->begin(service);
+    exchange->service = service;
     exchange->mechanism = found;
     list_init(&exchange->waiting_link);
     task_init(&exchange->tell, tell);
-    server->exchange_count++;
+    service->exchange_count++;
     return exchange;
 }
 
@@ -71,7 +71,7 @@ void sasl_exchange_free(struct sasl_exchange *exchange)
     }
     if (!list_is_alone(&exchange->waiting_link)) {
         list_remove(&exchange->waiting_link);
-        exchange->server->waiting_count--;
+        exchange->service->waiting_count--;
     }
     forget(exchange);
 }
@@ -90,7 +90,7 @@ void sasl_exchange_step(struct sasl_exchange *exchange, struct string message, s
     exchange->context = context;
     if (message.length > SASL_MESSAGE_BYTES_MAX) {
         sasl_mechanism_fail(exchange, "message is too large");
-    } else if (!sasl_service_is_fresh(exchange->server)) {
+    } else if (!sasl_service_is_fresh(exchange->service)) {
         sasl_mechanism_fail_saying(exchange, "the catalog is out of date",
                                    "Authentication is not possible now: this broker is cut off "
                                    "from its region");
@@ -109,7 +109,7 @@ static void set_answer(struct sasl_exchange *exchange, struct string answer)
         memcpy(exchange->answer, answer.bytes, (size_t)answer.length);
     }
     exchange->answer[answer.length] = '\0';
-    loop_defer(exchange->server->loop, &exchange->tell);
+    loop_defer(exchange->service->loop, &exchange->tell);
 }
 
 void sasl_mechanism_more(struct sasl_exchange *exchange, struct string answer)
@@ -156,49 +156,49 @@ void sasl_mechanism_fail(struct sasl_exchange *exchange, const char *reason)
 
 static void on_worked(struct work *work);
 
-static void start_waiting(struct sasl_service *server)
+static void start_waiting(struct sasl_service *service)
 {
-    while (server->working_count < SASL_WORKING_MAX && !list_is_empty(&server->waiting)) {
+    while (service->working_count < SASL_WORKING_MAX && !list_is_empty(&service->waiting)) {
         struct sasl_exchange *exchange =
-            list_first(&server->waiting, struct sasl_exchange, waiting_link);
+            list_first(&service->waiting, struct sasl_exchange, waiting_link);
 
         list_remove(&exchange->waiting_link);
-        server->waiting_count--;
-        server->working_count++;
+        service->waiting_count--;
+        service->working_count++;
         exchange->is_working = true;
         exchange->work.done = on_worked;
-        work_submit(server->pool, &exchange->work);
+        work_submit(service->pool, &exchange->work);
     }
 }
 
 static void on_worked(struct work *work)
 {
     struct sasl_exchange *exchange = CONTAINER_OF(work, struct sasl_exchange, work);
-    struct sasl_service *server = exchange->server;
+    struct sasl_service *service = exchange->service;
 
     exchange->is_working = false;
-    server->working_count--;
+    service->working_count--;
     if (exchange->is_abandoned) {
         forget(exchange);
     } else {
         exchange->work_done(exchange);
     }
-    start_waiting(server);
+    start_waiting(service);
 }
 
 void sasl_mechanism_work(struct sasl_exchange *exchange, void (*run)(struct work *work),
                          void (*done)(struct sasl_exchange *exchange))
 {
-    struct sasl_service *server = exchange->server;
+    struct sasl_service *service = exchange->service;
 
-    if (server->waiting_count >= SASL_WAITING_MAX) {
+    if (service->waiting_count >= SASL_WAITING_MAX) {
         sasl_mechanism_fail_saying(exchange, "too many authentications wait",
                                    "Authentication is not possible now: too many are under way");
         return;
     }
     exchange->work.run = run;
     exchange->work_done = done;
-    list_append(&server->waiting, &exchange->waiting_link);
-    server->waiting_count++;
-    start_waiting(server);
+    list_append(&service->waiting, &exchange->waiting_link);
+    service->waiting_count++;
+    start_waiting(service);
 }

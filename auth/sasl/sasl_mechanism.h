@@ -25,16 +25,16 @@ enum {
 
 struct sasl_mechanism {
     const char *name;
-    struct sasl_exchange *(*begin)(struct sasl_service *server);
+    struct sasl_exchange *(*begin)(struct sasl_service *service);
     void (*step)(struct sasl_exchange *exchange, struct string message);
     void (*release)(struct sasl_exchange *exchange); /* all but the memory of the struct */
     size_t bytes;                                    /* of its exchange: cleansed when freed */
     /* NULL: always. Can it be offered, with this configuration? */
-    bool (*is_possible)(const struct sasl_service *server);
+    bool (*is_possible)(const struct sasl_service *service);
 };
 
 struct sasl_exchange {
-    struct sasl_service *server;
+    struct sasl_service *service;
     const struct sasl_mechanism *mechanism;
 
     /* ---- the step under way ---- */

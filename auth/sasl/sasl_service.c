@@ -65,23 +65,23 @@ static bool next_name(struct string *rest, struct string *out_name)
     return false;
 }
 
-static const struct sasl_mechanism *find_possible(const struct sasl_service *server,
+static const struct sasl_mechanism *find_possible(const struct sasl_service *service,
                                                   struct string name)
 {
     for (int i = 0; i < MECHANISM_COUNT; i++) {
         const struct sasl_mechanism *mechanism = mechanisms[i];
 
         if (string_is(name, mechanism->name) &&
-            (mechanism->is_possible == NULL || mechanism->is_possible(server))) {
+            (mechanism->is_possible == NULL || mechanism->is_possible(service))) {
             return mechanism;
         }
     }
     return NULL;
 }
 
-static struct string enabled_names(const struct sasl_service *server, const char *listener)
+static struct string enabled_names(const struct sasl_service *service, const char *listener)
 {
-    return config_listener_option(server->config, listener, "sasl.enabled.mechanisms");
+    return config_listener_option(service->config, listener, "sasl.enabled.mechanisms");
 }
 
 static bool asks_for_sasl(const struct config_listener *listener)
@@ -90,15 +90,15 @@ static bool asks_for_sasl(const struct config_listener *listener)
            listener->security_protocol == SECURITY_PROTOCOL_SASL_SSL;
 }
 
-static enum error check_mechanisms(const struct sasl_service *server, char *message)
+static enum error check_mechanisms(const struct sasl_service *service, char *message)
 {
-    for (int i = 0; i < server->config->kafka_listener_count; i++) {
-        const struct config_listener *listener = &server->config->kafka_listeners[i];
-        struct string rest = enabled_names(server, listener->name);
+    for (int i = 0; i < service->config->kafka_listener_count; i++) {
+        const struct config_listener *listener = &service->config->kafka_listeners[i];
+        struct string rest = enabled_names(service, listener->name);
         struct string name;
 
         while (asks_for_sasl(listener) && next_name(&rest, &name)) {
-            if (find_possible(server, name) == NULL) {
+            if (find_possible(service, name) == NULL) {
                 return refuse_mechanism(name, message);
             }
         }
@@ -106,13 +106,13 @@ static enum error check_mechanisms(const struct sasl_service *server, char *mess
     return ERROR_NONE;
 }
 
-static void open_keys(struct sasl_service *server)
+static void open_keys(struct sasl_service *service)
 {
-    const struct broker_config *config = server->config;
+    const struct broker_config *config = service->config;
     struct string url = config->sasl_oauthbearer_jwks_endpoint_url;
     struct jwks_source_options options = {
-        .loop = server->loop,
-        .pool = server->pool,
+        .loop = service->loop,
+        .pool = service->pool,
         .url = url.bytes,
         .ca_path = config->gyre_sasl_oauthbearer_jwks_ca_location.bytes,
         .refresh_us = (uint64_t)config->sasl_oauthbearer_jwks_endpoint_refresh_ms * 1000,
@@ -122,14 +122,14 @@ static void open_keys(struct sasl_service *server)
     };
 
     if (url.bytes != NULL && jwks_is_possible(url)) {
-        server->keys = jwks_source_new(&options);
+        service->keys = jwks_source_new(&options);
     }
 }
 
 /* The library is only woken where it is wanted. */
-static enum error open_cyrus(struct sasl_service *server, char *message)
+static enum error open_cyrus(struct sasl_service *service, char *message)
 {
-    const struct broker_config *config = server->config;
+    const struct broker_config *config = service->config;
     bool has_service = config->sasl_kerberos_service_name.length > 0;
 
     if (!has_service && !string_is(config->gyre_sasl_plain_backend, "cyrus")) {
@@ -143,93 +143,97 @@ static enum error open_cyrus(struct sasl_service *server, char *message)
                         : kerberos_rules_parse(config->sasl_kerberos_principal_to_local_rules.items,
                                                config->sasl_kerberos_principal_to_local_rules.count,
                                                config->gyre_sasl_kerberos_realm, message,
-                                               &server->kerberos_rules);
+                                               &service->kerberos_rules);
 }
 
 enum error sasl_service_new(const struct sasl_service_options *options, char *message,
                             struct sasl_service **out_server)
 {
-    struct sasl_service *server = check_alloc_zero(sizeof *server);
+    struct sasl_service *service = check_alloc_zero(sizeof *service);
     enum error error;
 
-    server->loop = options->loop;
-    server->pool = options->pool;
-    server->config = options->config;
-    server->credentials = options->credentials;
-    server->proved = check_alloc_zero(SASL_PROVED_MAX * sizeof *server->proved);
-    list_init(&server->waiting);
-    CHECK(RAND_bytes(server->process_key, sizeof server->process_key) == 1);
-    sasl_service_set_cluster_id(server, (struct uuid){0});
-    error = open_cyrus(server, message);
+    service->loop = options->loop;
+    service->pool = options->pool;
+    service->config = options->config;
+    service->credentials = options->credentials;
+    service->proved = check_alloc_zero(SASL_PROVED_MAX * sizeof *service->proved);
+    list_init(&service->waiting);
+    keyed_hash_init(&service->sha_256, "SHA256");
+    keyed_hash_init(&service->sha_512, "SHA512");
+    CHECK(RAND_bytes(service->process_key, sizeof service->process_key) == 1);
+    sasl_service_set_cluster_id(service, (struct uuid){0});
+    error = open_cyrus(service, message);
     if (error == ERROR_NONE) {
-        error = check_mechanisms(server, message);
+        error = check_mechanisms(service, message);
     }
     if (error != ERROR_NONE) {
-        sasl_service_free(server);
+        sasl_service_free(service);
         return error;
     }
-    open_keys(server);
-    *out_server = server;
+    open_keys(service);
+    *out_server = service;
     return ERROR_NONE;
 }
 
-void sasl_service_stop(struct sasl_service *server)
+void sasl_service_stop(struct sasl_service *service)
 {
-    if (server->keys != NULL) {
-        jwks_source_stop(server->keys);
+    if (service->keys != NULL) {
+        jwks_source_stop(service->keys);
     }
 }
 
-void sasl_service_free(struct sasl_service *server)
+void sasl_service_free(struct sasl_service *service)
 {
-    if (server == NULL) {
+    if (service == NULL) {
         return;
     }
-    CHECK(server->exchange_count == 0);
-    jwks_source_free(server->keys);
-    kerberos_rules_free(server->kerberos_rules);
-    free(server->proved);
-    OPENSSL_cleanse(server, sizeof *server);
-    free(server);
+    CHECK(service->exchange_count == 0);
+    jwks_source_free(service->keys);
+    kerberos_rules_free(service->kerberos_rules);
+    keyed_hash_release(&service->sha_256);
+    keyed_hash_release(&service->sha_512);
+    free(service->proved);
+    OPENSSL_cleanse(service, sizeof *service);
+    free(service);
 }
 
 /* The secret of delegation tokens, where there is one, is the region's only one in all brokers. */
-void sasl_service_set_cluster_id(struct sasl_service *server, struct uuid cluster_id)
+void sasl_service_set_cluster_id(struct sasl_service *service, struct uuid cluster_id)
 {
-    struct string secret = server->config->delegation_token_secret_key.bytes == NULL
+    struct string secret = service->config->delegation_token_secret_key.bytes == NULL
                                ? STRING("gyre")
-                               : server->config->delegation_token_secret_key;
+                               : service->config->delegation_token_secret_key;
     unsigned length = 0;
 
     CHECK(HMAC(EVP_sha256(), secret.bytes, secret.length, (const unsigned char *)&cluster_id,
-               sizeof cluster_id, server->mock_key, &length) != NULL);
+               sizeof cluster_id, service->mock_key, &length) != NULL);
 }
 
 /* ---- mechanisms ---- */
 
-const struct sasl_mechanism *sasl_service_find(const struct sasl_service *server,
+const struct sasl_mechanism *sasl_service_find(const struct sasl_service *service,
                                                const char *listener, struct string name)
 {
-    struct string rest = enabled_names(server, listener);
+    struct string rest = enabled_names(service, listener);
     struct string enabled;
 
     while (next_name(&rest, &enabled)) {
         if (string_equal(enabled, name)) {
-            return find_possible(server, name);
+            return find_possible(service, name);
         }
     }
     return NULL;
 }
 
-int sasl_service_mechanisms(const struct sasl_service *server, const char *listener,
+int sasl_service_mechanisms(const struct sasl_service *service, const char *listener,
                             const char *out_names[SASL_MECHANISMS_MAX])
 {
-    struct string rest = enabled_names(server, listener);
+    struct string rest = enabled_names(service, listener);
     struct string name;
     int count = 0;
 
     while (count < SASL_MECHANISMS_MAX && next_name(&rest, &name)) {
-        const struct sasl_mechanism *mechanism = find_possible(server, name);
+        const struct sasl_mechanism *mechanism = find_possible(service, name);
 
         if (mechanism != NULL) {
             out_names[count++] = mechanism->name;
@@ -240,21 +244,20 @@ int sasl_service_mechanisms(const struct sasl_service *server, const char *liste
 
 /* ---- what the region knows ---- */
 
-bool sasl_service_is_fresh(const struct sasl_service *server)
+bool sasl_service_is_fresh(const struct sasl_service *service)
 {
-    return server->credentials.is_fresh == NULL ||
-           server->credentials.is_fresh(server->credentials.context);
+    return service->credentials.is_fresh == NULL ||
+           service->credentials.is_fresh(service->credentials.context);
 }
 
 /* Always computed, for those who exist too: the time must not tell. */
-static void make_mock(const struct sasl_service *server, struct string user,
+static void make_mock(struct sasl_service *service, struct string user,
                       enum scram_mechanism mechanism, struct scram_credential *mock)
 {
+    struct bytes key = {(char *)service->mock_key, sizeof service->mock_key};
     uint8_t bytes[EVP_MAX_MD_SIZE];
-    unsigned length = 0;
 
-    CHECK(HMAC(EVP_sha512(), server->mock_key, sizeof server->mock_key,
-               (const unsigned char *)user.bytes, (size_t)user.length, bytes, &length) != NULL);
+    keyed_hash_sign(&service->sha_512, key, user, bytes);
     *mock = (struct scram_credential){
         .mechanism = mechanism, .iterations = SCRAM_ITERATIONS_MIN, .salt_length = 16};
     memcpy(mock->salt, bytes, 16);
@@ -262,44 +265,43 @@ static void make_mock(const struct sasl_service *server, struct string user,
     memcpy(mock->server_key, bytes + 16, 32);
 }
 
-bool sasl_service_get_scram(const struct sasl_service *server, struct string user,
+bool sasl_service_get_scram(struct sasl_service *service, struct string user,
                             enum scram_mechanism mechanism, struct scram_credential *out_credential)
 {
-    struct scram_credential found;
-    struct scram_credential mock;
+    struct scram_credential choice[2] = {0};
     bool is_found =
-        server->credentials.find_scram(server->credentials.context, user, mechanism, &found);
+        service->credentials.find_scram(service->credentials.context, user, mechanism, &choice[1]);
 
-    make_mock(server, user, mechanism, &mock);
-    *out_credential = is_found ? found : mock;
+    make_mock(service, user, mechanism, &choice[0]);
+    *out_credential = choice[is_found];
     return is_found;
 }
 
-static bool has_version(const struct sasl_service *server, const struct identity *identity,
+static bool has_version(const struct sasl_service *service, const struct identity *identity,
                         enum scram_mechanism mechanism)
 {
     struct scram_credential credential;
 
-    return server->credentials.find_scram(server->credentials.context, identity->name, mechanism,
-                                          &credential) &&
+    return service->credentials.find_scram(service->credentials.context, identity->name, mechanism,
+                                           &credential) &&
            credential.version == identity->credential_version;
 }
 
-bool sasl_service_is_valid(const struct sasl_service *server, const struct identity *identity)
+bool sasl_service_is_valid(const struct sasl_service *service, const struct identity *identity)
 {
     struct delegation_token token;
     enum scram_mechanism mechanism = credential_mechanism(string_from(identity->mechanism));
 
     if (identity->is_token) {
-        return server->credentials.find_token(server->credentials.context, identity->token_id,
-                                              &token);
+        return service->credentials.find_token(service->credentials.context, identity->token_id,
+                                               &token);
     }
     if (identity->credential_version == 0) {
         return true;
     }
     if (mechanism != SCRAM_UNKNOWN) {
-        return has_version(server, identity, mechanism);
+        return has_version(service, identity, mechanism);
     }
-    return has_version(server, identity, SCRAM_SHA_256) ||
-           has_version(server, identity, SCRAM_SHA_512);
+    return has_version(service, identity, SCRAM_SHA_256) ||
+           has_version(service, identity, SCRAM_SHA_512);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of sasl/ know of the server. Private to sasl/. Thread: the shard's own. */
+/* What the files of sasl/ know of the service. Private to sasl/. Thread: the shard's own. */
 #ifndef GYRE_SASL_SASL_SERVICE_STATE_H
 #define GYRE_SASL_SASL_SERVICE_STATE_H
 
 #include "gyre/base/list.h"
 #include "gyre/sasl/sasl_service.h"
+
+#include "keyed_hash.h"
 
 struct jwks_source;
 struct kerberos_rules;
@@ -23,6 +25,8 @@ struct sasl_service {
     const struct broker_config *config;
     struct sasl_credentials credentials;
 
+    struct keyed_hash sha_256;
+    struct keyed_hash sha_512;
     uint8_t mock_key[SASL_SECRET_BYTES];    /* of the region: what unknown users are shown */
     uint8_t process_key[SASL_SECRET_BYTES]; /* of this process: keys of `proved` */
     /* HMACs of user, password and version of PLAIN authentications that succeeded, by their first
@@ -40,15 +44,15 @@ struct sasl_service {
 };
 
 /* NULL: unknown, not possible with this configuration, or not offered by the listener. */
-const struct sasl_mechanism *sasl_service_find(const struct sasl_service *server,
+const struct sasl_mechanism *sasl_service_find(const struct sasl_service *service,
                                                const char *listener, struct string name);
-bool sasl_service_is_fresh(const struct sasl_service *server);
+bool sasl_service_is_fresh(const struct sasl_service *service);
 
 /*
  * The credential of a user; where there is none, one that looks like it, always the same for the
  * same name, and false. Both take the same time.
  */
-bool sasl_service_get_scram(const struct sasl_service *server, struct string user,
+bool sasl_service_get_scram(struct sasl_service *service, struct string user,
                             enum scram_mechanism mechanism,
                             struct scram_credential *out_credential);
 

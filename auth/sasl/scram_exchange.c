@@ -3,14 +3,13 @@
  * SCRAM-SHA-256 and SCRAM-SHA-512 (RFC 5802, RFC 7677), and delegation tokens, which ride on them
  * with tokenauth=true (KIP-48).
  *
- *     FIRST --client-first--> [TOKEN: keys on the pool] --server-first--> FINAL --> done
+ *     FIRST --client-first--> [TOKEN: keys on the pool] --service-first--> FINAL --> done
  *
  * Who does not exist gets as far as who does: a challenge, then "invalid credentials". Everything
  * is computed for both. The client's nonce is compared as Kafka does, by its end: librdkafka before
  * 2.6.1 sends its own part twice.
  */
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +37,7 @@ struct scram_exchange {
     char *owner; /* owned; of a token: the principal that it stands for */
     int32_t owner_length;
     int64_t expires_ms;
-    char *transcript; /* owned: client-first-bare "," server-first */
+    char *transcript; /* owned: client-first-bare "," service-first */
     int32_t transcript_length;
     struct string server_first; /* in it */
     struct string nonce;        /* in it: the client's part and ours */
@@ -50,9 +49,11 @@ static struct scram_exchange *of(struct sasl_exchange *exchange)
     return CONTAINER_OF(exchange, struct scram_exchange, exchange);
 }
 
-static const EVP_MD *digest_of(const struct scram_exchange *self)
+static struct keyed_hash *hash_of(const struct scram_exchange *self)
 {
-    return self->mechanism == SCRAM_SHA_512 ? EVP_sha512() : EVP_sha256();
+    struct sasl_service *service = self->exchange.service;
+
+    return self->mechanism == SCRAM_SHA_512 ? &service->sha_512 : &service->sha_256;
 }
 
 static char *copy_text(struct string text)
@@ -103,7 +104,7 @@ static void challenge(struct scram_exchange *self, struct string bare, struct st
 static void make_token_keys(struct work *work)
 {
     struct scram_exchange *self = of(CONTAINER_OF(work, struct sasl_exchange, work));
-    struct string secret = self->exchange.server->config->delegation_token_secret_key;
+    struct string secret = self->exchange.service->config->delegation_token_secret_key;
     uint8_t hmac[DELEGATION_TOKEN_HMAC_BYTES];
     char text[TOKEN_TEXT_BYTES + 1];
     enum error error =
@@ -136,16 +137,16 @@ static void token_keys_made(struct sasl_exchange *exchange)
 
 static void begin_token(struct scram_exchange *self, struct string message)
 {
-    struct sasl_service *server = self->exchange.server;
+    struct sasl_service *service = self->exchange.service;
     struct string id = {self->user, self->user_length};
     struct delegation_token token;
 
-    if (server->config->delegation_token_secret_key.length <= 0) {
+    if (service->config->delegation_token_secret_key.length <= 0) {
         sasl_mechanism_fail(&self->exchange, "delegation tokens are not enabled");
         return;
     }
-    (void)sasl_service_get_scram(server, id, self->mechanism, &self->credential); /* its salt */
-    self->is_known = server->credentials.find_token(server->credentials.context, id, &token);
+    (void)sasl_service_get_scram(service, id, self->mechanism, &self->credential); /* its salt */
+    self->is_known = service->credentials.find_token(service->credentials.context, id, &token);
     self->credential.mechanism = self->mechanism;
     self->credential.iterations = SCRAM_ITERATIONS_MIN;
     self->credential.version = 0;
@@ -153,7 +154,7 @@ static void begin_token(struct scram_exchange *self, struct string message)
         self->owner = copy_text(token.owner);
         self->owner_length = token.owner.length;
         self->expires_ms = token.expires_ms;
-        self->is_known = token.expires_ms > clock_wall_ms(server->loop->clock);
+        self->is_known = token.expires_ms > clock_wall_ms(service->loop->clock);
     }
     self->transcript = copy_text(message);
     self->transcript_length = message.length;
@@ -206,7 +207,7 @@ static void take_first(struct scram_exchange *self, struct string text)
         return;
     }
     self->is_known =
-        sasl_service_get_scram(exchange->server, (struct string){self->user, self->user_length},
+        sasl_service_get_scram(exchange->service, (struct string){self->user, self->user_length},
                                self->mechanism, &self->credential);
     challenge(self, message.bare, message.nonce);
 }
@@ -238,13 +239,11 @@ static bool decode_proof(struct string text, uint8_t *out_proof, int32_t length)
 }
 
 static void sign(const struct scram_exchange *self, const uint8_t *key,
-                 struct string authentication, uint8_t *out_signature)
+                 struct string authentication, uint8_t out_signature[SCRAM_KEY_BYTES_MAX])
 {
-    unsigned length = 0;
+    struct bytes secret = {(char *)(uintptr_t)key, credential_key_bytes(self->mechanism)};
 
-    CHECK(HMAC(digest_of(self), key, credential_key_bytes(self->mechanism),
-               (const unsigned char *)authentication.bytes, (size_t)authentication.length,
-               out_signature, &length) != NULL);
+    keyed_hash_sign(hash_of(self), secret, authentication, out_signature);
 }
 
 /* H(proof XOR signature) is the stored key: nothing else can have made it. */
@@ -260,7 +259,7 @@ static bool is_proof(const struct scram_exchange *self, struct string authentica
     for (int32_t i = 0; i < bytes; i++) {
         key[i] ^= proof[i];
     }
-    CHECK(EVP_Digest(key, (size_t)bytes, hash, NULL, digest_of(self), NULL) == 1);
+    keyed_hash_digest(hash_of(self), (struct string){(const char *)key, bytes}, hash);
     is_right = CRYPTO_memcmp(hash, self->credential.stored_key, (size_t)bytes) == 0;
     OPENSSL_cleanse(key, sizeof key);
     return is_right;
@@ -357,15 +356,15 @@ static struct sasl_exchange *begin(enum scram_mechanism mechanism)
     return &self->exchange;
 }
 
-static struct sasl_exchange *begin_256(struct sasl_service *server)
+static struct sasl_exchange *begin_256(struct sasl_service *service)
 {
-    (void)server;
+    (void)service;
     return begin(SCRAM_SHA_256);
 }
 
-static struct sasl_exchange *begin_512(struct sasl_service *server)
+static struct sasl_exchange *begin_512(struct sasl_service *service)
 {
-    (void)server;
+    (void)service;
     return begin(SCRAM_SHA_512);
 }
 

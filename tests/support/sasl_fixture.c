@@ -15,16 +15,18 @@ static bool find_scram(void *context, struct string user, enum scram_mechanism m
                        struct scram_credential *out_credential)
 {
     const struct sasl_fixture *fixture = context;
+    int found = -1;
 
     for (int i = 0; fixture->has_users && i < 3; i++) {
         const char *name = i < 2 ? "alice" : "b=o,b";
 
-        if (string_is(user, name) && fixture->credentials[i].mechanism == mechanism) {
-            *out_credential = fixture->credentials[i];
-            return true;
-        }
+        bool is_user = string_is(user, name);
+        bool is_mechanism = fixture->credentials[i].mechanism == mechanism;
+
+        found = is_user & is_mechanism ? i : found;
     }
-    return false;
+    *out_credential = fixture->credentials[found < 0 ? 0 : found]; /* the same time for all */
+    return found >= 0;
 }
 
 static bool find_token(void *context, struct string id, struct delegation_token *out_token)

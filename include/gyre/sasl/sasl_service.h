@@ -33,7 +33,7 @@ struct sasl_credentials {
     void *context;
 };
 
-/* All of it is borrowed and outlives the server. */
+/* All of it is borrowed and outlives the service. */
 struct sasl_service_options {
     struct loop *loop;
     struct work_pool *pool;
@@ -46,18 +46,18 @@ MUST_USE
 enum error sasl_service_new(const struct sasl_service_options *options, char *message,
                             struct sasl_service **out_server);
 /* Nothing new is loaded from now on; before the loop ends. */
-void sasl_service_stop(struct sasl_service *server);
+void sasl_service_stop(struct sasl_service *service);
 /* After the work pool has ended, and every exchange is freed. */
-void sasl_service_free(struct sasl_service *server);
+void sasl_service_free(struct sasl_service *service);
 
 /* Unknown users are shown salts made from this: the same on all brokers of a region. */
-void sasl_service_set_cluster_id(struct sasl_service *server, struct uuid cluster_id);
+void sasl_service_set_cluster_id(struct sasl_service *service, struct uuid cluster_id);
 
 /* Names of the mechanisms that a listener offers, static, by its sasl.enabled.mechanisms. */
-int sasl_service_mechanisms(const struct sasl_service *server, const char *listener,
+int sasl_service_mechanisms(const struct sasl_service *service, const char *listener,
                             const char *out_names[SASL_MECHANISMS_MAX]);
 
 /* Is what this identity once proved still so? False: its credential or token changed or went. */
-bool sasl_service_is_valid(const struct sasl_service *server, const struct identity *identity);
+bool sasl_service_is_valid(const struct sasl_service *service, const struct identity *identity);
 
 #endif
