@@ -23,7 +23,7 @@ static bool find_scram(void *context, struct string user, enum scram_mechanism m
         bool is_user = string_is(user, name);
         bool is_mechanism = fixture->credentials[i].mechanism == mechanism;
 
-        found = is_user & is_mechanism ? i : found;
+        found = (is_user && is_mechanism) ? i : found;
     }
     *out_credential = fixture->credentials[found < 0 ? 0 : found]; /* the same time for all */
     return found >= 0;
