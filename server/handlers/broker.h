@@ -33,7 +33,7 @@ struct broker {
     struct fetch_sessions *fetch_sessions; /* handlers/fetch_session.h */
     struct audit *audit;                   /* gyre/audit/audit.h; NULL: none */
     struct authorization *authorization;   /* NULL: everybody may do everything */
-    struct sasl_service *sasl;              /* gyre/sasl/sasl_service.h; NULL: none (tests) */
+    struct sasl_service *sasl;             /* gyre/sasl/sasl_service.h; NULL: none (tests) */
     struct quotas *quotas;                 /* handlers/quotas.h; NULL: none (tests) */
 };
 

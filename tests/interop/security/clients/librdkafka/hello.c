@@ -51,8 +51,8 @@ static void set(struct talk *talk, rd_kafka_conf_t *conf, const char *key, const
 {
     char reason[TEXT_BYTES];
 
-    if (value[0] != '\0' && rd_kafka_conf_set(conf, key, value, reason, sizeof reason) !=
-                                RD_KAFKA_CONF_OK) {
+    if (value[0] != '\0' &&
+        rd_kafka_conf_set(conf, key, value, reason, sizeof reason) != RD_KAFKA_CONF_OK) {
         (void)snprintf(talk->failure, sizeof talk->failure, "%s", reason);
     }
 }
@@ -112,8 +112,7 @@ static void produce(struct talk *talk)
         int length = snprintf(value, sizeof value, "%d", i);
 
         (void)rd_kafka_producev(client, RD_KAFKA_V_TOPIC(text(talk, "topic")),
-                                RD_KAFKA_V_PARTITION(0),
-                                RD_KAFKA_V_VALUE(value, (size_t)length),
+                                RD_KAFKA_V_PARTITION(0), RD_KAFKA_V_VALUE(value, (size_t)length),
                                 RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
     }
     while (client != NULL && goes_on(talk) &&
