@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gyre acl matrix: what the rules come to, for each principal and topic. */
+/*
+ * gyre acl matrix: what may be done, for each principal and topic. Gyre's brokers decide, streams
+ * included; of other brokers the rules are fetched and weighed here.
+ */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "gyre/access/acl_words.h"
 #include "gyre/base/check.h"
@@ -10,16 +14,28 @@
 #include "acl_options.h"
 #include "admin.h"
 #include "json_print.h"
+#include "scram_users.h"
 #include "table.h"
+#include "wire_messages/api_keys.h"
+#include "wire_messages/describe_user_scram_credentials.h"
+#include "wire_messages/explain_access.h"
 #include "wire_messages/metadata.h"
 
-enum { CELL_BYTES = 16 };
+enum {
+    CELL_BYTES = 16,
+    PRINCIPAL_BYTES = 2048,
+    OPERATIONS = ACL_ALTER_CONFIGS + 1,
+    QUESTIONS_MAX = 1000, /* a broker takes no more at once */
+    QUESTIONS_ARENA_BYTES = 8 << 20,
+};
 
 struct matrix {
     const struct acl_arguments *arguments;
     struct acl_rules rules;      /* of topics */
     struct acl_rules principals; /* one row each; only `principal` is set */
     const struct metadata_response *topics;
+    bool is_decided;     /* by the brokers; then each cell has a bit for each operation */
+    uint32_t *decisions; /* owned; a row of principals for each topic */
 };
 
 static const struct {
@@ -59,10 +75,10 @@ static bool is_implied(enum acl_operation by, enum acl_operation operation)
     return operation == ACL_DESCRIBE_CONFIGS && by == ACL_ALTER_CONFIGS;
 }
 
-static bool is_allowed(const struct matrix *matrix, struct string principal, struct string topic,
+static bool is_granted(const struct matrix *matrix, struct string principal, struct string topic,
                        enum acl_operation operation)
 {
-    bool is_granted = false;
+    bool is_allowed = false;
 
     for (int i = 0; i < matrix->rules.count; i++) {
         const struct acl *rule = &matrix->rules.items[i];
@@ -74,10 +90,123 @@ static bool is_allowed(const struct matrix *matrix, struct string principal, str
         if (rule->permission == ACL_DENY && is_direct) {
             return false;
         }
-        is_granted = is_granted || (rule->permission == ACL_ALLOW &&
+        is_allowed = is_allowed || (rule->permission == ACL_ALLOW &&
                                     (is_direct || is_implied(rule->operation, operation)));
     }
-    return is_granted;
+    return is_allowed;
+}
+
+static uint32_t *cell_of(const struct matrix *matrix, int32_t topic, int principal)
+{
+    return &matrix->decisions[(size_t)topic * (size_t)matrix->principals.count + (size_t)principal];
+}
+
+static bool is_allowed(const struct matrix *matrix, int principal, int32_t topic,
+                       enum acl_operation operation)
+{
+    if (matrix->is_decided) {
+        return (*cell_of(matrix, topic, principal) >> operation & 1) != 0;
+    }
+    return is_granted(matrix, matrix->principals.items[principal].principal,
+                      matrix->topics->topics.items[topic].name, operation);
+}
+
+/* ---- having the brokers decide ---- */
+
+struct asking {
+    struct matrix *matrix;
+    int32_t topic;
+    int first; /* of the principals of one question */
+    int count;
+};
+
+static void fill(const struct asking *asking, struct explain_access_request *request)
+{
+    const struct matrix *matrix = asking->matrix;
+
+    request->questions.count = 0;
+    for (int i = 0; i < asking->count; i++) {
+        for (int operation = ACL_READ; operation < OPERATIONS; operation++) {
+            struct explain_access_request_questions *question =
+                &request->questions.items[request->questions.count];
+
+            if (!acl_operation_fits((enum acl_operation)operation, ACL_TOPIC)) {
+                continue;
+            }
+            question->principal = matrix->principals.items[asking->first + i].principal;
+            question->groups.items = NULL;
+            question->groups.count = 0;
+            question->host = string_from(matrix->arguments->host);
+            question->operation = (int8_t)operation;
+            question->resource_type = ACL_TOPIC;
+            question->resource_name = matrix->topics->topics.items[asking->topic].name;
+            request->questions.count++;
+        }
+    }
+}
+
+static void take(const struct asking *asking, const struct explain_access_request *request,
+                 const struct explain_access_response *response)
+{
+    for (int32_t i = 0; i < request->questions.count; i++) {
+        int principal = asking->first + i / (request->questions.count / asking->count);
+
+        if (response->answers.items[i].is_allowed) {
+            *cell_of(asking->matrix, asking->topic, principal) |=
+                1u << request->questions.items[i].operation;
+        }
+    }
+}
+
+/* False: these brokers do not answer such questions, or not ours. */
+static bool ask_some(struct session *session, const struct asking *asking)
+{
+    struct explain_access_request request;
+    struct client_call call = {.node_id = CLIENT_ANY_NODE,
+                               .api_key = API_EXPLAIN_ACCESS,
+                               .version_max = EXPLAIN_ACCESS_REQUEST_VERSION_MAX,
+                               .request = &request};
+    const struct explain_access_response *response;
+    struct arena arena;
+    bool is_answered;
+
+    arena_init(&arena, QUESTIONS_ARENA_BYTES);
+    explain_access_request_init(&request);
+    CHECK(explain_access_request_questions_array_alloc(&request.questions, &arena, QUESTIONS_MAX) ==
+          ERROR_NONE);
+    fill(asking, &request);
+    is_answered = session_try(session, &call) == ERROR_NONE;
+    response = call.response;
+    is_answered = is_answered && response->error_code == KAFKA_ERROR_NONE &&
+                  response->answers.count == request.questions.count;
+    if (is_answered) {
+        take(asking, &request, response);
+    }
+    client_call_release(&call);
+    arena_release(&arena);
+    return is_answered;
+}
+
+static void ask_brokers(struct session *session, struct matrix *matrix)
+{
+    struct asking asking = {.matrix = matrix};
+    int at_once = QUESTIONS_MAX / OPERATIONS;
+
+    matrix->decisions = check_alloc_zero(
+        ((size_t)matrix->topics->topics.count * (size_t)matrix->principals.count + 1) *
+        sizeof *matrix->decisions);
+    matrix->is_decided = true;
+    for (; asking.topic < matrix->topics->topics.count; asking.topic++) {
+        for (asking.first = 0; asking.first < matrix->principals.count; asking.first += at_once) {
+            int left = matrix->principals.count - asking.first;
+
+            asking.count = left < at_once ? left : at_once;
+            if (!ask_some(session, &asking)) {
+                matrix->is_decided = false;
+                return;
+            }
+        }
+    }
 }
 
 /* ---- gathering ---- */
@@ -91,7 +220,25 @@ static void add_principal(struct matrix *matrix, struct string principal)
     }
 }
 
-static void choose_principals(struct matrix *matrix)
+/* Users may be in no rule and yet be let through by streams. */
+static enum exit_status add_users(struct session *session, struct matrix *matrix)
+{
+    const struct describe_user_scram_credentials_response *users;
+    struct client_call call;
+    enum exit_status status = scram_users_fetch(session, NULL, &call, &users);
+
+    for (int32_t i = 0; status == STATUS_OK && i < users->results.count; i++) {
+        char name[PRINCIPAL_BYTES];
+
+        (void)snprintf(name, sizeof name, "User:%.*s",
+                       STRING_ARGUMENTS(users->results.items[i].user));
+        add_principal(matrix, string_from(name));
+    }
+    client_call_release(&call);
+    return status;
+}
+
+static enum exit_status choose_principals(struct session *session, struct matrix *matrix)
 {
     const struct acl_arguments *arguments = matrix->arguments;
 
@@ -101,6 +248,7 @@ static void choose_principals(struct matrix *matrix)
     for (int i = 0; arguments->principal_count == 0 && i < matrix->rules.count; i++) {
         add_principal(matrix, matrix->rules.items[i].principal);
     }
+    return arguments->principal_count == 0 ? add_users(session, matrix) : STATUS_OK;
 }
 
 static bool is_shown(const struct metadata_response_topics *topic)
@@ -134,8 +282,7 @@ static void print_table(const struct matrix *matrix)
             size_t used = 0;
 
             for (size_t k = 0; k < sizeof columns / sizeof columns[0]; k++) {
-                if (is_allowed(matrix, matrix->principals.items[j].principal, topic->name,
-                               columns[k].operation)) {
+                if (is_allowed(matrix, j, i, columns[k].operation)) {
                     cell[used++] = columns[k].letter;
                 }
             }
@@ -143,26 +290,28 @@ static void print_table(const struct matrix *matrix)
         }
     }
     table_print(&table);
-    (void)puts("R read, W write, C create, D delete, A alter, S see (describe); by rules alone");
+    (void)printf("R read, W write, C create, D delete, A alter, S see (describe)%s\n",
+                 matrix->is_decided ? "" : "; by rules alone, without super users");
     if (shown < matrix->principals.count) {
         (void)printf("%d more principals: choose with --principal, or -o json\n",
                      matrix->principals.count - shown);
     }
 }
 
-static json_t *cell_to_json(const struct matrix *matrix, struct string principal,
-                            struct string topic)
+static json_t *cell_to_json(const struct matrix *matrix, int principal, int32_t topic)
 {
     json_t *operations = json_array();
 
-    for (int i = ACL_READ; i <= ACL_ALTER_CONFIGS; i++) {
+    for (int i = ACL_READ; i < OPERATIONS; i++) {
         if (acl_operation_fits((enum acl_operation)i, ACL_TOPIC) &&
             is_allowed(matrix, principal, topic, (enum acl_operation)i)) {
             (void)json_array_append_new(operations, json_string(acl_operation_name(i)));
         }
     }
-    return json_pack("{s:o, s:o, s:o}", "principal", json_from_string(principal), "topic",
-                     json_from_string(topic), "operations", operations);
+    return json_pack("{s:o, s:o, s:o}", "principal",
+                     json_from_string(matrix->principals.items[principal].principal), "topic",
+                     json_from_string(matrix->topics->topics.items[topic].name), "operations",
+                     operations);
 }
 
 static void print_json(const struct matrix *matrix)
@@ -173,8 +322,7 @@ static void print_json(const struct matrix *matrix)
         const struct metadata_response_topics *topic = &matrix->topics->topics.items[i];
 
         for (int j = 0; is_shown(topic) && j < matrix->principals.count; j++) {
-            (void)json_array_append_new(
-                list, cell_to_json(matrix, matrix->principals.items[j].principal, topic->name));
+            (void)json_array_append_new(list, cell_to_json(matrix, j, i));
         }
     }
     json_print(list);
@@ -209,8 +357,13 @@ static enum exit_status matrix_with(struct session *session, void *context)
     if (status != STATUS_OK) {
         return status;
     }
-    choose_principals(matrix);
-    status = ask_topics(session, matrix, &call);
+    status = choose_principals(session, matrix);
+    if (status == STATUS_OK) {
+        status = ask_topics(session, matrix, &call);
+    }
+    if (status == STATUS_OK) {
+        ask_brokers(session, matrix);
+    }
     if (status == STATUS_OK && matrix->arguments->connect.output == OUTPUT_JSON) {
         print_json(matrix);
     } else if (status == STATUS_OK) {
@@ -224,9 +377,9 @@ int acl_matrix(int argc, char **argv)
 {
     static const struct acl_syntax syntax = {
         acl_matrix_options,
-        "Show who may do what on which topic, as the rules come to.\v"
-        "Everybody who stands in a rule, or those of --principal. Rules for one address count only "
-        "with --host. Super users may do everything and are not shown.\n\n"
+        "Show who may do what on which topic, as rules, streams and super users come to.\v"
+        "All users and everybody who stands in a rule, or those of --principal; from your own "
+        "address, or from that of --host.\n\n"
         "Examples:\n"
         "  gyre acl matrix\n"
         "  gyre acl matrix --principal alice --topic orders -o json",
@@ -239,6 +392,7 @@ int acl_matrix(int argc, char **argv)
     acl_rules_init(&matrix.rules);
     acl_rules_init(&matrix.principals);
     status = admin_run(&arguments.connect, matrix_with, &matrix);
+    free(matrix.decisions);
     acl_rules_release(&matrix.principals);
     acl_rules_release(&matrix.rules);
     acl_arguments_release(&arguments);
