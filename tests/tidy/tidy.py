@@ -5,6 +5,7 @@
 Prints one line a finding, `path:line: what is wrong`, and exits 1 if there is any. With --gaps it
 prints instead which of Kafka's semantics no test proves.
 """
+import json
 import pathlib
 import re
 import subprocess
@@ -148,6 +149,8 @@ def check_mentioned(files, report):
             report(path, 1, f"not mentioned in {path.parent}/CMakeLists.txt")
 
 
+MUTATIONS = pathlib.Path("tests/simulation/MUTATIONS.tsv")
+RESULTS = pathlib.Path("tests/tidy/RESULTS")
 SEMANTICS = pathlib.Path("tests/interop/semantics.tsv")
 
 
@@ -184,6 +187,33 @@ def check_semantics(report):
             path, _, function = test.partition("::")
             if not has_test(ROOT / path, function):
                 report(SEMANTICS, number, f"there is no test {test}")
+
+
+def check_mutations(files, report):
+    """Each planted bug of the code has a line in the table, and each line its bug."""
+    rows = {int(line.split("\t")[0]): number for number, line in
+            enumerate((ROOT / MUTATIONS).read_text().splitlines()[1:], 2)}
+    planted = set()
+    for path in files:
+        if path.suffix in (".c", ".h") and path.parts[0] in ("server", "replication"):
+            planted |= {int(found) for found in
+                        re.findall(r"\bMUTATION\((\d+)\)", (ROOT / path).read_text())}
+    for number in sorted(planted - rows.keys()):
+        report(MUTATIONS, 1, f"the planted bug {number} has no line")
+    for number in sorted(rows.keys() - planted):
+        report(MUTATIONS, rows[number], f"there is no planted bug {number}")
+
+
+def check_results(report):
+    """The long suites whose results are committed: each file is there and says what it is of."""
+    for number, name in enumerate((ROOT / RESULTS).read_text().split(), 1):
+        path = ROOT / "tests" / "results" / f"{name}.json"
+        if not path.is_file():
+            report(RESULTS, number, f"tests/results/{name}.json is missing: ops/test --long {name}")
+            continue
+        result = json.loads(path.read_text())
+        if result.get("suite") != name or not result.get("commit") or not result.get("date"):
+            report(RESULTS, number, f"tests/results/{name}.json lacks suite, commit or date")
 
 
 def print_gaps():
@@ -225,6 +255,8 @@ def main(arguments):
     check_readmes(files, report)
     check_mentioned(files, report)
     check_semantics(report)
+    check_mutations(files, report)
+    check_results(report)
     print("\n".join(findings))
     return 1 if findings else 0
 
