@@ -38,10 +38,18 @@ void partition_end_of_epoch(const struct partition *partition, int32_t epoch, in
 {
     /* The high watermark, not the end of the log: no client has read further. */
     int64_t end_offset = partition->high_watermark;
+    int32_t latest = leader_epochs_latest(&partition->epochs);
     struct leader_epoch_row end;
 
     if (partition->leads && epoch == partition->leader_epoch) {
         *out_epoch = epoch; /* also while it has written nothing yet */
+        *out_end_offset = end_offset;
+        return;
+    }
+    if (partition->leads && epoch > latest && epoch >= 0 && epoch < partition->leader_epoch) {
+        /* Kafka's leader has a row of its own epoch at once. Ours begins behind all there is, so
+         * the epochs between wrote nothing and end with the last that did. */
+        *out_epoch = latest < 0 ? epoch : latest;
         *out_end_offset = end_offset;
         return;
     }

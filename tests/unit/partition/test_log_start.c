@@ -87,6 +87,43 @@ static void retention_moves_the_start_at_the_leader_only(void **state)
     fake_group_release(&fake);
 }
 
+static void expect_end(const struct fake_group *fake, int32_t asked, int32_t epoch, int64_t offset)
+{
+    int64_t end_offset;
+    int32_t found;
+
+    partition_end_of_epoch(fake->partition, asked, &found, &end_offset);
+    assert_int_equal(found, epoch);
+    assert_int_equal(end_offset, offset);
+}
+
+/* As Kafka, whose leader notes its epoch before it has written in it. */
+static void an_epoch_that_wrote_nothing_ends_where_the_one_before_does(void **state)
+{
+    struct fake_group fake;
+    struct asked asked;
+
+    (void)state;
+    fake_group_init(&fake);
+    fake_group_lead(&fake, 3);
+    expect_end(&fake, 2, 2, 0);
+    expect_end(&fake, 3, 3, 0);
+    append_of(&fake, &asked, 0, 0, 5);
+    fake_group_commit(&fake);
+    fake_group_follow(&fake, 4, 2);
+    fake_group_lead(&fake, 6);
+    expect_end(&fake, 3, 3, 5);
+    expect_end(&fake, 4, 3, 5);
+    expect_end(&fake, 5, 3, 5);
+    expect_end(&fake, 6, 6, 5);
+    expect_end(&fake, 7, -1, -1);
+    append_of(&fake, &asked, 0, 5, 2);
+    fake_group_commit(&fake);
+    expect_end(&fake, 5, 3, 5);
+    expect_end(&fake, 6, 6, 7);
+    fake_group_release(&fake);
+}
+
 static void a_snapshot_carries_everything_that_was_applied(void **state)
 {
     struct fake_group fake;
@@ -153,6 +190,7 @@ int main(void)
         cmocka_unit_test(deleted_records_are_gone_when_the_command_is_committed),
         cmocka_unit_test(retention_moves_the_start_at_the_leader_only),
         cmocka_unit_test(a_restart_applies_deleted_records_without_going_back),
+        cmocka_unit_test(an_epoch_that_wrote_nothing_ends_where_the_one_before_does),
         cmocka_unit_test(a_snapshot_carries_everything_that_was_applied),
     };
     return cmocka_run_group_tests_name("log_start", tests, NULL, NULL);
