@@ -83,7 +83,7 @@ static bool trim_committed(struct consensus_group *group, struct consensus_messa
     uint64_t commit = raft_commit_index(&group->engine);
     int skip = 0;
 
-    while (!MUTATION(17) && skip < message->entry_count && message->entries[skip].index <= commit) {
+    while (skip < message->entry_count && message->entries[skip].index <= commit) {
         uint64_t term = partition_log_term_at(group->log, message->entries[skip].index);
 
         if (term != 0 && term != message->entries[skip].term) {
@@ -99,7 +99,6 @@ static bool trim_committed(struct consensus_group *group, struct consensus_messa
         message->previous_index > 0 &&
         partition_log_term_at(group->log, message->previous_index) == 0) {
         *out_ack = commit < group->engine.last_stored ? commit : group->engine.last_stored;
-        *out_ack = MUTATION(7) ? commit + 8 : *out_ack;
         message->previous_index = 0;
         message->previous_term = 0;
         message->commit = 0;

@@ -141,9 +141,6 @@ static bool append_entries(struct consensus_group *group, const struct raft_upda
     }
     flights_add(group, partition_log_append(group->log, entries, (int)count), last_index,
                 update->entries.batch[count - 1].term);
-    if (MUTATION(5) && group->engine.state == RAFT_FOLLOWER) {
-        group->engine.last_stored = last_index;
-    }
     if (group->engine.state == RAFT_LEADER && update->entries.batch[0].type == RAFT_BARRIER) {
         group->barrier_index = first;
     }
@@ -249,6 +246,9 @@ static void carry_out_message(struct consensus_group *group, const struct raft_m
             return;
         }
         post_ack(&engine->append_entries_result, step, &message);
+        if (MUTATION(7) && message.rejected == 0) {
+            message.last_index = consensus_group_last_index(group);
+        }
         break;
     case RAFT_REQUEST_VOTE: post_vote(&engine->request_vote, &message); break;
     case RAFT_REQUEST_VOTE_RESULT:
@@ -360,7 +360,8 @@ static uint64_t take_landed(struct consensus_group *group)
     struct consensus_flights *flights = &group->flights;
     uint64_t index = 0;
 
-    while (flights->count > 0 && flight_at(flights, 0)->sequence <= group->durable_sequence) {
+    while (flights->count > 0 &&
+           (flight_at(flights, 0)->sequence <= group->durable_sequence || MUTATION(5))) {
         const struct consensus_flight *flight = flight_at(flights, 0);
 
         if (partition_log_term_at(group->log, flight->last_index) == flight->term || MUTATION(6)) {

@@ -17,6 +17,7 @@ enum {
     SETTLE_STEP_US = 250 * 1000,
     REFILL_PATIENCE_S = 60,
     REST_SECONDS = 6,
+    WAKE_SECONDS = 3,
     REPLACE_SECONDS = 20
 };
 
@@ -162,6 +163,12 @@ static void replace_leader(struct sim *sim)
     epoch = sim_history_newest_epoch(sim->history, 0);
     run_to(sim, sim->clock.now_us + (uint64_t)REST_SECONDS * SECOND_US);
     old = sim_find_leader(sim, 0, false);
+    if (old != NULL) {
+        /* Who sleeps is woken by this, and stays with its leader. */
+        fake_network_reset(sim->network, old->id, (old->id + 1) % SIM_NODES);
+        run_to(sim, sim->clock.now_us + (uint64_t)WAKE_SECONDS * SECOND_US);
+        old = sim_find_leader(sim, 0, false);
+    }
     if (old == NULL || epoch != sim_history_newest_epoch(sim->history, 0)) {
         sim_fail(sim, "the leader was lost while nothing happened");
         return;

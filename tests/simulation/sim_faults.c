@@ -406,7 +406,7 @@ static const struct fault plan[] = {
     {3, jump_clock},     {8, cut_one_way},  {8, isolate_leader},  {6, split},
     {5, reset_link},     {4, slow_network}, {14, change_members}, {8, transfer},
     {3, delete_records}, {3, fail_disk},    {6, crash_at_send},   {6, stall},
-    {12, plot},
+    {18, plot},
 };
 
 static void run_one_fault(struct sim_faults *faults)

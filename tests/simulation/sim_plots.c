@@ -23,6 +23,7 @@ struct sim_plots {
     enum plot_step step;
     uint64_t until_us;
     unsigned voters, late, witnesses; /* bits by node */
+    uint64_t strike_us;               /* a refill is cut short then; 0: it is not */
     bool had_slow_witness;
 };
 
@@ -163,6 +164,7 @@ void sim_plots_begin(struct sim_plots *plots)
     if (dice < 2) {
         plots->kind = PLOT_DUEL;
         plots->had_slow_witness = true;
+        plots->witnesses = plots->voters;
         slow_witnesses(plots, 300 * 1000);
         crash_set(sim, 1u << leader->id, 800, 1500);
         go_on(plots, VOTING, 5000, 5000);
@@ -239,6 +241,11 @@ static bool is_refilled(const struct sim_plots *plots)
     return false;
 }
 
+static bool is_time_to_strike(const struct sim_plots *plots)
+{
+    return plots->strike_us != 0 && plots->sim->clock.now_us >= plots->strike_us;
+}
+
 /* Who votes while the leader is away: the one that wins goes on alone. */
 static void watch_votes(struct sim_plots *plots)
 {
@@ -270,7 +277,11 @@ static void watch(struct sim_plots *plots)
     if (plots->step == REELECTING && is_elected(plots, rest)) {
         cut_off(sim, plots->late);
         go_on(plots, REFILLING, 8000, 8000);
-    } else if (plots->step == REFILLING && is_refilled(plots)) {
+        plots->strike_us = random_chance(&sim->random, 400000) ? sim_after(sim, 2, 400) : 0;
+    } else if (plots->step == REFILLING && (is_refilled(plots) || is_time_to_strike(plots))) {
+        if (!is_refilled(plots)) {
+            crash_set(sim, plots->witnesses, 1, 40);
+        }
         crash_set(sim, rest, 4000, 7000);
         fake_network_heal_all(sim->network);
         go_on(plots, WAITING, 7000, 8000);
