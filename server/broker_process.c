@@ -278,7 +278,8 @@ static void fill_broker(struct broker_process *process)
     process->audit = broker_audit_new(process->config, &process->broker, &process->loop,
                                       process->pool, process->metrics, &process->audit_topic);
     process->quotas = quotas_new(&process->loop, process->catalog, process->config);
-    process->authorization = authorization_new(process->config, process->catalog);
+    process->authorization =
+        authorization_new(process->config, process->catalog, process->incarnation);
     process->broker = (struct broker){
         .node_id = process->config->node_id,
         .cluster_id = storage_identity(process->storage)->cluster_id,

@@ -18,6 +18,11 @@ bool authorization_is_asked_for(const struct broker_config *config)
     return false;
 }
 
+bool authorization_is_ready(const struct authorization *authorization)
+{
+    return authorization->is_ready;
+}
+
 static void refresh(struct authorization *authorization)
 {
     if (authorization->are_streams_stale) {

@@ -10,6 +10,7 @@
 #define GYRE_HANDLERS_AUTHORIZATION_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct authorization; /* opaque */
 struct authorizer;
@@ -19,10 +20,14 @@ struct stream_policies;
 
 bool authorization_is_asked_for(const struct broker_config *config);
 
-/* NULL: none is asked for. Both outlive it. */
-struct authorization *authorization_new(const struct broker_config *config,
-                                        struct catalog *catalog);
+/* NULL: none is asked for. Both outlive it. `incarnation` is of this process. */
+struct authorization *authorization_new(const struct broker_config *config, struct catalog *catalog,
+                                        uint64_t incarnation);
 void authorization_free(struct authorization *authorization); /* NULL is fine */
+
+/* False: the catalog has not caught up since this process began, so that rights which are gone may
+ * still stand in it. Nobody is served. */
+bool authorization_is_ready(const struct authorization *authorization);
 
 /* Both by what the catalog holds now. */
 struct authorizer *authorization_authorizer(struct authorization *authorization);

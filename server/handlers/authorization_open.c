@@ -51,7 +51,19 @@ static void take_streams(struct authorization *authorization)
     catalog_for_each_stream(authorization->catalog, put_stream, authorization);
 }
 
-struct authorization *authorization_new(const struct broker_config *config, struct catalog *catalog)
+/* Our own registration was committed after we began: what came before it is known now. */
+static void on_broker(void *context, const struct catalog_broker *broker)
+{
+    struct authorization *authorization = context;
+
+    if (broker->node_id == authorization->node_id &&
+        broker->incarnation == authorization->incarnation) {
+        authorization->is_ready = true;
+    }
+}
+
+struct authorization *authorization_new(const struct broker_config *config, struct catalog *catalog,
+                                        uint64_t incarnation)
 {
     struct authorizer_options options = {
         .super_users = config->super_users,
@@ -64,6 +76,8 @@ struct authorization *authorization_new(const struct broker_config *config, stru
     }
     authorization = check_alloc_zero(sizeof *authorization);
     authorization->catalog = catalog;
+    authorization->node_id = config->node_id;
+    authorization->incarnation = incarnation;
     authorization->take_streams = take_streams;
     authorization->streams = stream_policies_new();
     options.acls = catalog_acls(catalog);
@@ -71,8 +85,8 @@ struct authorization *authorization_new(const struct broker_config *config, stru
     options.find_roles = find_roles;
     options.context = authorization;
     authorization->authorizer = authorizer_new(&options);
-    authorization->listener =
-        (struct catalog_listener){.security_changed = on_changed, .context = authorization};
+    authorization->listener = (struct catalog_listener){
+        .security_changed = on_changed, .broker_changed = on_broker, .context = authorization};
     catalog_add_listener(catalog, &authorization->listener);
     on_changed(authorization, CATALOG_STREAM);
     return authorization;

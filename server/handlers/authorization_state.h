@@ -10,6 +10,9 @@ struct authorization {
     struct stream_policies *streams; /* owned */
     struct authorizer *authorizer;   /* owned */
     struct catalog_listener listener;
+    int32_t node_id;
+    uint64_t incarnation;
+    bool is_ready;
     bool are_streams_stale;
     void (*take_streams)(struct authorization *authorization); /* from the catalog */
 };

@@ -6,6 +6,7 @@
 #include "gyre/wire/api.h"
 
 #include "handlers/api_versions.h"
+#include "handlers/authorization.h"
 #include "handlers/broker.h"
 #include "handlers/quotas.h"
 #include "handlers/sasl_handlers.h"
@@ -78,8 +79,12 @@ static bool rests_on_a_stale_catalog(const struct request *request)
 {
     const struct broker *broker = request->broker;
 
-    return broker != NULL && broker->catalog_silence_us_max != 0 &&
-           catalog_is_stale(broker->catalog, broker->catalog_silence_us_max);
+    if (broker == NULL) {
+        return false;
+    }
+    return (broker->authorization != NULL && !authorization_is_ready(broker->authorization)) ||
+           (broker->catalog_silence_us_max != 0 &&
+            catalog_is_stale(broker->catalog, broker->catalog_silence_us_max));
 }
 
 /* Who is nobody yet, or no longer, may only say who it is (KIP-368). */

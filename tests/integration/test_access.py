@@ -12,7 +12,7 @@ import pytest
 
 from kafka_cluster import (INVALID_REQUEST, INVALID_TOPIC_EXCEPTION, NONE, TOPIC_ALREADY_EXISTS,
                            UNKNOWN_TOPIC_ID, UNKNOWN_TOPIC_OR_PARTITION, Cluster)
-from kafka_wire import SCHEMAS, ZERO_ID, Codec, Connection, batch, batches
+from kafka_wire import SCHEMAS, ZERO_ID, Closed, Codec, Connection, batch, batches
 from region import Region, eventually
 
 TOPIC_DENIED, GROUP_DENIED, CLUSTER_DENIED, TRANSACTION_DENIED = 29, 30, 31, 53
@@ -455,6 +455,31 @@ def test_every_broker_knows_a_revocation_when_it_is_answered(own_region, topic):
         world.revoke_all()
         assert [errors(guest.ask("Metadata", 12, request)[1]).count(TOPIC_DENIED)
                 for guest in guests] == [1] * 3
+    world.close()
+
+
+def test_a_broker_that_comes_back_serves_nobody_by_what_it_knew_before(own_region, topic):
+    region = own_region(brokers=3, settings=["authorizer.class.name=any",
+                                             "allow.everyone.if.no.acl.found=true"])
+    world = World(region)
+    world.cluster.make(topic)
+    request = TOPIC_ROWS[4][2](topic)
+    back = region.node_ids[2]
+    world.grant((TOPIC, topic, DESCRIBE))
+    region.kill(back)
+    world.revoke_all()
+    starting = threading.Thread(target=region.start, args=(back,))
+    starting.start()
+
+    def ask():
+        try:
+            guest = Guest(region.address(back))
+            return errors(guest.ask("Metadata", 12, request)[1])
+        except (OSError, Closed):
+            return None
+
+    assert TOPIC_DENIED in eventually(ask, every=0.01)
+    starting.join()
     world.close()
 
 
