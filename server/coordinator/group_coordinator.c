@@ -130,6 +130,7 @@ struct group_coordinator *group_coordinator_new(const struct group_coordinator_s
     partition_table_add_listener(services->partitions, &coordinator->partition_listener);
     coordinator->catalog_listener =
         (struct catalog_listener){.topic_deleted = on_topic_deleted, .context = coordinator};
+    list_init(&coordinator->catalog_listener.link);
     catalog_add_listener(services->catalog, &coordinator->catalog_listener);
     return coordinator;
 }
@@ -149,6 +150,7 @@ void group_coordinator_free(struct group_coordinator *coordinator)
     }
     group_coordinator_stop(coordinator);
     group_retention_stop(coordinator);
+    list_remove(&coordinator->catalog_listener.link); /* others of the list go after us */
     task_cancel(&coordinator->finish);
     CHECK(coordinator->groups.count == 0);
     CHECK(coordinator->offset_count == 0);
