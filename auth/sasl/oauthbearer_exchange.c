@@ -129,7 +129,7 @@ static void verify(struct oauthbearer_exchange *self)
     self->keys = jwks_source_get(service->keys);
     if (self->keys == NULL) {
         if (!waits_for_keys(self)) {
-            refuse(self, "no keys of signers could be loaded");
+            sasl_mechanism_give_up(&self->exchange, "no keys of signers could be loaded");
         }
         return;
     }

@@ -32,6 +32,7 @@ static void tell(struct task *task)
         .identity = exchange->identity,
         .sentence = exchange->sentence,
         .reason = exchange->reason,
+        .is_passing = exchange->is_passing,
     };
 
     exchange->stepped = NULL;
@@ -91,9 +92,7 @@ void sasl_exchange_step(struct sasl_exchange *exchange, struct string message, s
     if (message.length > SASL_MESSAGE_BYTES_MAX) {
         sasl_mechanism_fail(exchange, "message is too large");
     } else if (!sasl_service_is_fresh(exchange->service)) {
-        sasl_mechanism_fail_saying(exchange, "the catalog is out of date",
-                                   "Authentication is not possible now: this broker is cut off "
-                                   "from its region");
+        sasl_mechanism_give_up(exchange, "the catalog is out of date");
     } else {
         exchange->mechanism->step(exchange, message);
     }
@@ -152,6 +151,12 @@ void sasl_mechanism_fail(struct sasl_exchange *exchange, const char *reason)
     sasl_mechanism_fail_saying(exchange, reason, sentence);
 }
 
+void sasl_mechanism_give_up(struct sasl_exchange *exchange, const char *reason)
+{
+    exchange->is_passing = true;
+    sasl_mechanism_fail_saying(exchange, reason, "Authentication is not possible now");
+}
+
 /* ---- the pool: few at a time, so that the others who need it find it free ---- */
 
 static void on_worked(struct work *work);
@@ -192,8 +197,7 @@ void sasl_mechanism_work(struct sasl_exchange *exchange, void (*run)(struct work
     struct sasl_service *service = exchange->service;
 
     if (service->waiting_count >= SASL_WAITING_MAX) {
-        sasl_mechanism_fail_saying(exchange, "too many authentications wait",
-                                   "Authentication is not possible now: too many are under way");
+        sasl_mechanism_give_up(exchange, "too many authentications wait");
         return;
     }
     exchange->work.run = run;

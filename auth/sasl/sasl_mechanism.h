@@ -49,6 +49,7 @@ struct sasl_exchange {
 
     /* ---- how it ended ---- */
     enum sasl_state state;
+    bool is_passing;
     char *answer; /* owned */
     int32_t answer_length;
     struct identity *identity; /* a reference until it is told */
@@ -66,6 +67,9 @@ void sasl_mechanism_fail(struct sasl_exchange *exchange, const char *reason);
 /* The client hears this sentence, which is copied. */
 void sasl_mechanism_fail_saying(struct sasl_exchange *exchange, const char *reason,
                                 const char *sentence);
+
+/* We cannot judge now; `reason` is static. */
+void sasl_mechanism_give_up(struct sasl_exchange *exchange, const char *reason);
 
 /* run() on the pool with exchange->work, then done() here unless the exchange was freed. */
 void sasl_mechanism_work(struct sasl_exchange *exchange, void (*run)(struct work *work),

@@ -135,6 +135,22 @@ static void tell_refusal(struct request *request)
     self->answered(request, &answer);
 }
 
+static void close_without_a_word(struct request *request)
+{
+    request_close(request);
+}
+
+/* Clients take a refusal for the last word and stop; of a closed connection they try again. */
+static void give_up(struct request *request, const char *reason)
+{
+    struct connection_info *connection = request->connection;
+
+    log_warning(LOG_AUTH, "authentication is not possible now", field_string("reason", reason),
+                field_string("peer", connection->peer_host));
+    forget_exchange(connection);
+    authentication_delay(request, close_without_a_word);
+}
+
 static void refuse(struct request *request, const char *reason, const char *sentence)
 {
     struct connection_info *connection = request->connection;
@@ -207,6 +223,8 @@ static void on_stepped(void *context, const struct sasl_result *result)
     self->request = NULL;
     if (result->state == SASL_MORE) {
         self->answered(request, &answer);
+    } else if (result->state == SASL_FAILED && result->is_passing) {
+        give_up(request, result->reason);
     } else if (result->state == SASL_FAILED) {
         refuse(request, result->reason, result->sentence);
     } else if (is_same(connection, result->identity)) {

@@ -168,6 +168,7 @@ static void on_stepped(void *context, const struct sasl_result *result)
     CHECK(!fixture->is_answered);
     fixture->is_answered = true;
     fixture->state = result->state;
+    fixture->is_passing = result->is_passing;
     fixture->identity = result->identity;
     CHECK(result->answer.length < (int32_t)sizeof fixture->answer);
     fixture->answer_length = result->answer.length;

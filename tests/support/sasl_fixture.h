@@ -37,6 +37,7 @@ struct sasl_fixture {
     struct sasl_exchange *exchange;
     bool is_answered;
     enum sasl_state state;
+    bool is_passing;
     char answer[20000];
     int32_t answer_length;
     char sentence[256];

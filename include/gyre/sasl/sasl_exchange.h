@@ -11,6 +11,8 @@
 #ifndef GYRE_SASL_SASL_EXCHANGE_H
 #define GYRE_SASL_SASL_EXCHANGE_H
 
+#include <stdbool.h>
+
 #include "gyre/base/bytes.h"
 #include "gyre/sasl/sasl_service.h"
 
@@ -29,6 +31,9 @@ struct sasl_result {
     struct identity *identity; /* when DONE: one reference for the receiver */
     const char *sentence;      /* when FAILED, for the client; reveals nothing of who exists */
     const char *reason;        /* when FAILED, for our log */
+    /* When FAILED: nothing was judged, another broker or a later moment may do better. Clients take
+     * a refusal for the last word: close the connection instead. */
+    bool is_passing;
 };
 typedef void (*sasl_stepped)(void *context, const struct sasl_result *result);
 
