@@ -48,6 +48,9 @@ static void write_region(const struct broker *broker, struct metrics_text *text)
               catalog_leads(broker->catalog));
     write_one(text, "gyre_catalog_applied_index", "gauge", "Last command of the catalog seen here.",
               (double)catalog_applied_index(broker->catalog));
+    write_one(text, "gyre_catalog_is_stale", "gauge",
+              "1 while no leader of the catalog with a quorum was heard for 10 s.",
+              catalog_is_stale(broker->catalog, CATALOG_STALE_US));
     write_one(text, "gyre_brokers", "gauge", "Brokers registered in the region.",
               catalog_broker_count(broker->catalog));
     write_one(text, "gyre_brokers_live", "gauge", "Brokers heard of within the peer timeout.",
