@@ -57,6 +57,24 @@ static struct catalog_scram_row scram_row(const struct catalog_set_scram_upserti
     };
 }
 
+/* The same keys again are no change: connections that proved them stay. */
+static void put_credential(struct catalog_state *state,
+                           const struct catalog_set_scram_upsertions *in)
+{
+    struct catalog_scram_row row = scram_row(in, state->applied_index);
+    const struct security_object *object = security_find(&state->security, CATALOG_SCRAM, &row);
+
+    if (object != NULL) {
+        const struct catalog_scram *scram = object->view;
+        row.version = (int64_t)scram->credential.version;
+        if (security_holds(&state->security, CATALOG_SCRAM, &row)) {
+            return;
+        }
+        row.version = (int64_t)state->applied_index;
+    }
+    put(state, CATALOG_SCRAM, &row);
+}
+
 void catalog_apply_set_scram(struct catalog_state *state, const void *message,
                              struct catalog_result *result)
 {
@@ -77,8 +95,7 @@ void catalog_apply_set_scram(struct catalog_state *state, const void *message,
         security_remove(state, CATALOG_SCRAM, &row);
     }
     for (int32_t i = 0; i < in->upsertions.count; i++) {
-        struct catalog_scram_row row = scram_row(&in->upsertions.items[i], state->applied_index);
-        put(state, CATALOG_SCRAM, &row);
+        put_credential(state, &in->upsertions.items[i]);
     }
 }
 
@@ -266,7 +283,9 @@ void catalog_apply_set_token(struct catalog_state *state, const void *message,
         .limit_ms = in->limit_ms,
     };
 
-    if (is_sound(CATALOG_TOKEN, &row, result) && has_room(state, CATALOG_TOKEN, 1, result)) {
+    bool is_new = security_find(&state->security, CATALOG_TOKEN, &row) == NULL;
+    if (is_sound(CATALOG_TOKEN, &row, result) &&
+        (!is_new || has_room(state, CATALOG_TOKEN, 1, result))) {
         put(state, CATALOG_TOKEN, &row);
     }
 }
@@ -315,6 +334,12 @@ static struct catalog_stream_row stream_row(const struct catalog_set_stream *in,
     return row;
 }
 
+static void return_version(struct catalog_result *result, uint64_t version)
+{
+    store_be64(result->value, version);
+    result->value_length = sizeof version;
+}
+
 void catalog_apply_set_stream(struct catalog_state *state, const void *message,
                               struct catalog_result *result)
 {
@@ -326,17 +351,23 @@ void catalog_apply_set_stream(struct catalog_state *state, const void *message,
     const struct security_object *object = security_find(&state->security, CATALOG_STREAM, &row);
     const struct catalog_stream *stream = object == NULL ? NULL : object->view;
     int64_t version = stream == NULL ? 0 : (int64_t)stream->version;
+    row.version = version;
+    if (stream != NULL && security_holds(&state->security, CATALOG_STREAM, &row)) {
+        return_version(result, stream->version); /* a repetition */
+        arena_release(&arena);
+        return;
+    }
+    row.version = (int64_t)state->applied_index;
     if (in->seen_version >= 0 && in->seen_version != version) {
         catalog_refuse(result, KAFKA_ERROR_INVALID_UPDATE_VERSION,
                        version == 0            ? "The stream was deleted meanwhile."
                        : in->seen_version == 0 ? "The stream exists already."
                                                : "The stream was changed meanwhile.");
     } else if (is_sound(CATALOG_STREAM, &row, result) &&
-               has_room(state, CATALOG_STREAM, 1, result)) {
+               (stream != NULL || has_room(state, CATALOG_STREAM, 1, result))) {
         put(state, CATALOG_STREAM, &row);
         topics_compute_all(state); /* those inside of it inherit its settings */
-        store_be64(result->value, state->applied_index);
-        result->value_length = sizeof state->applied_index;
+        return_version(result, state->applied_index);
     }
     arena_release(&arena);
 }
@@ -416,7 +447,8 @@ void catalog_apply_set_role(struct catalog_state *state, const void *message,
     merge_members(&row, role, in);
     if (row.members.count == 0) {
         security_remove(state, CATALOG_ROLE, &row);
-    } else if (is_sound(CATALOG_ROLE, &row, result) && has_room(state, CATALOG_ROLE, 1, result)) {
+    } else if (is_sound(CATALOG_ROLE, &row, result) &&
+               (role != NULL || has_room(state, CATALOG_ROLE, 1, result))) {
         put(state, CATALOG_ROLE, &row);
     }
     arena_release(&arena);

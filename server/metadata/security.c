@@ -186,6 +186,20 @@ const struct security_object *security_find(const struct security *security,
     return find_row(security, kind, row);
 }
 
+bool security_holds(const struct security *security, enum catalog_security kind, const void *row)
+{
+    const struct security_object *object = find_row(security, kind, row);
+    struct buffer *bytes = NULL;
+
+    if (object == NULL || encode(kind, row, &bytes) != ERROR_NONE) {
+        return false;
+    }
+    bool is_same = bytes->size == object->bytes->size &&
+                   memcmp(bytes->bytes, object->bytes->bytes, bytes->size) == 0;
+    buffer_unref(bytes);
+    return is_same;
+}
+
 const struct security_object *security_find_digest(const struct security *security,
                                                    const void *digest)
 {

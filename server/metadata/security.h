@@ -58,6 +58,9 @@ const struct security_object *security_find(const struct security *security,
 const struct security_object *security_find_digest(const struct security *security,
                                                    const void *digest);
 
+/* Is there exactly this already? */
+bool security_holds(const struct security *security, enum catalog_security kind, const void *row);
+
 /* Enter or replace; listeners hear of it unless it is the same. INVALID: the row breaks a limit of
  * its kind. LIMIT: there are too many. */
 MUST_USE

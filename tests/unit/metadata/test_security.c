@@ -107,14 +107,17 @@ static void the_version_of_a_credential_grows_with_every_change(void **state)
     (void)state;
     world_init(&world);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(upsert(&world, "alice", SCRAM_SHA_256, 4096), KAFKA_ERROR_NONE);
+        assert_int_equal(upsert(&world, "alice", SCRAM_SHA_256, 4096 + i), KAFKA_ERROR_NONE);
         const struct scram_credential *found =
             catalog_find_scram(look(&world), STRING("alice"), SCRAM_SHA_256);
         assert_true(found->version > last);
         last = found->version;
     }
+    assert_int_equal(upsert(&world, "alice", SCRAM_SHA_256, 4098), KAFKA_ERROR_NONE); /* repeated */
+    assert_int_equal(catalog_find_scram(look(&world), STRING("alice"), SCRAM_SHA_256)->version,
+                     last);
     assert_int_equal(drop(&world, "alice", SCRAM_SHA_256), KAFKA_ERROR_NONE);
-    assert_int_equal(upsert(&world, "alice", SCRAM_SHA_256, 4096), KAFKA_ERROR_NONE);
+    assert_int_equal(upsert(&world, "alice", SCRAM_SHA_256, 4098), KAFKA_ERROR_NONE);
     assert_true(catalog_find_scram(look(&world), STRING("alice"), SCRAM_SHA_256)->version > last);
     world_release(&world);
 }
@@ -345,6 +348,8 @@ static void a_stream_changes_only_for_one_who_saw_its_last_version(void **state)
     assert_int_equal(put_stream(&world, "g:ads", 7), KAFKA_ERROR_INVALID_UPDATE_VERSION);
     assert_int_equal(put_stream(&world, "g:ads", 0), KAFKA_ERROR_NONE);
     uint64_t version = load_be64(world.fixture.result.value);
+    assert_int_equal(put_stream(&world, "g:ads", 0), KAFKA_ERROR_NONE); /* repeated */
+    assert_int_equal(load_be64(world.fixture.result.value), version);
     assert_int_equal(put_stream(&world, "p", 0), KAFKA_ERROR_INVALID_UPDATE_VERSION);
     const struct catalog_stream *stream = catalog_find_stream(look(&world), STRING("/ads/clicks"));
     assert_int_equal(stream->version, version);
