@@ -32,7 +32,7 @@ ACLS = "kafka-acls"
 CONFIGS = "kafka-configs"
 TOKENS = "kafka-delegation-tokens"
 
-# Tool and arguments; ADMIN and ALICE are client settings, HMAC is that of the newest token.
+# Tool and arguments; ADMIN, ALICE and CAROL are client settings, HMAC is that of the newest token.
 STEPS = [
     (ACLS, "--add --allow-principal User:alice --operation Read --topic clicks"),
     (ACLS, "--add --deny-principal User:bob --deny-host 10.0.0.1 --operation Write --topic ads."
@@ -96,6 +96,20 @@ STEPS = [
     (TOKENS, "--expire --expiry-time-period -1 --hmac HMAC --command-config ADMIN"),
     (TOKENS, "--expire --expiry-time-period -1 --hmac HMAC --command-config ALICE"),
     (TOKENS, "--describe --command-config ALICE"),
+    (CONFIGS, "--alter --entity-type users --entity-name carol"
+              " --add-config SCRAM-SHA-256=[password=carol-secret]"),
+    (ACLS, "--list --command-config CAROL"),
+    (ACLS, "--add --allow-principal User:carol --operation Read --topic x --command-config CAROL"),
+    (ACLS, "--remove --force --topic clicks --command-config CAROL"),
+    (CONFIGS, "--describe --entity-type users --command-config CAROL"),
+    (CONFIGS, "--alter --entity-type users --entity-name carol --add-config producer_byte_rate=1"
+              " --command-config CAROL"),
+    (CONFIGS, "--alter --entity-type users --entity-name carol"
+              " --add-config SCRAM-SHA-256=[password=x] --command-config CAROL"),
+    (TOKENS, "--create --max-life-time-period -1 --owner-principal User:alice"
+             " --command-config CAROL"),
+    (TOKENS, "--create --max-life-time-period 60000 --command-config CAROL"),
+    (TOKENS, "--describe --owner-principal User:carol --command-config ALICE"),
     (CONFIGS, "--alter --entity-type users --entity-name alice --delete-config"
               " SCRAM-SHA-256,SCRAM-SHA-512"),
     (CONFIGS, "--alter --entity-type users --entity-name alice --delete-config SCRAM-SHA-256"),
@@ -110,6 +124,8 @@ MASKS = [
     (r"(^|(?<=\s))[A-Za-z0-9_-]{22}(?=\s|$)", "TOKEN"),
     (r"/tmp/\S+", "FILE"),
     (r"[ \t]+", " "),
+    # Kafka prints the whole request there.
+    (r"(ClusterAuthorizationException): .*", r"\1"),
 ]
 # What a stack trace holds differs with every release, log lines are no answer, and `gyre dev` makes
 # an administrator of its own.
@@ -137,7 +153,8 @@ class Session:
         self.hmac = "AA=="
         self.scratch = tempfile.TemporaryDirectory(prefix="gyre-security-")
         self.files = {"EMPTY": self.settings(""), "ADMIN": self.login("admin", PASSWORD),
-                      "ALICE": self.login("alice", "alice-secret")}
+                      "ALICE": self.login("alice", "alice-secret"),
+                      "CAROL": self.login("carol", "carol-secret")}
 
     def settings(self, text):
         path = pathlib.Path(self.scratch.name) / f"client-{len(os.listdir(self.scratch.name))}"
@@ -153,7 +170,7 @@ class Session:
     def step(self, tool, arguments):
         words = [self.hmac if word == "HMAC" else self.files.get(word, word)
                  for word in arguments.split()]
-        is_sasl = "ADMIN" in arguments.split() or "ALICE" in arguments.split()
+        is_sasl = bool({"ADMIN", "ALICE", "CAROL"} & set(arguments.split()))
         status, out, err = kafka_tools.run(
             tool, "--bootstrap-server", self.sasl if is_sasl else self.plaintext, *words)
         found = re.search(r"[A-Za-z0-9+/]{86}==", out)
