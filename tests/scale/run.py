@@ -6,12 +6,14 @@
     tests/scale/run.py --partitions 10000   the full count
 
 Creates the partitions and writes to each, kills one broker (-9) and starts it again, lets the
-region rest and measures CPU and memory. Prints one JSON object, one line a check, and
+region rest and measures CPU and memory. At last it writes so much to all of them that checkpoints
+move every log, with fewer descriptors than there are files. Prints one JSON object, one line a check, and
 `N passed, N failed`; exits 1 if a check failed. With --out FILE the JSON goes there too.
 """
 import argparse
 import json
 import pathlib
+import resource
 import sys
 import time
 
@@ -20,6 +22,8 @@ sys.path.insert(0, str(ROOT / "tests" / "bench"))
 from workloads import brokers  # noqa: E402
 
 TOPIC = "scale"
+DESCRIPTORS = 4096
+WIDE_BYTES = 400_000_000
 
 
 def write_everywhere(region, partitions):
@@ -61,6 +65,18 @@ def idle(region, seconds):
     return 100 * (region.fine_cpu_s() - cpu) / (time.monotonic() - begin)
 
 
+def write_wide(region):
+    """Seconds, and the most descriptors that a broker had open behind it; all must be alive."""
+    begin = time.monotonic()
+    answer = brokers.blast(region, "produce", "-t", TOPIC, "--records", 10, "--record-bytes", 1000,
+                           "--batches", 100, "--depth", 2, "--duration", 120, "--total-bytes",
+                           WIDE_BYTES, errors_fail=False)
+    if answer["records"] < 0.9 * WIDE_BYTES / 1000:
+        raise RuntimeError(f"only {answer['records']} records were acknowledged")
+    seconds = time.monotonic() - begin
+    return seconds, max(len(list(pathlib.Path(f"/proc/{pid}/fd").iterdir())) for pid in region.pids)
+
+
 def measure(given):
     figures = {"partitions": given.partitions}
     with brokers.Gyre(3) as region:
@@ -81,6 +97,8 @@ def measure(given):
         until_written(region, given.partitions, begin)
         time.sleep(given.settle)
         figures["idle_after_restart_percent"] = idle(region, given.idle_seconds)
+        figures["wide_write_s"], figures["descriptors"] = write_wide(region)
+        until_written(region, given.partitions, time.monotonic())
     return figures
 
 
@@ -91,9 +109,11 @@ def main():
     parser.add_argument("--settle", type=float, default=15, help="before idle is measured")
     parser.add_argument("--out")
     given = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS))
     figures = measure(given)
     most = {"create_and_write_s": 60, "survivors_serve_s": 20, "restart_ready_s": 20,
-            "idle_percent": 5, "idle_after_restart_percent": 5, "kib_per_partition": 40}
+            "idle_percent": 5, "idle_after_restart_percent": 5, "kib_per_partition": 40,
+            "wide_write_s": 60, "descriptors": DESCRIPTORS}
     failed = [name for name, limit in most.items() if figures[name] >= limit]
     text = json.dumps(figures)
     print(text)
