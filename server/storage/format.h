@@ -8,7 +8,6 @@
  *   <dir>/journal/NNNN.journal          frames, each at a multiple of 4096
  *   <dir>/<topic>-<partition>/          made when the first batch is moved out of the journal
  *       <base offset>.log               record batches back to back
- *       <base offset>.index             sparse positions and times, once the segment is full
  *       <first index>.entries           one row a Raft entry
  *       <first index>.commands          payloads of entries that are not batches
  *       snapshot-<index>.state          a state machine's state, if it is not small
@@ -32,7 +31,6 @@ enum {
 #define META_MAGIC       0x4154454du /* "META" */
 #define CHECKPOINT_MAGIC 0x54504b43u /* "CKPT" */
 #define STATE_MAGIC      0x54415453u /* "STAT" */
-#define INDEX_MAGIC      0x58444e49u /* "INDX" */
 
 struct frame_header {
     uint32_t magic;
@@ -184,19 +182,8 @@ struct state_file {
 };
 _Static_assert(sizeof(struct state_file) == 32, "state files begin with 32 bytes");
 
-/* <base offset>.index: this, then `count` slots. */
-struct index_file {
-    uint32_t magic;
-    uint32_t crc; /* of all behind this field, and of the slots */
-    uint32_t version;
-    uint32_t count;
-    int64_t base_offset;
-    uint32_t covered; /* bytes of the .log that it describes */
-    uint32_t reserved;
-};
-_Static_assert(sizeof(struct index_file) == 32, "index files begin with 32 bytes");
-
-/* Of the batches before `position`: nothing. `max_*` are of all batches before `position`. */
+/* A slot of the sparse index, in memory only. Of the batches before `position`: nothing. `max_*`
+ * are of all batches before `position`. */
 struct index_slot {
     uint32_t relative_offset; /* base offset of the batch at `position`, less the segment's */
     uint32_t position;

@@ -290,7 +290,6 @@ void log_files_drop_data(struct partition_log *log, uint32_t at, bool now)
     struct data_segment *segment = log->data[at];
 
     log_files_doom(log, LOG_FILE_DATA, (uint64_t)segment->base_offset, now);
-    log_files_doom(log, LOG_FILE_INDEX, (uint64_t)segment->base_offset, now);
     memmove(&log->data[at], &log->data[at + 1],
             (log->data_count - at - 1) * sizeof(struct data_segment *));
     log->data_count--;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The sparse index of one .log: every so many bytes, where a batch begins and what the largest
- * timestamp before it is. It is in memory for what was appended since the start; for older bytes
- * it is read from the .index file, or made again by walking batch headers.
+ * timestamp before it is. It is in memory alone: for bytes of before the start, the first lookups
+ * in a segment walk its batch headers and note slots, so that none walks there twice.
  */
 #ifndef GYRE_STORAGE_LOG_INDEX_H
 #define GYRE_STORAGE_LOG_INDEX_H

@@ -41,7 +41,7 @@ enum {
 
 enum log_file_kind {
     LOG_FILE_DATA,
-    LOG_FILE_INDEX,
+    LOG_FILE_INDEX, /* is not written; the number stays taken */
     LOG_FILE_ENTRIES,
     LOG_FILE_COMMANDS,
     LOG_FILE_STATE

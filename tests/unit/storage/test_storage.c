@@ -279,11 +279,63 @@ static void segments_below_the_start_go_without_further_writes(void **state)
     storage_world_release(&world);
 }
 
+static uint64_t reads_to_find(struct storage_world *world, struct partition_log *log,
+                              int64_t offset)
+{
+    static struct batches_read read;
+    struct owner owner = {0};
+    uint64_t before = fake_disk_count(world->fake, DISK_READ_AT);
+
+    read = (struct batches_read){.offset = offset,
+                                 .limit_offset = INT64_MAX,
+                                 .bytes_max = 2000,
+                                 .at_least_one = true,
+                                 .done = on_batches,
+                                 .private_state = &owner};
+    assert_false(partition_log_read_batches(log, &read));
+    storage_world_run(world, 100000);
+    assert_int_equal(owner.reads_done, 1);
+    assert_int_equal(read.error, ERROR_NONE);
+    assert_int_equal(load_be64(read.slices[0].bytes), (uint64_t)offset);
+    batches_read_release(&read);
+    return fake_disk_count(world->fake, DISK_READ_AT) - before;
+}
+
+static void a_lookup_after_a_start_walks_one_segment_once(void **state)
+{
+    struct storage_world world;
+    struct owner owner = {0};
+    struct partition_log *log;
+    struct log_options options = {
+        .segment_bytes = 640 * 1024, .segment_ms = INT64_MAX, .index_interval_bytes = 4096};
+
+    (void)state;
+    init(&world);
+    storage_world_open(&world);
+    log = storage_create_log(world.storage, storage_world_group(1));
+    partition_log_set_context(log, &owner);
+    partition_log_set_options(log, &options);
+    (void)partition_log_set_term_vote(log, 1, 1);
+    for (int i = 0; i < 5000; i++) {
+        (void)append_batch(log, 1, 1024);
+        storage_world_run(&world, 2000);
+    }
+    storage_world_close(&world);
+    storage_world_open(&world);
+    log = storage_find_log(world.storage, storage_world_group(1));
+    /* The last batch but one of the fourth segment: its 640 KiB are walked 64 KiB at a time. */
+    assert_true(reads_to_find(&world, log, 4 * 640 - 2) <= 12);
+    assert_true(reads_to_find(&world, log, 4 * 640 - 2) <= 3);
+    assert_true(reads_to_find(&world, log, 4 * 640 - 100) <= 3);
+    storage_world_release(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_durable_is_there_after_a_crash),
         cmocka_unit_test(segments_below_the_start_go_without_further_writes),
+        cmocka_unit_test(a_lookup_after_a_start_walks_one_segment_once),
         cmocka_unit_test(batches_move_to_segments_and_the_journal_goes_round),
     };
 
