@@ -55,7 +55,7 @@ public final class Driver {
         settings.put("value.serializer", StringSerializer.class.getName());
         settings.put("key.deserializer", StringDeserializer.class.getName());
         settings.put("value.deserializer", StringDeserializer.class.getName());
-        settings.put("max.block.ms", "8000");
+        settings.put("max.block.ms", "20000");
         if (protocol.endsWith("SSL")) {
             settings.put("ssl.truststore.type", "PEM");
             settings.put("ssl.truststore.location", given.get("ca").asText());
