@@ -152,11 +152,12 @@ def check_mentioned(files, report):
 MUTATIONS = pathlib.Path("tests/simulation/MUTATIONS.tsv")
 RESULTS = pathlib.Path("tests/tidy/RESULTS")
 SEMANTICS = pathlib.Path("tests/interop/semantics.tsv")
+SECURITY = pathlib.Path("tests/security.tsv")
 
 
-def semantics():
+def statements(table):
     """Number of the line, id, statement, and tests or `gap: reason`."""
-    lines = (ROOT / SEMANTICS).read_text().splitlines()
+    lines = (ROOT / table).read_text().splitlines()
     for number, line in enumerate(lines[1:], 2):
         yield number, line.split("\t")
 
@@ -169,24 +170,24 @@ def has_test(path, function):
     return re.search(pattern, path.read_text(), re.M) is not None
 
 
-def check_semantics(report):
+def check_statements(table, report):
     seen = set()
-    for number, columns in semantics():
+    for number, columns in statements(table):
         if len(columns) != 3 or not all(columns):
-            report(SEMANTICS, number, "a line has three columns: id, statement, test")
+            report(table, number, "a line has three columns: id, statement, test")
             continue
         key, _, tests = columns
         if key in seen:
-            report(SEMANTICS, number, f"the id {key} is taken")
+            report(table, number, f"the id {key} is taken")
         seen.add(key)
         if tests.startswith("gap:"):
             if not tests[4:].strip():
-                report(SEMANTICS, number, "a gap has its reason")
+                report(table, number, "a gap has its reason")
             continue
         for test in tests.split(" "):
             path, _, function = test.partition("::")
             if not has_test(ROOT / path, function):
-                report(SEMANTICS, number, f"there is no test {test}")
+                report(table, number, f"there is no test {test}")
 
 
 def check_mutations(files, report):
@@ -217,7 +218,7 @@ def check_results(report):
 
 
 def print_gaps():
-    lines = list(semantics())
+    lines = [*statements(SEMANTICS), *statements(SECURITY)]
     gaps = [columns for _, columns in lines if columns[2].startswith("gap:")]
     for key, statement, reason in gaps:
         print(f"{key}: {statement} ({reason})")
@@ -254,7 +255,8 @@ def main(arguments):
             report(path, 1, "the first line is the SPDX identifier")
     check_readmes(files, report)
     check_mentioned(files, report)
-    check_semantics(report)
+    for table in (SEMANTICS, SECURITY):
+        check_statements(table, report)
     check_mutations(files, report)
     check_results(report)
     print("\n".join(findings))
