@@ -25,6 +25,19 @@ static const char *admit_peer(void *context, int32_t peer, uint64_t incarnation,
     return "another cluster id";
 }
 
+/* Who can dial the port could then write what it likes, past every rule about clients. */
+static void warn_if_open(const struct broker_config *config, const struct link_guard *guard)
+{
+    for (int i = 0; guard == NULL && i < config->kafka_listener_count; i++) {
+        if (config->kafka_listeners[i].security_protocol != SECURITY_PROTOCOL_PLAINTEXT) {
+            log_warning(LOG_MAIN, "clients are asked who they are, and other brokers are not",
+                        field_string("do", "set security.inter.broker.protocol=SSL, or keep the "
+                                           "port between brokers in a private network"));
+            return;
+        }
+    }
+}
+
 enum error broker_links_open(const struct broker_links_services *services, struct links **out_links,
                              uint16_t *out_port)
 {
@@ -41,6 +54,7 @@ enum error broker_links_open(const struct broker_links_services *services, struc
     if (error != ERROR_NONE) {
         return error;
     }
+    warn_if_open(config, options.guard);
     error = links_uv_new(services->uv, services->loop, &options, out_links);
     if (error != ERROR_NONE) {
         return error;
