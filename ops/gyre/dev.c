@@ -213,6 +213,15 @@ static void print_table(const struct dev *dev)
     }
 }
 
+/* What is now, for programs; people see by the silence that it is done. */
+static int report(const struct dev *dev, const struct dev_arguments *arguments, int status)
+{
+    if (arguments->output == OUTPUT_JSON) {
+        print_json(dev, true);
+    }
+    return status;
+}
+
 static void print(const struct dev *dev, enum output_format format, bool has_states)
 {
     char path[DEV_PATH_MAX];
@@ -332,7 +341,8 @@ static int up(int argc, char **argv)
 
 static int down(int argc, char **argv)
 {
-    static const struct argp_option options[] = {DEV_OPTION_DIR, DEV_OPTION_TIMEOUT, {0}};
+    static const struct argp_option options[] = {
+        DEV_OPTION_DIR, DEV_OPTION_TIMEOUT, DEV_OPTION_OUTPUT, {0}};
     struct dev_arguments arguments;
     struct dev *dev;
     bool is_good = true;
@@ -365,7 +375,7 @@ static int down(int argc, char **argv)
             }
         }
     }
-    return is_good ? STATUS_OK : STATUS_TIMEOUT;
+    return report(dev, &arguments, is_good ? STATUS_OK : STATUS_TIMEOUT);
 }
 
 static int status_verb(int argc, char **argv)
@@ -395,6 +405,7 @@ static int kill_verb(int argc, char **argv)
         DEV_OPTION_BROKER,
         DEV_OPTION_REGION,
         DEV_OPTION_TIMEOUT,
+        DEV_OPTION_OUTPUT,
         {"signal", DEV_KEY_SIGNAL, "NAME", 0, "KILL (the default), STOP, TERM, ...", 0},
         {0},
     };
@@ -411,13 +422,17 @@ static int kill_verb(int argc, char **argv)
         return STATUS_USAGE;
     }
     dev = load(arguments.dir);
-    return dev != NULL && for_chosen(dev, &arguments, kill_one) ? STATUS_OK : STATUS_FAILED;
+    if (dev == NULL || !for_chosen(dev, &arguments, kill_one)) {
+        return STATUS_FAILED;
+    }
+    return report(dev, &arguments, STATUS_OK);
 }
 
 static int start_verb(int argc, char **argv)
 {
-    static const struct argp_option options[] = {
-        DEV_OPTION_DIR, DEV_OPTION_BROKER, DEV_OPTION_REGION, DEV_OPTION_TIMEOUT, {0}};
+    static const struct argp_option options[] = {DEV_OPTION_DIR,    DEV_OPTION_BROKER,
+                                                 DEV_OPTION_REGION, DEV_OPTION_TIMEOUT,
+                                                 DEV_OPTION_OUTPUT, {0}};
     struct dev_arguments arguments;
     struct dev *dev;
 
@@ -430,7 +445,7 @@ static int start_verb(int argc, char **argv)
         !for_chosen(dev, &arguments, start_one) || !dev_save(dev)) {
         return STATUS_FAILED;
     }
-    return (int)wait_ready(dev, &arguments);
+    return report(dev, &arguments, (int)wait_ready(dev, &arguments));
 }
 
 int dev_command(int argc, char **argv)

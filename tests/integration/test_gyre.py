@@ -165,3 +165,15 @@ def test_a_broker_leaves_no_core_file(region):
     for pid in region.pids():
         limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
         assert re.search(r"Max core file size\s+0\s+0", limits)
+
+
+def test_dev_tells_programs_what_is_now(own_region):
+    region = own_region(brokers=1)
+
+    def states(*words):
+        state = json.loads(region.gyre("dev", *words, "--dir", region.dir, "-o", "json"))
+        return [broker["state"] for broker in state["regions"][0]["brokers"]]
+
+    assert states("kill", "--broker", 0) == ["stopped"]
+    assert states("start", "--broker", 0) == ["ready"]
+    assert states("down") == ["stopped"]
