@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What strangers can make a broker hold: memory and connections, with real sockets."""
+import pathlib
+import re
+import resource
+import struct
+
+import pytest
+from kafka_wire import Connection
+from region import Region, eventually
+
+# Half of the descriptors of a broker are for connections.
+CONNECTIONS = min(9500, resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 2 - 300)
+MEBIBYTE = 1024 * 1024
+
+
+@pytest.fixture(scope="module", name="region")
+def make_region():
+    with Region(brokers=1, listeners=["SASL_PLAINTEXT", "PLAINTEXT"],
+                users={"admin": "admin-secret"}, super_users=["admin", "ANONYMOUS"]) as region:
+        yield region
+
+
+@pytest.fixture(autouse=True)
+def many_descriptors():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def resident_bytes(region):
+    pid = region.pids()[0]
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+
+
+def held(region, claimed, listener):
+    """Opens many connections, each of which claims a frame and sends ten bytes of it."""
+    address = region.address(0, listener)
+    connections = [Connection(address) for _ in range(CONNECTIONS)]
+    for connection in connections:
+        connection.socket.sendall(struct.pack(">i", claimed) + bytes(10))
+    return connections
+
+
+@pytest.mark.parametrize("claimed", [2 ** 31 - 1, 60 * 1024])
+def test_claims_before_authentication_take_no_memory(region, claimed):
+    before = resident_bytes(region)
+    connections = held(region, claimed, "SASL_PLAINTEXT")
+    with Connection(region.address(0, "PLAINTEXT")) as witness:
+        witness.call("Metadata", 9, topics=[])  # what came before it was read
+    assert resident_bytes(region) - before < 64 * MEBIBYTE
+    for connection in connections:
+        connection.socket.close()
+    eventually(lambda: region.metric(0, "gyre_connections") < CONNECTIONS / 2)
+
+
+def test_claims_of_large_frames_keep_nobody_else_waiting(region):
+    before = resident_bytes(region)
+    connections = held(region, 100 * MEBIBYTE, "PLAINTEXT")
+    with Connection(region.address(0, "PLAINTEXT")) as witness:
+        assert witness.call("Metadata", 9, topics=[])["brokers"]
+    assert resident_bytes(region) - before < 64 * MEBIBYTE
+    for connection in connections:
+        connection.socket.close()
+    eventually(lambda: region.metric(0, "gyre_connections") < CONNECTIONS / 2)
