@@ -64,7 +64,7 @@ static const char documentation[] =
     "  gyred /etc/gyre/broker.conf\n"
     "  gyred --check-config /etc/gyre/broker.conf\n"
     "  gyred format /etc/gyre/broker.conf\n"
-    "  gyred format --add-scram admin /etc/gyre/broker.conf < /root/password\n"
+    "  gyred format --add-scram admin /etc/gyre/broker.conf < password\n"
     "\n"
     "Exit status: 0 stopped in order, 1 failed, 2 wrong usage or configuration.";
 
