@@ -225,3 +225,16 @@ void delegation_tokens_stop_sweep(struct token_sweep *sweep)
         free(sweep);
     }
 }
+
+enum kafka_error delegation_tokens_look_up(const struct request *request, struct bytes hmac,
+                                           const struct delegation_token **out_token)
+{
+    if (!delegation_tokens_are_allowed(request)) {
+        return KAFKA_ERROR_DELEGATION_TOKEN_REQUEST_NOT_ALLOWED;
+    }
+    if (!delegation_tokens_are_enabled(request->broker)) {
+        return KAFKA_ERROR_DELEGATION_TOKEN_AUTH_DISABLED;
+    }
+    *out_token = delegation_tokens_find(request->broker, hmac);
+    return *out_token == NULL ? KAFKA_ERROR_DELEGATION_TOKEN_NOT_FOUND : KAFKA_ERROR_NONE;
+}

@@ -45,4 +45,9 @@ struct token_sweep;
 struct token_sweep *delegation_tokens_start_sweep(struct broker *broker);
 void delegation_tokens_stop_sweep(struct token_sweep *sweep); /* NULL is fine */
 
+/* What moving a token's end begins with, in the order in which Kafka asks: may this connection deal
+ * with tokens, are there any here, and is there this one? `out_token` is set on NONE. */
+enum kafka_error delegation_tokens_look_up(const struct request *request, struct bytes hmac,
+                                           const struct delegation_token **out_token);
+
 #endif

@@ -69,16 +69,11 @@ static enum kafka_error end_later(struct token_expiry *self, const struct delega
 static enum kafka_error expire(struct token_expiry *self)
 {
     struct request *request = self->request;
+    const struct delegation_token *token;
+    enum kafka_error error = delegation_tokens_look_up(request, self->in.hmac, &token);
 
-    if (!delegation_tokens_are_allowed(request)) {
-        return KAFKA_ERROR_DELEGATION_TOKEN_REQUEST_NOT_ALLOWED;
-    }
-    if (!delegation_tokens_are_enabled(request->broker)) {
-        return KAFKA_ERROR_DELEGATION_TOKEN_AUTH_DISABLED;
-    }
-    const struct delegation_token *token = delegation_tokens_find(request->broker, self->in.hmac);
-    if (token == NULL) {
-        return KAFKA_ERROR_DELEGATION_TOKEN_NOT_FOUND;
+    if (error != KAFKA_ERROR_NONE) {
+        return error;
     }
     if (!delegation_tokens_may_be_renewed_by(token, request->connection->identity->principal)) {
         return KAFKA_ERROR_DELEGATION_TOKEN_OWNER_MISMATCH;

@@ -57,16 +57,11 @@ static enum kafka_error renew(struct token_renewal *self)
 {
     struct request *request = self->request;
     int64_t now_ms = clock_wall_ms(request->broker->loop->clock);
+    const struct delegation_token *token;
+    enum kafka_error error = delegation_tokens_look_up(request, self->in.hmac, &token);
 
-    if (!delegation_tokens_are_allowed(request)) {
-        return KAFKA_ERROR_DELEGATION_TOKEN_REQUEST_NOT_ALLOWED;
-    }
-    if (!delegation_tokens_are_enabled(request->broker)) {
-        return KAFKA_ERROR_DELEGATION_TOKEN_AUTH_DISABLED;
-    }
-    const struct delegation_token *token = delegation_tokens_find(request->broker, self->in.hmac);
-    if (token == NULL) {
-        return KAFKA_ERROR_DELEGATION_TOKEN_NOT_FOUND;
+    if (error != KAFKA_ERROR_NONE) {
+        return error;
     }
     if (token->limit_ms < now_ms || token->expires_ms < now_ms) {
         return KAFKA_ERROR_DELEGATION_TOKEN_EXPIRED;
