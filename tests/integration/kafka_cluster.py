@@ -61,10 +61,14 @@ MISMATCHED_ENDPOINT_TYPE = 114
 
 
 class Cluster:
-    """Requests to the brokers of a region, over one connection a broker."""
+    """Requests to the brokers of a region, over one connection a broker.
 
-    def __init__(self, region):
+    With a user and a password, where the brokers' first listener asks for them.
+    """
+
+    def __init__(self, region, user=None):
         self.region = region
+        self.user = user
         self.connections = {}
 
     def close(self):
@@ -73,7 +77,10 @@ class Cluster:
 
     def connect(self, node_id=None, **options):
         """A connection that is the caller's."""
-        return Connection(self.region.address(self.any(node_id)), **options)
+        connection = Connection(self.region.address(self.any(node_id)), **options)
+        if self.user:
+            connection.log_in(*self.user)
+        return connection
 
     def any(self, node_id):
         return self.region.node_ids[0] if node_id is None else node_id

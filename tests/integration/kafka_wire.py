@@ -300,11 +300,12 @@ def record_values(data, count):
 # connections
 
 class Connection:
-    """One connection to one broker."""
+    """One connection to one broker, from the address `source` if it is told."""
 
-    def __init__(self, address, client_id="wire", timeout=15):
+    def __init__(self, address, client_id="wire", timeout=15, source=None):
         host, port = address.rsplit(":", 1)
-        self.socket = socket.create_connection((host, int(port)), timeout=timeout)
+        self.socket = socket.create_connection((host, int(port)), timeout=timeout,
+                                               source_address=source and (source, 0))
         self.client_id = client_id
         self.next_id = 1
 
@@ -371,3 +372,10 @@ class Connection:
 
     def call(self, api, version, **values):
         return self.receive(api, version, self.send(api, version, values))
+
+    def log_in(self, user, password):
+        """With PLAIN; raises where that is not enough."""
+        self.call("SaslHandshake", 1, mechanism="PLAIN")
+        answer = self.call("SaslAuthenticate", 1, auth_bytes=f"\0{user}\0{password}".encode())
+        if answer["error_code"] != 0:
+            raise PermissionError(answer["error_message"])
