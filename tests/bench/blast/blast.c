@@ -2,6 +2,8 @@
 #include "blast/blast.h"
 
 #include <argp.h>
+#include <openssl/ssl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +12,10 @@
 #include <time.h>
 
 #include "gyre/base/bytes.h"
+#include "gyre/base/check.h"
 #include "gyre/wire/kafka_error.h"
+
+#include "blast/tls_pipe.h"
 
 const char *argp_program_version = "blast " GYRE_VERSION;
 
@@ -26,6 +31,7 @@ static const char documentation[] =
     "  blast produce -b localhost:9092 -t w4 --create 1 --records 1 --connections 32 --depth 1\n"
     "  blast rate -b localhost:9092 -t w10 --create 10 --rate 5000 --record-bytes 1024 --json\n"
     "  blast fetch -b localhost:9092 -t w3\n"
+    "  blast fetch -b localhost:9093 -t w3 --tls --ca pki/ca.crt\n"
     "\n"
     "Exit status: 0, or 1 if anything went wrong or any answer carried an error.";
 
@@ -48,11 +54,19 @@ enum option_key {
     KEY_DURATION,
     KEY_TOTAL_BYTES,
     KEY_JSON,
+    KEY_TLS,
+    KEY_CA,
+    KEY_CERT,
+    KEY_KEY,
 };
 
 static const struct argp_option options_table[] = {
     {"bootstrap-server", 'b', "HOST:PORT", 0, "a broker (localhost:9092)", 0},
     {"topic", 't', "NAME", 0, "(blast)", 0},
+    {"tls", KEY_TLS, NULL, 0, "TLS 1.3 with AES-256-GCM", 0},
+    {"ca", KEY_CA, "FILE", 0, "... and these authorities, in PEM", 0},
+    {"cert", KEY_CERT, "FILE", 0, "... showing this certificate", 0},
+    {"key", KEY_KEY, "FILE", 0, "... whose key this is", 0},
     {"create", KEY_CREATE, "PARTITIONS", 0, "create the topic if it does not exist", 0},
     {"replication", KEY_REPLICATION, "N", 0, "... with so many replicas (the broker's default)", 0},
     {"topic-config", KEY_TOPIC_CONFIG, "NAME=VALUE,...", 0, "... and these settings", 0},
@@ -131,6 +145,10 @@ static bool parse_text(struct blast_options *options, int key, char *text, struc
     case KEY_TOPIC_CONFIG: options->topic_config = text; return true;
     case KEY_AGAIN: options->fetch_again = true; return true;
     case KEY_JSON: options->as_json = true; return true;
+    case KEY_TLS: options->is_secure = true; return true;
+    case KEY_CA: options->ca = text; return true;
+    case KEY_CERT: options->cert = text; return true;
+    case KEY_KEY: options->key = text; return true;
     case KEY_CODEC:
         if (!compression_find(string_from(text), &options->codec)) {
             argp_error(state, "%s is no codec", text);
@@ -164,6 +182,20 @@ static bool parse_number(struct blast_options *options, int key, const char *tex
     }
 }
 
+static void check_together(const struct blast_options *options, struct argp_state *state)
+{
+    if (options->mode == BLAST_RATE && options->acks == 0) {
+        argp_error(state, "a latency needs an answer: rate and --acks 0 do not go together");
+    }
+    if (options->is_secure != (options->ca != NULL)) {
+        argp_error(state, "--tls and --ca go together");
+    }
+    if ((options->cert != NULL) != (options->key != NULL) ||
+        (options->cert != NULL && !options->is_secure)) {
+        argp_error(state, "--cert and --key go together, and with --tls");
+    }
+}
+
 static error_t parse_option(int key, char *text, struct argp_state *state)
 {
     struct blast_options *options = state->input;
@@ -179,11 +211,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
         parse_mode(options, state, text);
         return 0;
     case ARGP_KEY_NO_ARGS: argp_usage(state); return 0;
-    case ARGP_KEY_END:
-        if (options->mode == BLAST_RATE && options->acks == 0) {
-            argp_error(state, "a latency needs an answer: rate and --acks 0 do not go together");
-        }
-        return 0;
+    case ARGP_KEY_END: check_together(options, state); return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
 }
@@ -239,6 +267,18 @@ static void print_text(const struct blast_result *result)
     }
 }
 
+static void make_tls(struct blast_options *options)
+{
+    char message[TLS_PIPE_MESSAGE_BYTES];
+
+    if (options->is_secure) {
+        options->tls = tls_pipe_context_new(options->ca, options->cert, options->key, message);
+        if (options->tls == NULL) {
+            blast_fail("%s", message);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct argp argp = {
@@ -260,6 +300,8 @@ int main(int argc, char **argv)
 
     (void)argp_parse(&argp, argc, argv, 0, NULL, &options);
     (void)prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);
+    CHECK(signal(SIGPIPE, SIG_IGN) != SIG_ERR);
+    make_tls(&options);
     blast_cluster_find(&cluster, &options);
     if (options.mode == BLAST_FETCH) {
         blast_fetch_run(&cluster, &options, &result);
@@ -267,6 +309,7 @@ int main(int argc, char **argv)
         blast_produce_run(&cluster, &options, &result);
     }
     blast_cluster_release(&cluster);
+    SSL_CTX_free(options.tls);
     if (options.as_json) {
         print_json(&options, &result);
     } else {

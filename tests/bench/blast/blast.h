@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * blast: a load generator that speaks plain Kafka protocol from one thread, so cheaply that the
- * broker is what is measured. Batches are encoded before the clock starts. It is a tool: what goes
- * wrong ends the process with a sentence.
+ * blast: a load generator that speaks Kafka's protocol, plain or over TLS, from one thread, so
+ * cheaply that the broker is what is measured. Batches are encoded before the clock starts. It is a
+ * tool: what goes wrong ends the process with a sentence.
  */
 #ifndef GYRE_TESTS_BENCH_BLAST_H
 #define GYRE_TESTS_BENCH_BLAST_H
 
+#include <openssl/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -23,6 +24,12 @@ struct blast_options {
     const char *bootstrap;
     const char *topic;
     bool as_json;
+    /* TLS */
+    bool is_secure;
+    const char *ca;
+    const char *cert;
+    const char *key;
+    SSL_CTX *tls; /* made of these; NULL: plaintext */
     /* the topic, if it is to be created */
     int32_t create_partitions;
     int16_t replication_factor;

@@ -204,7 +204,7 @@ void blast_cluster_find(struct blast_cluster *cluster, const struct blast_option
 
     *cluster = (struct blast_cluster){0};
     parse_bootstrap(options->bootstrap, &bootstrap);
-    blast_link_open(&link, &bootstrap, -1, 1);
+    blast_link_open(&link, options, &bootstrap, -1, 1);
     if (options->create_partitions > 0) {
         create_topic(&link, options);
     }

@@ -224,7 +224,7 @@ static void open_links(struct consumer *self)
             continue;
         }
         frame_output_init(&link->request);
-        blast_link_open(&link->link, &cluster->brokers[n / each], self->epoll_fd, 1);
+        blast_link_open(&link->link, self->options, &cluster->brokers[n / each], self->epoll_fd, 1);
         self->link_count++;
     }
 }

@@ -2,6 +2,7 @@
 #include "blast/link.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -16,6 +17,7 @@
 #include "gyre/base/check.h"
 
 #include "blast/blast.h"
+#include "blast/tls_pipe.h"
 
 enum { IN_BYTES_FIRST = 1 << 18, IN_BYTES_MAX = 1 << 30, VECTORS_MAX = 64, SOCKET_BYTES = 4 << 20 };
 
@@ -63,8 +65,25 @@ static uint32_t power_of_two(uint32_t at_least)
     return power;
 }
 
-void blast_link_open(struct blast_link *link, const struct blast_broker *broker, int epoll_fd,
-                     uint32_t depth)
+static struct tls_pipe *secure(const struct blast_options *options,
+                               const struct blast_broker *broker, int fd, bool is_blocking)
+{
+    char message[TLS_PIPE_MESSAGE_BYTES];
+    struct tls_pipe *pipe;
+
+    if (options->tls == NULL) {
+        return NULL;
+    }
+    pipe = tls_pipe_new(options->tls, fd, broker->host, message);
+    if (pipe == NULL) {
+        blast_fail("TLS with %s", message);
+    }
+    CHECK(is_blocking || fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
+    return pipe;
+}
+
+void blast_link_open(struct blast_link *link, const struct blast_options *options,
+                     const struct blast_broker *broker, int epoll_fd, uint32_t depth)
 {
     struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = link}};
     uint32_t room = power_of_two(depth + 1);
@@ -78,6 +97,7 @@ void blast_link_open(struct blast_link *link, const struct blast_broker *broker,
                                 .flights = check_alloc(room * sizeof *link->flights),
                                 .flight_capacity = room};
     set_options(link->fd);
+    link->tls = secure(options, broker, link->fd, epoll_fd < 0);
     if (epoll_fd >= 0) {
         CHECK(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, link->fd, &event) == 0);
     }
@@ -85,6 +105,7 @@ void blast_link_open(struct blast_link *link, const struct blast_broker *broker,
 
 void blast_link_close(struct blast_link *link)
 {
+    tls_pipe_free(link->tls);
     (void)close(link->fd);
     free(link->out);
     free(link->in);
@@ -154,8 +175,28 @@ static void watch(struct blast_link *link, bool wants_room)
     }
 }
 
+static void flush_tls(struct blast_link *link)
+{
+    int pushed = tls_pipe_push(link->tls);
+
+    while (pushed > 0 && link->out_count > 0) {
+        struct iovec vectors[VECTORS_MAX];
+
+        forget_written(link, tls_pipe_write(link->tls, vectors, gather(link, vectors)));
+        pushed = tls_pipe_push(link->tls);
+    }
+    if (pushed < 0) {
+        blast_fail("send: %s", strerror(errno));
+    }
+    watch(link, pushed == 0);
+}
+
 void blast_link_flush(struct blast_link *link)
 {
+    if (link->tls != NULL) {
+        flush_tls(link);
+        return;
+    }
     while (link->out_count > 0) {
         struct iovec vectors[VECTORS_MAX];
         struct msghdr message = {.msg_iov = vectors};
@@ -199,11 +240,38 @@ static void make_room(struct blast_link *link)
     }
 }
 
+/* Until there is nothing left: what has been read ahead wakes nobody. */
+static void receive_tls(struct blast_link *link)
+{
+    char message[TLS_PIPE_MESSAGE_BYTES];
+    ssize_t size;
+
+    do {
+        if (link->in_end == link->in_capacity) {
+            link->in_capacity *= 2;
+            link->in = check_realloc(link->in, link->in_capacity);
+        }
+        size = tls_pipe_read(link->tls, link->in + link->in_end, link->in_capacity - link->in_end,
+                             message);
+        if (size == 0) {
+            blast_fail("the broker closed a connection");
+        }
+        if (size < -1) {
+            blast_fail("%s", message);
+        }
+        link->in_end += size > 0 ? (size_t)size : 0;
+    } while (size > 0 && link->epoll_fd >= 0);
+}
+
 void blast_link_receive(struct blast_link *link)
 {
     ssize_t size;
 
     make_room(link);
+    if (link->tls != NULL) {
+        receive_tls(link);
+        return;
+    }
     size = recv(link->fd, link->in + link->in_end, link->in_capacity - link->in_end,
                 link->epoll_fd >= 0 ? MSG_DONTWAIT : 0);
     if (size == 0) {

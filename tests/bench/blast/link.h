@@ -14,6 +14,8 @@
 #include "gyre/wire/frame.h"
 
 struct blast_broker;
+struct blast_options;
+struct tls_pipe;
 
 struct blast_flight {
     int64_t began_ns;
@@ -26,6 +28,7 @@ struct blast_flight {
 struct blast_link {
     int fd;
     int epoll_fd;
+    struct tls_pipe *tls; /* owned; NULL: plaintext */
     bool waits_for_room;
     /* frames to be written; borrowed */
     const struct frame_output **out;
@@ -46,9 +49,9 @@ struct blast_link {
 };
 
 /* Connects (blocking) and registers with epoll, event data pointing to the link. epoll_fd -1: the
- * link is used with blast_link_ask() only. */
-void blast_link_open(struct blast_link *link, const struct blast_broker *broker, int epoll_fd,
-                     uint32_t depth);
+ * link is used with blast_link_ask() only. Of the options those about TLS count. */
+void blast_link_open(struct blast_link *link, const struct blast_options *options,
+                     const struct blast_broker *broker, int epoll_fd, uint32_t depth);
 void blast_link_close(struct blast_link *link);
 
 /* Queue a frame, which must outlive its flight; flush writes what the socket takes. `flight` is
@@ -57,7 +60,7 @@ void blast_link_send(struct blast_link *link, const struct frame_output *frame,
                      const struct blast_flight *flight);
 void blast_link_flush(struct blast_link *link);
 
-/* Read once what is there. */
+/* Read what is there: once, or with TLS all that has been received. */
 void blast_link_receive(struct blast_link *link);
 
 /* The next whole answer without its size, valid until receive; false if there is none. */

@@ -130,7 +130,7 @@ static bool all_partitions_take(struct producer *self, int32_t broker)
         }
     }
     encoder_request(self->options, partitions, count, batch, &frame);
-    blast_link_open(&link, &self->cluster->brokers[broker], -1, 1);
+    blast_link_open(&link, self->options, &self->cluster->brokers[broker], -1, 1);
     blast_link_ask(&link, &frame, &bytes, &size);
     appended = read_answer(self, bytes, size);
     blast_link_close(&link);
@@ -231,7 +231,7 @@ static void open_outlets(struct producer *self)
                 *outlet = (struct outlet){0};
                 continue;
             }
-            blast_link_open(&outlet->link, &self->cluster->brokers[b], self->epoll_fd,
+            blast_link_open(&outlet->link, options, &self->cluster->brokers[b], self->epoll_fd,
                             (uint32_t)options->depth);
             if (options->mode == BLAST_RATE) {
                 encode_open(self, outlet);
