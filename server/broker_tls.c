@@ -7,7 +7,7 @@
 #include "gyre/observe/metrics.h"
 #include "gyre/tls/principal_rules.h"
 
-static const uint64_t LOOK_US = 1000 * 1000;
+static const uint64_t LOOK_US = 500 * 1000;
 
 static void tell_expiry(const struct broker_tls *tls)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The certificates of a broker: one source a listener that wants TLS, looked at every second and on
- * SIGHUP.
+ * The certificates of a broker: one source a listener that wants TLS, looked at twice a second and
+ * on SIGHUP.
  *
  * Thread: the shard's own.
  */

@@ -11,7 +11,7 @@
 
 #include "tls_context_private.h"
 
-enum { SUITES_BYTES_MAX = 1024, SECURITY_LEVEL = 2, CHAIN_DEPTH_MAX = 8 };
+enum { SUITES_BYTES_MAX = 1024 };
 
 #define SUITES_12_DEFAULT                                                                          \
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"     \
@@ -193,7 +193,7 @@ static void set_policy(struct tls_loading *loading)
     (void)SSL_CTX_set_num_tickets(ssl, 1);
     (void)SSL_CTX_set_max_early_data(ssl, 0);
     (void)SSL_CTX_set_recv_max_early_data(ssl, 0);
-    SSL_CTX_set_security_level(ssl, SECURITY_LEVEL);
+    SSL_CTX_set_security_level(ssl, TLS_SECURITY_LEVEL);
     CHECK(SSL_CTX_set_session_id_context(ssl, session_context, sizeof session_context - 1) == 1);
     if (!loading->options->is_server) {
         verify = SSL_VERIFY_PEER;
@@ -203,7 +203,7 @@ static void set_policy(struct tls_loading *loading)
         verify = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT;
     }
     SSL_CTX_set_verify(ssl, verify, NULL);
-    SSL_CTX_set_verify_depth(ssl, CHAIN_DEPTH_MAX);
+    SSL_CTX_set_verify_depth(ssl, TLS_CHAIN_DEPTH_MAX);
 }
 
 static enum error check_expiry(struct tls_loading *loading, int64_t *out_expires_ms)
@@ -224,8 +224,7 @@ static enum error check_expiry(struct tls_loading *loading, int64_t *out_expires
 /* Who was let in by a ticket is not asked for a certificate again: other trust, other tickets. */
 static void set_tickets(struct tls_context *context, const struct tls_context *before)
 {
-    if (before != NULL &&
-        memcmp(context->trust_digest, before->trust_digest, sizeof context->trust_digest) == 0) {
+    if (before != NULL && tls_context_trusts_alike(context, before)) {
         memcpy(context->ticket_keys, before->ticket_keys, sizeof context->ticket_keys);
         CHECK(SSL_CTX_set_tlsext_ticket_keys(context->ssl, context->ticket_keys,
                                              sizeof context->ticket_keys) == 1);
@@ -310,6 +309,11 @@ void tls_context_unref(struct tls_context *context)
 int64_t tls_context_expires_ms(const struct tls_context *context)
 {
     return context->expires_ms;
+}
+
+bool tls_context_trusts_alike(const struct tls_context *a, const struct tls_context *b)
+{
+    return memcmp(a->trust_digest, b->trust_digest, sizeof a->trust_digest) == 0;
 }
 
 bool tls_context_shares_tickets(const struct tls_context *a, const struct tls_context *b)

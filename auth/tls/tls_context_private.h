@@ -9,7 +9,7 @@
 
 #include "gyre/tls/tls_context.h"
 
-enum { TLS_TICKET_KEY_BYTES = 80 };
+enum { TLS_TICKET_KEY_BYTES = 80, TLS_SECURITY_LEVEL = 2, TLS_CHAIN_DEPTH_MAX = 8 };
 
 struct tls_context {
     atomic_uint references;
@@ -41,6 +41,10 @@ enum error tls_store_load_keys(struct tls_loading *loading);
 /* Authorities and lists of revoked certificates. */
 MUST_USE
 enum error tls_store_load_trust(struct tls_loading *loading);
+
+/* Would a handshake of today believe this certificate of a client? `others` came with it. */
+bool tls_store_believes(const struct tls_context *context, X509 *certificate,
+                        STACK_OF(X509) * others);
 
 /* ASN1_TIME to ms since 1970. */
 int64_t tls_time_ms(const ASN1_TIME *time);

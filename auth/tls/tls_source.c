@@ -24,6 +24,8 @@ struct tls_source {
     struct tls_options options;
     struct tls_context *context; /* a reference */
     struct appearance seen[TLS_OPTIONS_FILES];
+    void (*trust_changed)(void *context); /* NULL: nobody asked */
+    void *trust_context;
     bool is_forced;      /* asked for while it looked */
     uint64_t tickets_us; /* since when its session tickets are good */
 
@@ -92,6 +94,8 @@ static void count(const struct tls_source *source, enum metric metric)
 
 static void take_loaded(struct tls_source *source)
 {
+    bool is_alike;
+
     memcpy(source->seen, source->found, sizeof source->seen);
     if (source->error != ERROR_NONE) {
         log_error(LOG_AUTH, "certificates could not be reloaded; the old ones stay",
@@ -99,6 +103,7 @@ static void take_loaded(struct tls_source *source)
         count(source, METRIC_TLS_RELOADS_REFUSED);
         return;
     }
+    is_alike = tls_context_trusts_alike(source->context, source->loaded);
     tls_context_unref(source->context);
     source->context = source->loaded;
     source->loaded = NULL;
@@ -108,6 +113,9 @@ static void take_loaded(struct tls_source *source)
     log_info(LOG_AUTH, "certificates were reloaded", field_string("listener", source->name),
              field_i64("expires_ms", tls_context_expires_ms(source->context)));
     count(source, METRIC_TLS_RELOADS);
+    if (!is_alike && source->trust_changed != NULL) {
+        source->trust_changed(source->trust_context);
+    }
 }
 
 static void done(struct work *work)
@@ -184,6 +192,13 @@ enum error tls_source_open(const struct tls_source_services *services, const cha
 struct tls_context *tls_source_context(const struct tls_source *source)
 {
     return tls_context_ref(source->context);
+}
+
+void tls_source_watch_trust(struct tls_source *source, void (*changed)(void *context),
+                            void *context)
+{
+    source->trust_changed = changed;
+    source->trust_context = context;
 }
 
 int64_t tls_source_expires_ms(const struct tls_source *source)

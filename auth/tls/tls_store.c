@@ -357,3 +357,21 @@ enum error tls_store_load_trust(struct tls_loading *loading)
     }
     return error;
 }
+
+bool tls_store_believes(const struct tls_context *context, X509 *certificate,
+                        STACK_OF(X509) * others)
+{
+    X509_STORE_CTX *check = X509_STORE_CTX_new();
+    bool is_good;
+
+    CHECK(check != NULL);
+    CHECK(X509_STORE_CTX_init(check, SSL_CTX_get_cert_store(context->ssl), certificate, others) ==
+          1);
+    CHECK(X509_STORE_CTX_set_default(check, "ssl_client") == 1);
+    X509_STORE_CTX_set_depth(check, TLS_CHAIN_DEPTH_MAX);
+    X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(check), TLS_SECURITY_LEVEL);
+    is_good = X509_verify_cert(check) == 1;
+    X509_STORE_CTX_free(check);
+    ERR_clear_error();
+    return is_good;
+}

@@ -325,6 +325,22 @@ const struct tls_facts *tls_stream_facts(const struct tls_stream *stream)
     return &stream->facts;
 }
 
+bool tls_stream_is_believed(const struct tls_stream *stream, const struct tls_context *context)
+{
+    X509 *certificate = SSL_get1_peer_certificate(stream->ssl);
+    bool is_believed =
+        certificate == NULL ||
+        tls_store_believes(context, certificate, SSL_get_peer_cert_chain(stream->ssl));
+
+    X509_free(certificate);
+    return is_believed;
+}
+
+bool tls_stream_trusts_alike(const struct tls_stream *stream, const struct tls_context *context)
+{
+    return tls_context_trusts_alike(stream->context, context);
+}
+
 const char *tls_stream_reason(const struct tls_stream *stream)
 {
     return stream->reason;

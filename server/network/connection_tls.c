@@ -91,6 +91,7 @@ struct connection_tls *connection_tls_new(struct connection *connection,
     tls->options = options;
     list_init(&tls->running);
     list_init(&tls->waiting);
+    list_init(&tls->certified);
     task_init(&tls->resume, resume_reading);
     timer_init(&tls->deadline, on_deadline);
     list_append(&handshakes->running, &tls->running);
@@ -103,6 +104,7 @@ struct connection_tls *connection_tls_new(struct connection *connection,
 void connection_tls_close(struct connection_tls *tls)
 {
     end_handshake(tls);
+    certificate_watch_forget(tls);
     task_cancel(&tls->resume);
 }
 
@@ -239,6 +241,7 @@ static bool shake_hands(struct connection_tls *tls)
         return false;
     }
     end_handshake(tls);
+    certificate_watch_add(tls);
     count(tls, METRIC_TLS_HANDSHAKES);
     if (tls_stream_facts(tls->stream)->is_resumed) {
         count(tls, METRIC_TLS_HANDSHAKES_RESUMED);

@@ -46,9 +46,11 @@ struct connection_tls {
     struct list running;               /* handshakes.running, until it is done */
     struct list waiting;               /* handshakes.waiting */
     struct timer deadline;
-    struct task resume; /* reading goes on with bytes that are here */
-    bool is_reading;    /* the pipeline takes bytes */
-    bool is_parted;     /* goodbye was said */
+    struct list certified;        /* certificate_watch.h, as the next */
+    struct timer certificate_end; /* not initialised where there is no certificate */
+    struct task resume;           /* reading goes on with bytes that are here */
+    bool is_reading;              /* the pipeline takes bytes */
+    bool is_parted;               /* goodbye was said */
     struct output_queue plain;
     size_t encrypted_bytes; /* plaintext of what is in the connection's queue */
 };

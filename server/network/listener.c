@@ -34,6 +34,9 @@ void listener_close(struct listener *listener)
 {
     if (!listener->is_closed) {
         listener->is_closed = true;
+        if (listener->tls != NULL) {
+            certificate_watch_forget_listener(listener);
+        }
         uv_close((uv_handle_t *)&listener->tcp, on_closed);
     }
 }
@@ -86,6 +89,9 @@ enum error network_listen(struct network *network, const struct config_listener 
     }
     *out_port = socket_address_port(&listener->tcp);
     describe(listener, config, *out_port);
+    if (tls != NULL) {
+        certificate_watch_listener(listener);
+    }
     network->listener_count++;
     log_info(LOG_NETWORK, "listening", field_string("listener", listener->name),
              field_string("host", config->bind.host), field_i64("port", *out_port));

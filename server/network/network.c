@@ -199,6 +199,7 @@ struct network *network_new(const struct network_options *options)
     map_init(&network->addresses);
     connection_rate_start(network, options->connection_rate_max);
     handshakes_init(&network->handshakes);
+    certificate_watch_start(network);
     task_init(&network->finish, finish);
     task_init(&network->recheck, session_watch_recheck);
     timer_init(&network->sweep, on_sweep);
@@ -261,6 +262,7 @@ void network_close(struct network *network, void (*closed)(void *context), void 
     network->closed_context = context;
     timer_stop(network->options.loop, &network->sweep);
     timer_stop(network->options.loop, &network->handshakes.next_turn);
+    certificate_watch_stop(network);
     task_cancel(&network->recheck);
     close_listeners(network);
     list_for_each_safe(link, &network->connections) {

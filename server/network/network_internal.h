@@ -5,6 +5,7 @@
 
 #include "gyre/base/map.h"
 
+#include "network/certificate_watch.h"
 #include "network/connection.h"
 #include "network/connection_tls.h"
 #include "network/network.h"
@@ -32,6 +33,7 @@ struct network {
     struct timer sweep;
     struct quota_table *arrivals; /* connection_rate.h */
     struct handshakes handshakes;
+    struct certificate_watch certificates;
     char *tls_input;     /* owned; where ciphertext is read to, one connection after the other */
     struct task recheck; /* of identities */
 

@@ -3,7 +3,6 @@
 
 #include "gyre/access/identity.h"
 #include "gyre/observe/log.h"
-#include "gyre/observe/metrics.h"
 
 #include "network/network_internal.h"
 
@@ -12,7 +11,7 @@ static const uint64_t AUTHENTICATION_LIMIT_US = 10 * 1000 * 1000;
  * so that an answer under way arrives. */
 static const uint64_t SESSION_GRACE_US = 500 * 1000;
 
-static void close_for(struct connection *connection, const char *why, enum metric metric)
+void session_watch_end(struct connection *connection, const char *why, enum metric metric)
 {
     const struct identity *identity = connection->info.identity;
 
@@ -28,10 +27,10 @@ static void on_expired(struct timer *timer)
     struct connection *connection = CONTAINER_OF(timer, struct connection, session);
 
     if (!connection->info.is_authenticated) {
-        close_for(connection, "connection did not authenticate in time",
-                  METRIC_AUTHENTICATIONS_LATE);
+        session_watch_end(connection, "connection did not authenticate in time",
+                          METRIC_AUTHENTICATIONS_LATE);
     } else {
-        close_for(connection, "session is over", METRIC_SESSIONS_EXPIRED);
+        session_watch_end(connection, "session is over", METRIC_SESSIONS_EXPIRED);
     }
 }
 
@@ -84,7 +83,8 @@ void session_watch_recheck(struct task *task)
 
         if (!connection->is_closing && connection->info.is_authenticated &&
             !options->is_valid_identity(options->identity_context, connection->info.identity)) {
-            close_for(connection, "credential was changed or removed", METRIC_SESSIONS_REVOKED);
+            session_watch_end(connection, "credential was changed or removed",
+                              METRIC_SESSIONS_REVOKED);
         }
     }
 }

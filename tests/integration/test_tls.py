@@ -169,10 +169,15 @@ def test_expired_and_revoked_certificates_are_refused(own_region, pki):
 
 
 def expire(pki, path):
-    """A certificate that ended yesterday; openssl signs for any time, gyre does not."""
+    """A certificate that ended years ago."""
+    issue(pki, path, "20200101000000Z", "20200201000000Z")
+
+
+def issue(pki, path, begins, ends):
+    """A client's certificate and key in one file; openssl signs for any time, gyre does not."""
     key, request = path.with_suffix(".key"), path.with_suffix(".csr")
     run("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-        "-nodes", "-keyout", key, "-out", request, "-subj", "/CN=late")
+        "-nodes", "-keyout", key, "-out", request, "-subj", f"/CN={path.stem}")
     index = path.with_suffix(".index")
     index.write_text("")
     config = path.with_suffix(".conf")
@@ -180,8 +185,8 @@ def expire(pki, path):
                       "default_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n"
                       % (index, path.with_suffix(".serial"), path.parent))
     run("openssl", "ca", "-batch", "-config", config, "-create_serial", "-in", request, "-out",
-        path, "-cert", pki["ca.crt"], "-keyfile", pki["ca.key"], "-startdate", "20200101000000Z",
-        "-enddate", "20200201000000Z", "-notext")
+        path, "-cert", pki["ca.crt"], "-keyfile", pki["ca.key"], "-startdate", begins,
+        "-enddate", ends, "-notext")
     path.write_text(path.read_text() + key.read_text())
 
 
@@ -206,6 +211,69 @@ def test_names_in_certificates_become_principals(own_region, pki):
 
 
 # sessions and reloads
+
+def with_certificate(pki, certificate, key=None):
+    context = ssl.create_default_context(cafile=pki["ca.crt"])
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+def ask_until_closed(streams, seconds=30):
+    """Wall-clock time of the last answer on each of them."""
+    answered = dict.fromkeys(streams, 0)
+    began = time.monotonic()
+    while streams and time.monotonic() < began + seconds:
+        for stream in list(streams):
+            try:
+                ask(stream)
+                answered[stream] = time.time()
+            except OSError:
+                streams.remove(stream)
+        time.sleep(0.02)
+    return list(answered.values())
+
+
+def test_a_session_ends_with_its_certificate(own_region, pki, tmp_path):
+    """By TLS alone and under SASL, for who asks and for who is silent."""
+    settings = of_listener(pki, ssl_client_auth="required")
+    settings += [setting.replace("name.ssl.", "name.sasl_ssl.") for setting in settings]
+    region = own_region(brokers=1, listeners=["SSL", "SASL_SSL"], settings=settings,
+                        super_users=["ANONYMOUS", "CN=brief"])
+    ends = int(time.time()) + 6
+    issue(pki, tmp_path / "brief.pem", "20200101000000Z",
+          time.strftime("%Y%m%d%H%M%SZ", time.gmtime(ends)))
+    context = with_certificate(pki, tmp_path / "brief.pem")
+    streams = []
+    for protocol in ("SSL", "SASL_SSL", "SSL"):
+        host, port = region.broker(0)["listeners"][protocol].split(":")
+        plain = socket.create_connection((host, int(port)), timeout=10)
+        streams.append(context.wrap_socket(plain, server_hostname="localhost"))
+        assert ask(streams[-1])
+    silent = streams.pop()
+    for last in ask_until_closed(list(streams)):
+        assert ends - 1 < last < ends + 1
+    silent.settimeout(1)
+    assert silent.recv(1) == b""
+    assert abs(time.time() - ends) < 2
+    assert metric(region, "gyre_sessions_expired_total") == 3
+
+
+def test_a_session_ends_when_its_certificate_is_revoked(own_region, pki):
+    contexts = [with_certificate(pki, *pki.client(name)) for name in ("dave", "erin")]
+    settings = of_listener(pki, ssl_client_auth="requested")
+    settings.append(f"listener.name.ssl.gyre.ssl.crl.location={pki['ca.crl']}")
+    region = start(own_region, settings, super_users=["ANONYMOUS", "CN=dave", "CN=erin"])
+    dave, erin = ([connect(region, pki, context=context) for _ in range(40)]
+                  for context in contexts)
+    nobody = connect(region, pki)
+    assert all(ask(stream) for stream in (*dave, *erin, nobody))
+    pki("revoke", "dave")
+    revoked = time.time()
+    for last in ask_until_closed(dave, 5):
+        assert last < revoked + 1
+    assert dave == []
+    assert all(ask(stream) for stream in (*erin, nobody))
+    assert metric(region, "gyre_sessions_revoked_total") == 40
 
 def test_sessions_are_resumed_until_trust_changes(own_region, pki):
     settings = of_listener(pki)

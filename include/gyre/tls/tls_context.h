@@ -72,6 +72,9 @@ void tls_context_unref(struct tls_context *context); /* NULL is fine */
 /* When our certificate ends, ms since 1970; INT64_MAX: there is none. */
 int64_t tls_context_expires_ms(const struct tls_context *context);
 
+/* Do both believe the same authorities, lists and certificates? */
+bool tls_context_trusts_alike(const struct tls_context *a, const struct tls_context *b);
+
 /* Do both accept each other's session tickets? */
 bool tls_context_shares_tickets(const struct tls_context *a, const struct tls_context *b);
 

@@ -32,6 +32,11 @@ enum error tls_source_open(const struct tls_source_services *services, const cha
 /* For a connection that begins now; a reference of its own. */
 struct tls_context *tls_source_context(const struct tls_source *source);
 
+/* changed(context) whenever a new context believes others than the one before: those who came in
+ * by the old one may be asked about again. NULL: nobody wants to know any more. */
+void tls_source_watch_trust(struct tls_source *source, void (*changed)(void *context),
+                            void *context);
+
 /* Looks whether files have changed, at most once at a time; `is_forced`: loads them whatever. */
 void tls_source_look(struct tls_source *source, bool is_forced);
 

@@ -78,6 +78,12 @@ struct buffer_slice tls_stream_take_output(struct tls_stream *stream);
 /* Memory for that much output at once, instead of growing to it. */
 void tls_stream_reserve_output(struct tls_stream *stream, size_t plaintext_bytes);
 
+/* Of a server's open stream: is the client's certificate one that `context` believes today? True
+ * where there is none. Costs what checking it in the handshake did. */
+bool tls_stream_is_believed(const struct tls_stream *stream, const struct tls_context *context);
+/* Did it begin with the trust of `context`? */
+bool tls_stream_trusts_alike(const struct tls_stream *stream, const struct tls_context *context);
+
 /* Why it failed, for the log; "" before. Holds nothing that the peer could write at will. */
 const char *tls_stream_reason(const struct tls_stream *stream);
 

@@ -150,6 +150,45 @@ static void a_changed_file_is_loaded_and_a_bad_one_is_not_taken(void **state)
     tls_context_unref(before);
 }
 
+static void count_change(void *context)
+{
+    (*(int *)context)++;
+}
+
+static void another_trust_is_told_and_another_certificate_is_not(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tls_source_services services = {.loop = &fixture->loop, .pool = &fixture->pool};
+    struct tls_options options = fixture->options;
+    char message[TLS_MESSAGE_BYTES];
+    int changes = 0;
+
+    tls_source_close(fixture->source, on_closed, fixture);
+    (void)loop_turn(&fixture->loop);
+    fixture->closed = 0;
+    certificates_revoke(&fixture->pki, NULL);
+    options.truststore_path = strdup(certificates_path(&fixture->pki, "ca.crt"));
+    options.crl_path = strdup(certificates_path(&fixture->pki, "ca.crl"));
+    assert_int_equal(tls_source_open(&services, "SSL", &options, message, &fixture->source),
+                     ERROR_NONE);
+    tls_source_watch_trust(fixture->source, count_change, &changes);
+    issue(fixture);
+    tls_source_look(fixture->source, false);
+    work_and_finish(fixture);
+    assert_int_equal(changes, 0);
+    certificates_revoke(&fixture->pki, NULL);
+    tls_source_look(fixture->source, true);
+    work_and_finish(fixture);
+    assert_int_equal(changes, 1);
+    tls_source_watch_trust(fixture->source, NULL, NULL);
+    certificates_revoke(&fixture->pki, NULL);
+    tls_source_look(fixture->source, true);
+    work_and_finish(fixture);
+    assert_int_equal(changes, 1);
+    free((char *)(uintptr_t)options.truststore_path);
+    free((char *)(uintptr_t)options.crl_path);
+}
+
 static void session_tickets_are_not_good_for_ever(void **state)
 {
     struct fixture *fixture = *state;
@@ -207,6 +246,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(what_has_not_changed_is_not_loaded),
         TEST(a_changed_file_is_loaded_and_a_bad_one_is_not_taken),
+        TEST(another_trust_is_told_and_another_certificate_is_not),
         TEST(session_tickets_are_not_good_for_ever),
         TEST(who_asks_during_a_look_is_not_forgotten),
         TEST(closing_waits_for_the_pool),
