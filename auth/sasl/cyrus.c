@@ -19,6 +19,7 @@ struct cyrus_session {
 };
 
 static const char *the_keytab;
+static const char *the_saslauthd;
 
 /* ---- callbacks of the library ---- */
 
@@ -38,6 +39,8 @@ static int get_option(void *context, const char *plugin, const char *option, con
         *result = the_keytab;
     } else if (strcmp(option, "pwcheck_method") == 0) {
         *result = "saslauthd";
+    } else if (strcmp(option, "saslauthd_path") == 0 && the_saslauthd != NULL) {
+        *result = the_saslauthd;
     } else if (strcmp(option, "mech_list") == 0) {
         *result = "GSSAPI";
     } else {
@@ -128,11 +131,12 @@ static void mutex_free(void *mutex)
     free(mutex);
 }
 
-enum error cyrus_open(const char *keytab)
+enum error cyrus_open(const char *keytab, const char *saslauthd)
 {
     static bool is_open;
 
     the_keytab = keytab;
+    the_saslauthd = saslauthd;
     if (!is_open) {
         sasl_set_mutex(mutex_new, mutex_lock, mutex_unlock, mutex_free);
         is_open = sasl_server_init(callbacks, "gyre") == SASL_OK;

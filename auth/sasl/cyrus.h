@@ -17,9 +17,9 @@
 
 struct cyrus_session;
 
-/* `keytab` may be NULL: the system's. Borrowed for ever. Again is fine. */
+/* A keytab, and the socket of saslauthd; NULL: the system's. Borrowed for ever. Again is fine. */
 MUST_USE
-enum error cyrus_open(const char *keytab);
+enum error cyrus_open(const char *keytab, const char *saslauthd);
 
 /* One client by GSSAPI, for the service's own principal service/host. */
 MUST_USE

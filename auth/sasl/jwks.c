@@ -120,7 +120,9 @@ static enum error download(const char *url, const char *ca_path, char *message, 
     code = download_with(curl, url, ca_path, text);
     curl_easy_cleanup(curl);
     if (code != CURLE_OK) {
-        (void)snprintf(message, MESSAGE_BYTES, "%.150s: %.80s", url, curl_easy_strerror(code));
+        /* Only take_piece() refuses to write, and only for one reason. */
+        (void)snprintf(message, MESSAGE_BYTES, "%.150s: %.80s", url,
+                       code == CURLE_WRITE_ERROR ? "is too large" : curl_easy_strerror(code));
         return ERROR_IO;
     }
     return ERROR_NONE;

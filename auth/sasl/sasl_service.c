@@ -135,7 +135,8 @@ static enum error open_cyrus(struct sasl_service *service, char *message)
     if (!has_service && !string_is(config->gyre_sasl_plain_backend, "cyrus")) {
         return ERROR_NONE;
     }
-    if (cyrus_open(config->gyre_sasl_kerberos_keytab.bytes) != ERROR_NONE) {
+    if (cyrus_open(config->gyre_sasl_kerberos_keytab.bytes,
+                   config->gyre_sasl_saslauthd_path.bytes) != ERROR_NONE) {
         (void)snprintf(message, 256, "cyrus-sasl cannot be started");
         return ERROR_UNSUPPORTED;
     }

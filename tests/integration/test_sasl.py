@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who comes in and who does not, by each mechanism, with real clients and byte by byte."""
 import base64
-import json
 import os
 import shutil
 import struct
@@ -12,41 +11,11 @@ import kerberos
 import pytest
 from kafka_wire import SCHEMAS, Closed, Connection
 from region import BIN, CommandFailed, Region, eventually, run
+from token_signer import ISSUER, Signer, bearer
 
 UNSUPPORTED_MECHANISM, ILLEGAL_STATE, AUTHENTICATION_FAILED = 33, 34, 58
 MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]
-ISSUER = "https://issuer.test"
 DEBIAN_PYTHON = "/usr/bin/python3"
-
-
-# signers of tokens
-
-def base64url(data):
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-class Signer:
-    """An RSA key of openssl's, and the set of keys that brokers know it by."""
-
-    def __init__(self, home):
-        self.key = home / "signer.pem"
-        self.jwks = home / "jwks.json"
-        run("openssl", "genrsa", "-out", self.key, "2048")
-        modulus = run("openssl", "rsa", "-in", self.key, "-noout", "-modulus")
-        number = bytes.fromhex(modulus.split("=")[1].strip())
-        self.jwks.write_text(json.dumps({"keys": [
-            {"kty": "RSA", "kid": "k1", "use": "sig", "alg": "RS256", "n": base64url(number),
-             "e": "AQAB"}]}))
-
-    def token(self, **claims):
-        now = int(time.time())
-        claims = {"sub": "alice", "iss": ISSUER, "aud": "gyre", "iat": now, "exp": now + 600,
-                  **claims}
-        text = ".".join(base64url(json.dumps(part).encode())
-                        for part in ({"alg": "RS256", "kid": "k1"}, claims))
-        signature = subprocess.run(["openssl", "dgst", "-sha256", "-sign", str(self.key)],
-                                   input=text.encode(), capture_output=True, check=True).stdout
-        return f"{text}.{base64url(signature)}"
 
 
 @pytest.fixture(scope="module", name="signer")
@@ -166,10 +135,6 @@ def test_gyre_says_who_it_is_and_why_it_is_refused(region):
 
 
 # tokens
-
-def bearer(token):
-    return b"n,,\x01auth=Bearer " + token.encode() + b"\x01\x01"
-
 
 def show(region, message):
     """The answers to the message, and to a byte of value 1 where the first has something to say."""
