@@ -2,13 +2,18 @@
 """Both products behind one face: start, kill, restart, what they used of the machine.
 
 One broker is pinned to core 0 and its client to core 1; three brokers and their client share all
-cores. Every start is on an empty directory.
+cores. Every start is on an empty directory. Over TLS there is one version and one suite, whatever the
+product and the client would choose, and brokers speak TLS to each other too.
 """
+import atexit
+import functools
 import json
 import os
 import pathlib
 import shutil
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -31,6 +36,29 @@ KAFKA_DEFAULTS = ("log.segment.bytes=1073741824", "num.network.threads=3", "num.
                   "log.cleaner.dedupe.buffer.size=134217728")
 KAFKA_JVM = ("-Xms1g", "-Xmx1g", "-XX:+UseG1GC", "-XX:ActiveProcessorCount=2",
              "-XX:MaxGCPauseMillis=20", "-XX:InitiatingHeapOccupancyPercent=35")
+
+# What blast offers, too.
+TLS_VERSION = "TLSv1.3"
+TLS_SUITE = "TLS_AES_256_GCM_SHA384"
+TLS_PROPERTIES = (f"ssl.protocol={TLS_VERSION}", f"ssl.enabled.protocols={TLS_VERSION}",
+                  f"ssl.cipher.suites={TLS_SUITE}")
+
+
+@functools.cache
+def pki():
+    """Two authorities, for clients and for links, with a broker's certificate from each."""
+    directory = pathlib.Path(tempfile.mkdtemp(prefix="gyre-bench-pki-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    for place in (directory, directory / "links"):
+        for words in (("init",), ("issue", "broker", "--broker", "--ip", "127.0.0.1")):
+            subprocess.run([str(GYRE), "pki", *words, "--dir", str(place)], check=True,
+                           stdout=subprocess.DEVNULL)
+    return directory
+
+
+def stores(place, prefix=""):
+    return [f"{prefix}ssl.keystore.type=PEM", f"{prefix}ssl.keystore.location={place}/broker.pem",
+            f"{prefix}ssl.truststore.type=PEM", f"{prefix}ssl.truststore.location={place}/ca.crt"]
 
 
 def stat_cpu_s(pid):
@@ -73,6 +101,7 @@ class Brokers:
     """Context manager; subclasses know how to launch."""
 
     product = None
+    is_secure = False
 
     def __init__(self, count=1, durability="D0", settings=(), starts=True):
         self.starts = starts
@@ -89,6 +118,28 @@ class Brokers:
     @property
     def bootstrap(self):
         return ",".join(f"127.0.0.1:{port}" for port in self.ports)
+
+    @property
+    def blast_security(self):
+        return ["--tls", "--ca", str(pki() / "ca.crt")] if self.is_secure else []
+
+    @property
+    def java_security(self):
+        if not self.is_secure:
+            return []
+        return ["security.protocol=SSL", "ssl.truststore.type=PEM",
+                f"ssl.truststore.location={pki()}/ca.crt", *TLS_PROPERTIES]
+
+    def answers(self, port):
+        if not self.is_secure:
+            return kafka_oracle.answers(port)
+        context = ssl.create_default_context(cafile=pki() / "ca.crt")
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as plain, \
+                    context.wrap_socket(plain, server_hostname="127.0.0.1") as connection:
+                return connection.version() == TLS_VERSION
+        except OSError:
+            return False
 
     def cpu_s(self):
         return sum(stat_cpu_s(pid) for pid in self.pids)
@@ -143,10 +194,18 @@ class Kafka(Brokers):
 
     product = "kafka"
 
+    def security(self):
+        if not self.is_secure:
+            return []
+        return ["listeners=SSL://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+                "advertised.listeners=SSL://127.0.0.1:{port}", "inter.broker.listener.name=SSL",
+                "listener.security.protocol.map=CONTROLLER:PLAINTEXT,SSL:SSL",
+                *stores(pki()), *TLS_PROPERTIES]
+
     def prepare(self):
         kafka_oracle.fetch()
         shutil.rmtree(self.directory)
-        settings = [*KAFKA_DEFAULTS, *self.settings]
+        settings = [*KAFKA_DEFAULTS, *self.security(), *self.settings]
         if self.durability == "D1":
             settings.append("log.flush.interval.messages=1")
         region = kafka_oracle.Region(self.directory)
@@ -175,7 +234,15 @@ class Gyre(Brokers):
 
     product = "gyre"
 
+    def security(self):
+        if not self.is_secure:
+            return []
+        # Where there is TLS, Gyre authorises: whoever shows no certificate may do everything.
+        return ["security.inter.broker.protocol=SSL", "super.users=User:ANONYMOUS",
+                *TLS_PROPERTIES, *stores(pki()), *stores(pki() / "links", "listener.name.rpc.")]
+
     def prepare(self):
+        protocol = "SSL" if self.is_secure else "PLAINTEXT"
         first = int(os.environ.get("GYRE_BENCH_PORT", "0")) or free_port(self.count)
         self.ports = [first + index for index in range(self.count)]
         self.pids = [0] * self.count
@@ -184,11 +251,11 @@ class Gyre(Brokers):
             home.mkdir()
             seeds = ",".join(f"127.0.0.1:{seed + 20}" for seed in self.ports)
             (home / "broker.conf").write_text("\n".join([
-                f"node.id={index}", f"listeners=PLAINTEXT://127.0.0.1:{port}",
+                f"node.id={index}", f"listeners={protocol}://127.0.0.1:{port}",
                 f"log.dirs={home / 'data'}", "gyre.region=bench", "gyre.region.index=1",
                 f"gyre.rpc.listeners=127.0.0.1:{port + 20}",
                 f"gyre.admin.listeners=127.0.0.1:{port + 40}",
-                f"gyre.seed.servers={seeds}", *self.settings]) + "\n")
+                f"gyre.seed.servers={seeds}", *self.security(), *self.settings]) + "\n")
 
     def launch(self, index):
         home = self.directory / f"broker-{index}"
@@ -217,13 +284,23 @@ def wait_ready(admin_port, timeout_s=60):
             time.sleep(0.02)
 
 
-PRODUCTS = {"kafka": Kafka, "gyre": Gyre}
+class KafkaTls(Kafka):
+    product = "kafka-tls"
+    is_secure = True
+
+
+class GyreTls(Gyre):
+    product = "gyre-tls"
+    is_secure = True
+
+
+PRODUCTS = {one.product: one for one in (Kafka, Gyre, KafkaTls, GyreTls)}
 
 
 def wait_answers(brokers, timeout_s=180):
     deadline = time.monotonic() + timeout_s
     for port, pid in zip(brokers.ports, brokers.pids):
-        while not kafka_oracle.answers(port):
+        while not brokers.answers(port):
             if not kafka_oracle.alive(pid) or time.monotonic() > deadline:
                 raise SystemExit(f"bench: {brokers.product} at port {port} does not answer; "
                                  f"its directory was {brokers.directory}")
@@ -232,7 +309,7 @@ def wait_answers(brokers, timeout_s=180):
 
 def topic_config(brokers, **config):
     """The durability pairing as topic settings of blast."""
-    if brokers.durability == "D2" and brokers.product == "gyre":
+    if brokers.durability == "D2" and isinstance(brokers, Gyre):
         config["gyre.durability"] = "memory"
     text = ",".join(f"{name.replace('_', '.')}={value}" for name, value in config.items())
     return ["--topic-config", text] if text else []
@@ -243,6 +320,7 @@ def blast(brokers, mode, *arguments, timeout_s=300, errors_fail=True):
     pin = ["taskset", "-c", "1"] if brokers.count == 1 and os.cpu_count() > 1 else []
     done = subprocess.run(
         [*pin, str(BLAST), mode, "-b", f"127.0.0.1:{brokers.ports[0]}", "--json",
+         *brokers.blast_security,
          *(str(argument) for argument in arguments)],
         capture_output=True, text=True, timeout=timeout_s, check=False)
     try:

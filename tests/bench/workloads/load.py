@@ -38,7 +38,7 @@ def java_perf(brokers, records, size, *properties):
         [*pin, "java", "-Xmx512m", "-XX:+UseG1GC", "-XX:ActiveProcessorCount=2", "-cp",
          kafka_oracle.classpath(), PERF, "--topic", "perf", "--num-records", str(records),
          "--record-size", str(size), "--throughput", "-1", "--bootstrap-server",
-         brokers.bootstrap, "--producer-props", *properties],
+         brokers.bootstrap, "--producer-props", *properties, *brokers.java_security],
         capture_output=True, text=True, timeout=600, check=False)
     last = (done.stdout.strip().splitlines() or [""])[-1]
     found = re.match(r"(\d+) records sent, ([\d.]+) records/sec", last)
@@ -94,6 +94,15 @@ def w5(brokers, given):
           *topic_config(brokers))
     figures = measured(brokers, "fetch", given, "-t", "w5", "--again")
     return pick(figures, "mb_per_s", "cpu_s_per_gb", "rss_mb")
+
+
+def per_cpu_second(run):
+    """What a workload says of bytes, by the second of the brokers' CPU."""
+    def measure(brokers, given):
+        figures = run(brokers, given)
+        return {"mb_per_cpu_s": 1000 / figures["cpu_s_per_gb"],
+                **pick(figures, "mb_per_s", "rss_mb")}
+    return measure
 
 
 def rate_of(records_per_s):
