@@ -312,8 +312,9 @@ static int up(int argc, char **argv)
     dev_parse(options,
               "Start regions on this machine; return when they are healthy.\v"
               "On a directory in use: start what is not running, on the same ports and data.\n\n"
-              "With SASL and without --user or --super-user there is an administrator, admin, with "
-              "a random password. DIR/client.properties lets gyre and Java in, DIR/kcat.conf kcat; "
+              "With SASL there is an administrator with a password: the first --super-user, else "
+              "admin, whose password is random. DIR/client.properties lets gyre and Java in, "
+              "DIR/kcat.conf kcat; "
               "DIR/pki has ca.crt, client.crt and client.key.\n\n"
               "Examples:\n"
               "  gyre dev up --dir /tmp/g\n"

@@ -21,6 +21,7 @@ enum {
 
 #define ADMINISTRATOR    "admin"
 #define CLIENT_PRINCIPAL "CN=client"
+#define ANONYMOUS        "ANONYMOUS"
 
 static const char *const names[DEV_PROTOCOLS] = {
     [DEV_PLAINTEXT] = "PLAINTEXT",
@@ -77,16 +78,6 @@ bool dev_security_is_on(const struct dev_security *security)
 
 /* ---- who may ---- */
 
-static bool has_user(const struct dev_security *security, const char *name)
-{
-    for (int i = 0; i < security->user_count; i++) {
-        if (strcmp(security->users[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool has_super_user(const struct dev_security *security, const char *name)
 {
     for (int i = 0; i < security->super_user_count; i++) {
@@ -117,6 +108,38 @@ static void make_secret(char *text, int random_bytes)
     }
 }
 
+/* A user who may do everything. NULL: none may. */
+static const struct dev_user *administrator(const struct dev_security *security)
+{
+    for (int i = 0; i < security->user_count; i++) {
+        if (has_super_user(security, security->users[i].name)) {
+            return &security->users[i];
+        }
+    }
+    return NULL;
+}
+
+/* Who gets a password, so that somebody can come in. NULL: those named have other ways. */
+static const char *administrator_to_be(const struct dev_security *security, bool is_nobody)
+{
+    for (int i = 0; i < security->super_user_count; i++) {
+        const char *name = security->super_users[i];
+
+        if (strcmp(name, ANONYMOUS) != 0 && strchr(name, '=') == NULL) {
+            return name;
+        }
+    }
+    return is_nobody || security->user_count == 0 ? ADMINISTRATOR : NULL;
+}
+
+static void add_user(struct dev_security *security, const char *name)
+{
+    struct dev_user *user = &security->users[security->user_count++];
+
+    (void)snprintf(user->name, sizeof user->name, "%s", name);
+    make_secret(user->password, PASSWORD_RANDOM_BYTES);
+}
+
 void dev_security_complete(struct dev_security *security)
 {
     bool is_nobody = security->super_user_count == 0;
@@ -128,27 +151,22 @@ void dev_security_complete(struct dev_security *security)
     if (is_nobody && has_certificates(security)) {
         add_super_user(security, CLIENT_PRINCIPAL);
     }
-    if (!has_sasl(security) || (security->user_count > 0 && !is_nobody)) {
-        return;
-    }
-    add_super_user(security, ADMINISTRATOR);
-    if (!has_user(security, ADMINISTRATOR)) {
-        struct dev_user *user = &security->users[security->user_count++];
+    if (has_sasl(security) && administrator(security) == NULL) {
+        const char *name = administrator_to_be(security, is_nobody);
 
-        (void)snprintf(user->name, sizeof user->name, "%s", ADMINISTRATOR);
-        make_secret(user->password, PASSWORD_RANDOM_BYTES);
+        if (name != NULL) {
+            add_super_user(security, name);
+            add_user(security, name);
+        }
     }
 }
 
 /* An administrator whose password we know; else any user. NULL: there is none. */
 static const struct dev_user *first_user(const struct dev_security *security)
 {
-    for (int i = 0; i < security->user_count; i++) {
-        if (has_super_user(security, security->users[i].name)) {
-            return &security->users[i];
-        }
-    }
-    return security->user_count == 0 ? NULL : &security->users[0];
+    const struct dev_user *user = administrator(security);
+
+    return user != NULL || security->user_count == 0 ? user : &security->users[0];
 }
 
 /* ---- certificates and files ---- */

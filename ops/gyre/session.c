@@ -17,6 +17,7 @@ enum {
     RESPONSE_BYTES_MAX = 256 << 20,
     CALL_TIMEOUT_MS = 30 * 1000,
     RETRY_PAUSE_MS = 100,
+    PATIENCE_US = 3 * 1000 * 1000,
     US_PER_MS = 1000,
     US_PER_S = 1000 * 1000,
     NAMES_ARENA_BYTES = 16 << 20,
@@ -177,13 +178,21 @@ bool session_is_passing(enum error error)
     return error == ERROR_CLOSED || error == ERROR_TIMEOUT || error == ERROR_NOT_FOUND;
 }
 
+static void complain_of_silence(const struct session *session, const char *name)
+{
+    const char *trouble = client_trouble(session->client);
+
+    complain("no broker of %s answered in time (%s)%s%s", session->bootstrap, name,
+             *trouble == '\0' ? "" : ": ", trouble);
+}
+
 enum exit_status session_failed(const struct session *session, const struct client_call *call,
                                 enum error error)
 {
     const char *name = api_find(call->api_key)->name;
 
     if (session_is_passing(error)) {
-        complain("no broker of %s answered in time (%s)", session->bootstrap, name);
+        complain_of_silence(session, name);
         return STATUS_TIMEOUT;
     }
     if (error == ERROR_UNAUTHENTICATED) {
@@ -198,11 +207,23 @@ enum exit_status session_failed(const struct session *session, const struct clie
     return STATUS_FAILED;
 }
 
+/* Once, when somebody who looks on would begin to wonder. */
+static void tell_of_waiting(const struct session *session, uint64_t since_us, bool *told)
+{
+    if (!*told && session_now_us(session) - since_us > PATIENCE_US) {
+        *told = true;
+        (void)fprintf(stderr, "gyre: still trying: %s\n", client_trouble(session->client));
+    }
+}
+
 enum exit_status session_ask(struct session *session, struct client_call *call)
 {
+    uint64_t since_us = session_now_us(session);
+    bool told = false;
     enum error error = session_try(session, call);
 
     while (session_is_passing(error) && session_pause(session, RETRY_PAUSE_MS)) {
+        tell_of_waiting(session, since_us, &told);
         client_call_release(call);
         error = session_try(session, call);
     }

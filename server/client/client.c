@@ -8,6 +8,7 @@
 #include "gyre/tls/tls_context.h"
 
 #include "client/client_connection.h"
+#include "client/client_opening.h"
 #include "client/client_private.h"
 #include "client/client_sasl.h"
 #include "wire_messages/api_keys.h"
@@ -140,6 +141,11 @@ const char *client_refusal(const struct client *client)
     return client->refusal;
 }
 
+const char *client_trouble(const struct client *client)
+{
+    return client->trouble;
+}
+
 static bool is_quiet(const struct client *client)
 {
     list_for_each(link, &client->connections) {
@@ -208,6 +214,7 @@ static void on_timeout(struct timer *timer)
 
     client_finish(call, ERROR_TIMEOUT);
     if (connection != NULL) {
+        client_opening_tell(connection, "does not answer in time", 0);
         client_connection_fail(connection, ERROR_CLOSED);
     }
 }

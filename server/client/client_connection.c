@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Happy path: resolve, connect, ask for versions, send what waits, take answers in order. Every
- * failure ends all calls of the connection; the asker decides whether to ask again, and only an
- * idle connection, its handles closed, opens anew.
+ * Happy path: open, ask for versions, send what waits, take answers in order. Every failure ends
+ * all calls of the connection; the asker decides whether to ask again, and only an idle connection,
+ * its handles closed, opens anew.
  */
 #include "client/client_connection.h"
 
@@ -15,6 +15,7 @@
 #include "gyre/wire/frame.h"
 #include "gyre/wire/reader.h"
 
+#include "client/client_opening.h"
 #include "client/client_private.h"
 #include "client/client_sasl.h"
 #include "client/client_tls.h"
@@ -35,8 +36,6 @@ struct outgoing {
     bool has_no_answer;
     uv_buf_t buffers[];
 };
-
-static void try_next_address(struct client_connection *connection);
 
 static struct client_call *call_of(struct list *link)
 {
@@ -67,33 +66,13 @@ void client_connection_free(struct client_connection *connection)
 
 /* ---- closing ---- */
 
-static void release_addresses(struct client_connection *connection)
-{
-    uv_freeaddrinfo(connection->addresses);
-    connection->addresses = NULL;
-    connection->next_address = NULL;
-}
-
-static void open_connection(struct client_connection *connection);
-
-static void become_idle(struct client_connection *connection)
+void client_connection_idle(struct client_connection *connection)
 {
     connection->state = CLIENT_CONNECTION_IDLE;
     if (!list_is_empty(&connection->waiting) && !connection->client->is_closing) {
-        open_connection(connection);
+        client_opening_begin(connection);
     } else {
         client_connection_is_idle(connection->client);
-    }
-}
-
-static void on_tcp_closed(uv_handle_t *handle)
-{
-    struct client_connection *connection = handle->data;
-
-    if (connection->state == CLIENT_CONNECTION_CLOSING) {
-        become_idle(connection);
-    } else {
-        try_next_address(connection);
     }
 }
 
@@ -119,14 +98,7 @@ void client_connection_fail(struct client_connection *connection, enum error err
         return;
     }
     connection->state = CLIENT_CONNECTION_CLOSING;
-    if (state == CLIENT_CONNECTION_RESOLVING) {
-        (void)uv_cancel((uv_req_t *)&connection->lookup); /* on_resolved() comes either way */
-        return;
-    }
-    release_addresses(connection);
-    if (!uv_is_closing((uv_handle_t *)&connection->tcp)) {
-        uv_close((uv_handle_t *)&connection->tcp, on_tcp_closed);
-    }
+    client_opening_end(connection, state);
 }
 
 /* ---- sending ---- */
@@ -292,6 +264,17 @@ enum error client_connection_ask(struct client_connection *connection, int16_t a
     connection->asked_version = version;
     write_frame(connection, &output, connection->asked_id, false);
     return ERROR_NONE;
+}
+
+void client_connection_greet(struct client_connection *connection)
+{
+    struct api_versions_request request;
+    enum error error;
+
+    api_versions_request_init(&request);
+    connection->state = CLIENT_CONNECTION_GREETING;
+    error = client_connection_ask(connection, API_API_VERSIONS, GREETING_VERSION, &request);
+    CHECK(error == ERROR_NONE);
 }
 
 static void send_waiting(struct client_connection *connection)
@@ -465,6 +448,24 @@ enum error client_connection_take(struct client_connection *connection, size_t l
     return take_frame(connection, frame);
 }
 
+static const char *end_in_words(const struct client_connection *connection)
+{
+    switch (connection->state) {
+    case CLIENT_CONNECTION_SECURING: return "ends the connection during the TLS handshake";
+    case CLIENT_CONNECTION_GREETING:
+        return connection->tls == NULL
+                   ? "ends the connection before it tells its versions (does it want TLS?)"
+                   : "ends the connection before it tells its versions";
+    case CLIENT_CONNECTION_AUTHENTICATING: return "ends the connection during authentication";
+    case CLIENT_CONNECTION_READY:
+    case CLIENT_CONNECTION_IDLE:
+    case CLIENT_CONNECTION_RESOLVING:
+    case CLIENT_CONNECTION_CONNECTING:
+    case CLIENT_CONNECTION_CLOSING: break;
+    }
+    return "ends the connection";
+}
+
 static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
 {
     struct client_connection *connection = stream->data;
@@ -473,7 +474,9 @@ static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
     if (length == 0) {
         return;
     }
-    if (length > 0) {
+    if (length < 0) {
+        client_opening_tell(connection, end_in_words(connection), (int)length);
+    } else {
         error = connection->tls == NULL
                     ? client_connection_take(connection, (size_t)length)
                     : client_tls_received(connection, buffer->base, (size_t)length);
@@ -483,101 +486,10 @@ static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
     }
 }
 
-/* ---- opening ---- */
-
-void client_connection_greet(struct client_connection *connection)
+enum error client_connection_listen(struct client_connection *connection)
 {
-    struct api_versions_request request;
-    enum error error;
-
-    api_versions_request_init(&request);
-    connection->state = CLIENT_CONNECTION_GREETING;
-    error = client_connection_ask(connection, API_API_VERSIONS, GREETING_VERSION, &request);
-    CHECK(error == ERROR_NONE);
-}
-
-static void on_connected(uv_connect_t *request, int status)
-{
-    struct client_connection *connection = CONTAINER_OF(request, struct client_connection, connect);
-    enum error error;
-
-    if (connection->state != CLIENT_CONNECTION_CONNECTING) {
-        return; /* it is being closed */
-    }
-    if (status < 0) {
-        uv_close((uv_handle_t *)&connection->tcp, on_tcp_closed); /* then the next address */
-        return;
-    }
-    release_addresses(connection);
-    (void)uv_tcp_nodelay(&connection->tcp, 1);
-    if (uv_read_start((uv_stream_t *)&connection->tcp, on_alloc, on_read) != 0) {
-        client_connection_fail(connection, ERROR_CLOSED);
-        return;
-    }
-    if (connection->client->options.tls == NULL) {
-        client_connection_greet(connection);
-        return;
-    }
-    connection->state = CLIENT_CONNECTION_SECURING;
-    error = client_tls_begin(connection);
-    if (error != ERROR_NONE) {
-        client_connection_fail(connection, error);
-    }
-}
-
-/* No handle is open here. */
-static void give_up_opening(struct client_connection *connection)
-{
-    release_addresses(connection);
-    connection->state = CLIENT_CONNECTION_IDLE;
-    client_connection_fail(connection, ERROR_CLOSED);
-    become_idle(connection);
-}
-
-static void try_next_address(struct client_connection *connection)
-{
-    struct addrinfo *address = connection->next_address;
-
-    if (address == NULL) {
-        give_up_opening(connection);
-        return;
-    }
-    connection->next_address = address->ai_next;
-    CHECK(uv_tcp_init(connection->client->uv, &connection->tcp) == 0);
-    connection->tcp.data = connection;
-    if (uv_tcp_connect(&connection->connect, &connection->tcp, address->ai_addr, on_connected) !=
-        0) {
-        uv_close((uv_handle_t *)&connection->tcp, on_tcp_closed);
-    }
-}
-
-static void on_resolved(uv_getaddrinfo_t *request, int status, struct addrinfo *addresses)
-{
-    struct client_connection *connection = CONTAINER_OF(request, struct client_connection, lookup);
-
-    if (connection->state == CLIENT_CONNECTION_CLOSING) {
-        uv_freeaddrinfo(addresses);
-        become_idle(connection);
-        return;
-    }
-    connection->state = CLIENT_CONNECTION_CONNECTING;
-    connection->addresses = status == 0 ? addresses : NULL;
-    connection->next_address = connection->addresses;
-    try_next_address(connection);
-}
-
-static void open_connection(struct client_connection *connection)
-{
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    char port[16];
-
-    (void)snprintf(port, sizeof port, "%d", connection->port);
-    connection->state = CLIENT_CONNECTION_RESOLVING;
-    if (uv_getaddrinfo(connection->client->uv, &connection->lookup, on_resolved, connection->host,
-                       port, &hints) != 0) {
-        connection->state = CLIENT_CONNECTION_IDLE;
-        client_connection_fail(connection, ERROR_CLOSED);
-    }
+    return uv_read_start((uv_stream_t *)&connection->tcp, on_alloc, on_read) == 0 ? ERROR_NONE
+                                                                                  : ERROR_CLOSED;
 }
 
 void client_connection_send(struct client_connection *connection, struct client_call *call)
@@ -585,7 +497,7 @@ void client_connection_send(struct client_connection *connection, struct client_
     call->connection = connection;
     list_append(&connection->waiting, &call->link);
     switch (connection->state) {
-    case CLIENT_CONNECTION_IDLE: open_connection(connection); return;
+    case CLIENT_CONNECTION_IDLE: client_opening_begin(connection); return;
     case CLIENT_CONNECTION_READY: send_waiting(connection); return;
     case CLIENT_CONNECTION_RESOLVING:
     case CLIENT_CONNECTION_CONNECTING:

@@ -87,6 +87,16 @@ void client_connection_send(struct client_connection *connection, struct client_
 MUST_USE
 enum error client_connection_ask(struct client_connection *connection, int16_t api_key,
                                  int16_t version, const void *request);
+
+/* ---- for client_opening.c ---- */
+
+/* Reads what the broker says from now on. */
+MUST_USE
+enum error client_connection_listen(struct client_connection *connection);
+
+/* Its handles are closed: opens anew for calls that wait. */
+void client_connection_idle(struct client_connection *connection);
+
 /* ---- for client_tls.c ---- */
 
 /* Where the next bytes of frames go, and that they came. */

@@ -7,7 +7,7 @@
 
 #include "client/metadata_cache.h"
 
-enum { CLIENT_REFUSAL_BYTES = 256 };
+enum { CLIENT_REFUSAL_BYTES = 256, CLIENT_TROUBLE_BYTES = 320 };
 
 struct client {
     uv_loop_t *uv;
@@ -18,6 +18,7 @@ struct client {
         char *texts[4]; /* owned, cleansed: what options.credentials points to */
     } secrets;
     char refusal[CLIENT_REFUSAL_BYTES];
+    char trouble[CLIENT_TROUBLE_BYTES];
     char *tls_input; /* owned; NULL before the first bytes of TLS */
 
     struct list connections; /* owned; the bootstrap list's and those of nodes, by address */

@@ -4,6 +4,7 @@ import json
 import pathlib
 import re
 import socket
+import subprocess
 
 import pytest
 from region import BIN, CommandFailed, eventually, free_port, run
@@ -128,6 +129,17 @@ def test_every_command_shows_an_example_and_refuses_strange_options():
 def test_nobody_answering_is_a_timeout():
     assert status_of("topic", "list", "--bootstrap-server", f"127.0.0.1:{free_port(1)}",
                      "--timeout", "1") == 4
+
+
+@pytest.mark.parametrize("address,why", [
+    ("127.0.0.1:1", "127.0.0.1:1 cannot be reached: connection refused"),
+    ("no-such-host.invalid:9092", "no-such-host.invalid:9092 cannot be resolved"),
+])
+def test_the_reason_why_nobody_answers_is_told(address, why):
+    done = subprocess.run([BIN / "gyre", "topic", "list", "--bootstrap-server", address,
+                           "--timeout", "1"], capture_output=True, text=True, check=False)
+    assert done.returncode == 4
+    assert why in done.stderr
 
 
 def test_a_region_whose_ports_are_taken_does_not_start(region, tmp_path):

@@ -180,6 +180,12 @@ def test_quotas_are_set_listed_and_removed(secured):
     assert status_of(secured.on, "quota", "set", "--for-user", "quinn", "no_such_quota=1") == 1
 
 
+def test_a_named_administrator_without_a_password_gets_one(own_region):
+    region = own_region(brokers=1, listeners=["SASL_PLAINTEXT"], users={"alice": "a"},
+                        super_users=["root"])
+    region.on("user", "list")
+
+
 def test_given_users_and_administrators_are_there(own_region):
     region = own_region(brokers=1, listeners=["SASL_PLAINTEXT", "PLAINTEXT"],
                         users={"alice": "a:b", "root": "r"}, super_users=["root", "ANONYMOUS"])

@@ -107,6 +107,9 @@ void client_call_release(struct client_call *call);
 /* What was wrong when we were last refused, or refused a broker; "": that never was. */
 const char *client_refusal(const struct client *client);
 
+/* Which broker could not be reached or fell silent last, and how; "": none did. */
+const char *client_trouble(const struct client *client);
+
 /* ---- what Metadata told; until it told anything, nothing ---- */
 
 struct client_node {
