@@ -97,6 +97,7 @@ enum error broker_tls_open_listener(struct broker_tls *tls, int index,
         return error;
     }
     tls_options_of_listener(&options, tls->config, listener->name);
+    options.allows_expired = true; /* as Kafka does; between brokers it would stop everything */
     *out_tls = network_tls;
     return broker_tls_open_source(tls, listener->name, &options, &network_tls->source);
 }

@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "gyre/config/config.h"
+#include <time.h>
 
 #include "tls_context_private.h"
 
@@ -46,54 +45,6 @@ int64_t tls_time_ms(const ASN1_TIME *time)
 
     ASN1_TIME_free(epoch);
     return is_good ? ((int64_t)days * 86400 + seconds) * 1000 : 0;
-}
-
-/* ---- options ---- */
-
-/* The null string and the empty one are nothing. */
-static const char *text_of(const struct broker_config *config, const char *listener,
-                           const char *option)
-{
-    struct string value = config_listener_option(config, listener, option);
-
-    return value.length > 0 ? value.bytes : NULL;
-}
-
-void tls_options_of_listener(struct tls_options *options, const struct broker_config *config,
-                             const char *listener)
-{
-    const char *client_auth = text_of(config, listener, "ssl.client.auth");
-    const char *identification = text_of(config, listener, "ssl.endpoint.identification.algorithm");
-
-    *options = (struct tls_options){
-        .is_server = true,
-        .keystore_path = text_of(config, listener, "ssl.keystore.location"),
-        .keystore_password = text_of(config, listener, "ssl.keystore.password"),
-        .key_password = text_of(config, listener, "ssl.key.password"),
-        .certificate_chain = text_of(config, listener, "ssl.keystore.certificate.chain"),
-        .key = text_of(config, listener, "ssl.keystore.key"),
-        .truststore_path = text_of(config, listener, "ssl.truststore.location"),
-        .truststore_password = text_of(config, listener, "ssl.truststore.password"),
-        .trusted_certificates = text_of(config, listener, "ssl.truststore.certificates"),
-        .crl_path = text_of(config, listener, "gyre.ssl.crl.location"),
-        .protocols = text_of(config, listener, "ssl.enabled.protocols"),
-        .cipher_suites = text_of(config, listener, "ssl.cipher.suites"),
-        .client_auth = TLS_CLIENT_AUTH_NONE,
-        .verifies_host = identification != NULL,
-    };
-    if (client_auth != NULL && strcmp(client_auth, "required") == 0) {
-        options->client_auth = TLS_CLIENT_AUTH_REQUIRED;
-    } else if (client_auth != NULL && strcmp(client_auth, "requested") == 0) {
-        options->client_auth = TLS_CLIENT_AUTH_REQUESTED;
-    }
-}
-
-void tls_options_files(const struct tls_options *options, const char *paths[TLS_OPTIONS_FILES])
-{
-    paths[0] = options->certificate_chain == NULL ? options->keystore_path : NULL;
-    paths[1] = options->key == NULL ? options->key_path : NULL;
-    paths[2] = options->trusted_certificates == NULL ? options->truststore_path : NULL;
-    paths[3] = options->crl_path;
 }
 
 /* ---- versions and suites ---- */
@@ -206,19 +157,33 @@ static void set_policy(struct tls_loading *loading)
     SSL_CTX_set_verify_depth(ssl, TLS_CHAIN_DEPTH_MAX);
 }
 
+static enum error refuse_expired(struct tls_loading *loading, int64_t expires_ms)
+{
+    const char *path = loading->options->keystore_path;
+    time_t ended_s = (time_t)(expires_ms / 1000);
+    struct tm ended;
+    char date[32] = "";
+
+    (void)strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&ended_s, &ended));
+    return tls_refuse(loading, "the certificate in %.150s has expired on %s",
+                      path == NULL ? "ssl.keystore.certificate.chain" : path, date);
+}
+
 static enum error check_expiry(struct tls_loading *loading, int64_t *out_expires_ms)
 {
     const X509 *leaf = SSL_CTX_get0_certificate(loading->ssl);
+    enum error error;
 
     *out_expires_ms = INT64_MAX;
     if (leaf == NULL) {
         return ERROR_NONE;
     }
-    if (X509_cmp_current_time(X509_get0_notAfter(leaf)) <= 0) {
-        return tls_refuse(loading, "the certificate has expired");
-    }
     *out_expires_ms = tls_time_ms(X509_get0_notAfter(leaf));
-    return ERROR_NONE;
+    if (X509_cmp_current_time(X509_get0_notAfter(leaf)) > 0) {
+        return ERROR_NONE;
+    }
+    error = refuse_expired(loading, *out_expires_ms);
+    return loading->options->allows_expired ? ERROR_NONE : error;
 }
 
 /* Who was let in by a ticket is not asked for a certificate again: other trust, other tickets. */

@@ -22,6 +22,8 @@ struct tls_source {
     struct tls_source_services services;
     const char *name;
     struct tls_options options;
+    struct tls_options *owned;   /* what `options` points into; NULL: the opener's text */
+    struct tls_options *next;    /* owned; wanted while the pool looked; NULL: none */
     struct tls_context *context; /* a reference */
     struct appearance seen[TLS_OPTIONS_FILES];
     void (*trust_changed)(void *context); /* NULL: nobody asked */
@@ -118,6 +120,15 @@ static void take_loaded(struct tls_source *source)
     }
 }
 
+/* Whether or not they can be loaded: files that come later may heal them. */
+static void adopt(struct tls_source *source)
+{
+    tls_options_free(source->owned);
+    source->owned = source->next;
+    source->next = NULL;
+    source->options = *source->owned;
+}
+
 static void done(struct work *work)
 {
     struct tls_source *source = CONTAINER_OF(work, struct tls_source, work);
@@ -132,10 +143,28 @@ static void done(struct work *work)
     if (source->must_load) {
         take_loaded(source);
     }
+    if (source->next != NULL) {
+        adopt(source);
+    }
     if (source->is_forced) {
         source->is_forced = false;
         tls_source_look(source, true);
     }
+}
+
+void tls_source_change(struct tls_source *source, const struct tls_options *options)
+{
+    const struct tls_options *last = source->next == NULL ? &source->options : source->next;
+
+    if (source->is_closing || tls_options_equal(last, options)) {
+        return;
+    }
+    tls_options_free(source->next);
+    source->next = tls_options_copy(options);
+    if (!source->is_looking) {
+        adopt(source);
+    }
+    tls_source_look(source, true);
 }
 
 void tls_source_look(struct tls_source *source, bool is_forced)
@@ -162,6 +191,8 @@ static void finish(struct task *task)
 
     tls_context_unref(source->context);
     tls_context_unref(source->loaded);
+    tls_options_free(source->owned);
+    tls_options_free(source->next);
     free(source);
     closed(context);
 }
@@ -184,6 +215,11 @@ enum error tls_source_open(const struct tls_source_services *services, const cha
     if (error != ERROR_NONE) {
         free(source);
         return error;
+    }
+    source->options.allows_expired = false;
+    if (message[0] != '\0') {
+        log_error(LOG_AUTH, "clients will refuse this listener's certificate",
+                  field_string("listener", name), field_string("reason", message));
     }
     *out_source = source;
     return ERROR_NONE;

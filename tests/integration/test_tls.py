@@ -190,6 +190,27 @@ def issue(pki, path, begins, ends):
     path.write_text(path.read_text() + key.read_text())
 
 
+def test_a_broker_starts_with_a_certificate_that_has_expired_and_says_so(own_region, pki, tmp_path):
+    """As Kafka does, for clients; between brokers neither of them does."""
+    settings = of_listener(pki)
+    own = tmp_path / "own.pem"
+    own.write_text(pki["broker.pem"].read_text())
+    settings[0] = f"listener.name.ssl.ssl.keystore.location={own}"
+    region = start(own_region, settings)
+    assert ask(connect(region, pki))
+    pid, = region.pids()
+    region.kill(0, "TERM")
+    eventually(lambda: not pathlib.Path(f"/proc/{pid}").exists())
+    expire(pki, own)
+    region.start(0)
+    assert said(region, f"the certificate in {own} has expired on 2020-02-01T00:00:00Z")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        connect(region, pki)
+    own.write_text(pki["broker.pem"].read_text())
+    eventually(lambda: metric(region, "gyre_tls_reloads_total") >= 1)
+    assert ask(connect(region, pki))
+
+
 def said(region, text):
     log = (region.home(0) / "gyred.log").read_text()
     return text if text in log else None

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gyre/base/bytes.h"
 #include "gyre/base/error.h"
 
 enum { TLS_MESSAGE_BYTES = 256, TLS_FILE_BYTES_MAX = 4 * 1024 * 1024 };
@@ -41,8 +42,9 @@ struct tls_options {
     const char *protocols;            /* "TLSv1.3,TLSv1.2"; NULL: TLSv1.3 */
     const char *cipher_suites;        /* IANA's names, separated by commas; NULL: all of ours */
     enum tls_client_auth client_auth; /* servers */
-    bool wants_broker;  /* servers: a certificate that would not do for a server is refused */
-    bool verifies_host; /* clients: the certificate must be for the host dialled */
+    bool wants_broker;   /* servers: a certificate that would not do for a server is refused */
+    bool verifies_host;  /* clients: the certificate must be for the host dialled */
+    bool allows_expired; /* servers: taken although it has ended, as Kafka does at start */
 };
 
 struct broker_config;
@@ -52,13 +54,25 @@ struct tls_context; /* opaque */
 void tls_options_of_listener(struct tls_options *options, const struct broker_config *config,
                              const char *listener);
 
+/* The same from elsewhere: find() gives an option's text with a NUL behind it, or the null string.
+ * What it gives is borrowed. */
+typedef struct string (*tls_option_find)(const void *context, const char *option);
+void tls_options_find(struct tls_options *options, tls_option_find find, const void *context);
+
+/* With texts of its own; overwritten when they are freed. */
+struct tls_options *tls_options_copy(const struct tls_options *options);
+void tls_options_free(struct tls_options *options); /* of a copy; NULL is fine */
+/* Do both load the same? */
+bool tls_options_equal(const struct tls_options *a, const struct tls_options *b);
+
 /* The files that a context is made of, for whoever watches them. NULL where there are fewer. */
 enum { TLS_OPTIONS_FILES = 4 };
 void tls_options_files(const struct tls_options *options, const char *paths[TLS_OPTIONS_FILES]);
 
 /*
  * INVALID with a sentence in `message` (TLS_MESSAGE_BYTES) when a file cannot be read, key and
- * certificate do not belong together, or the certificate has expired. `before` (NULL: none) is the
+ * certificate do not belong together, or the certificate has expired; with allows_expired the last
+ * is NONE with the same sentence. `before` (NULL: none) is the
  * context that this one replaces: where trust and revocation are the same, its session tickets
  * stay good.
  */

@@ -23,7 +23,9 @@ struct tls_source_services {
     struct metrics *metrics; /* NULL: none */
 };
 
-/* Loads at once: before the loop runs. `options` is copied, its text and `name` are borrowed. */
+/* Loads at once: before the loop runs. `options` is copied, its text and `name` are borrowed. With
+ * allows_expired it opens with a certificate that has ended, and says so in the log; what is loaded
+ * later has to be good. */
 MUST_USE
 enum error tls_source_open(const struct tls_source_services *services, const char *name,
                            const struct tls_options *options, char *message,
@@ -36,6 +38,9 @@ struct tls_context *tls_source_context(const struct tls_source *source);
  * by the old one may be asked about again. NULL: nobody wants to know any more. */
 void tls_source_watch_trust(struct tls_source *source, void (*changed)(void *context),
                             void *context);
+
+/* Other options from now on, copied; until they can be loaded the last good context stays. */
+void tls_source_change(struct tls_source *source, const struct tls_options *options);
 
 /* Looks whether files have changed, at most once at a time; `is_forced`: loads them whatever. */
 void tls_source_look(struct tls_source *source, bool is_forced);

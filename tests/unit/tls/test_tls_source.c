@@ -189,6 +189,52 @@ static void another_trust_is_told_and_another_certificate_is_not(void **state)
     free((char *)(uintptr_t)options.crl_path);
 }
 
+static void one_that_has_expired_serves_only_until_there_is_a_good_one(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tls_source_services services = {.loop = &fixture->loop, .pool = &fixture->pool};
+    char message[TLS_MESSAGE_BYTES];
+    struct tls_source *source = NULL;
+    struct tls_options options = {
+        .is_server = true, .keystore_path = strdup(certificates_path(&fixture->pki, "late.pem"))};
+
+    X509_free(certificates_issue(&fixture->pki, "late", PKI_BROKER, "DNS:localhost", -3600));
+    assert_int_equal(tls_source_open(&services, "SSL", &options, message, &source), ERROR_INVALID);
+    options.allows_expired = true;
+    assert_int_equal(tls_source_open(&services, "SSL", &options, message, &source), ERROR_NONE);
+    assert_non_null(strstr(message, "late.pem has expired on 20"));
+    tls_source_close(source, on_closed, fixture);
+    (void)loop_turn(&fixture->loop);
+    assert_int_equal(fixture->closed, 1);
+    fixture->closed = 0;
+    free((char *)(uintptr_t)options.keystore_path);
+}
+
+static void other_options_are_loaded_and_bad_ones_change_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tls_context *before = tls_source_context(fixture->source);
+    char *path = strdup(certificates_path(&fixture->pki, "other.pem"));
+    struct tls_options options = fixture->options;
+
+    options.keystore_path = path;
+    tls_source_change(fixture->source, &options); /* it is not there yet */
+    work_and_finish(fixture);
+    assert_false(is_replaced(fixture, before));
+    tls_source_change(fixture->source, &options); /* no change */
+    assert_null(fixture->submitted);
+    X509_free(certificates_issue(&fixture->pki, "other", PKI_BROKER, "DNS:localhost", YEAR_S));
+    tls_source_look(fixture->source, false);
+    tls_source_change(fixture->source, &fixture->options); /* while the pool looks */
+    tls_source_change(fixture->source, &options);
+    free(path); /* it has a copy */
+    work_and_finish(fixture);
+    assert_true(is_replaced(fixture, before));
+    work_and_finish(fixture);
+    assert_null(fixture->submitted);
+    tls_context_unref(before);
+}
+
 static void session_tickets_are_not_good_for_ever(void **state)
 {
     struct fixture *fixture = *state;
@@ -247,6 +293,8 @@ int main(void)
         TEST(what_has_not_changed_is_not_loaded),
         TEST(a_changed_file_is_loaded_and_a_bad_one_is_not_taken),
         TEST(another_trust_is_told_and_another_certificate_is_not),
+        TEST(one_that_has_expired_serves_only_until_there_is_a_good_one),
+        TEST(other_options_are_loaded_and_bad_ones_change_nothing),
         TEST(session_tickets_are_not_good_for_ever),
         TEST(who_asks_during_a_look_is_not_forgotten),
         TEST(closing_waits_for_the_pool),
