@@ -24,6 +24,7 @@
 #include "gyre/observe/log.h"
 #include "gyre/observe/metrics.h"
 #include "gyre/partition/partition.h"
+#include "gyre/runtime/boot.h"
 #include "gyre/runtime/disk_engine.h"
 #include "gyre/runtime/links_uv.h"
 #include "gyre/runtime/loop.h"
@@ -141,6 +142,7 @@ static enum error open_storage(struct broker_process *process)
         .reserved_bytes = config->gyre_disk_reserved_bytes,
         .open_files_max = process->descriptors.files,
         .memory_sync_us = (uint64_t)config->gyre_memory_sync_ms * 1000,
+        .boot_id = boot_id_system(),
     };
     char message[MESSAGE_BYTES] = "";
     enum error error;

@@ -261,7 +261,8 @@ void consensus_group_load(struct consensus_group *group)
         group->loading = check_alloc_zero(sizeof *group->loading);
         group->loading->next_index = partition_log_snapshot(group->log)->index + 1;
     }
-    group->needs_refill = group->needs_refill || partition_log_is_corrupt(group->log);
+    group->needs_refill = group->needs_refill || partition_log_is_corrupt(group->log) ||
+                          (partition_log_is_doubtful(group->log) && !MUTATION(70));
     if (!read_changes(group) || raise_term_of_single_voter(group)) {
         return;
     }

@@ -298,11 +298,25 @@ static void compare(struct consensus_install *install)
     after_compare(install, is_same);
 }
 
+/* A log that may only be too short is right as far as it is the leader's. */
+static bool keeps_prefix(const struct consensus_group *group)
+{
+    return partition_log_is_doubtful(group->log) && !partition_log_is_corrupt(group->log);
+}
+
+/* Up to here our log is as it was decided, whoever leads. */
+static uint64_t decided_index(const struct consensus_group *group)
+{
+    uint64_t snapshot_index = partition_log_snapshot(group->log)->index;
+
+    return group->applied_index > snapshot_index ? group->applied_index : snapshot_index;
+}
+
 static void begin_compare(struct consensus_install *install)
 {
     struct consensus_group *group = install->group;
 
-    if (group->needs_refill) {
+    if (group->needs_refill && !keeps_prefix(group)) {
         open_install(install, 0);
         return;
     }
@@ -312,7 +326,7 @@ static void begin_compare(struct consensus_install *install)
     }
     buffer_slice_unref(&install->theirs);
     install->theirs_at = 0;
-    install->compare_index = group->applied_index + 1;
+    install->compare_index = decided_index(group) + 1;
     install->step = INSTALL_COMPARE;
 }
 
@@ -511,6 +525,7 @@ void consensus_install_durable(struct consensus_group *group)
     }
     consensus_install_cancel(group);
     group->needs_refill = false;
+    partition_log_trust(group->log);
     group->is_restored = false;
     group->applied_index = 0;
     group->consensus->stats.snapshots_installed++;

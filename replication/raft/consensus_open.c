@@ -211,8 +211,15 @@ enum error consensus_force_single_member(struct consensus_group *group)
     if (group->state != GROUP_RUNNING || consensus_install_is_open(group)) {
         return ERROR_STATE;
     }
-    if (group->needs_refill || consensus_group_last_index(group) == 0) {
+    if ((group->needs_refill && !partition_log_is_doubtful(group->log)) ||
+        partition_log_is_corrupt(group->log) || consensus_group_last_index(group) == 0) {
         return ERROR_CORRUPT;
+    }
+    if (group->needs_refill) {
+        /* The operator says that what is here is all there is. */
+        partition_log_trust(group->log);
+        group->needs_refill = false;
+        group->is_restored = false;
     }
     consensus_install_cancel(group);
     consensus_sleep_wake(group);

@@ -71,6 +71,7 @@ enum checkpoint_flag {
     CHECKPOINT_CORRUPT = 1,
     CHECKPOINT_INSTALLING = 2, /* and nothing was kept */
     CHECKPOINT_HAS_DIRECTORY = 4,
+    CHECKPOINT_MEMORY = 8, /* see durability_meta */
 };
 
 struct checkpoint_side {

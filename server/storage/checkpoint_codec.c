@@ -150,8 +150,10 @@ static void put_log(struct checkpoint_bytes *out, struct partition_log *log, uin
     *lsn = fixed.applied_lsn + 1 < *lsn ? fixed.applied_lsn + 1 : *lsn;
     fixed.flags = (log->is_corrupt ? CHECKPOINT_CORRUPT : 0u) |
                   (log->is_installing && log->keeps_nothing ? CHECKPOINT_INSTALLING : 0u) |
-                  (log->has_directory && !log->is_held ? CHECKPOINT_HAS_DIRECTORY : 0u);
+                  (log->has_directory && !log->is_held ? CHECKPOINT_HAS_DIRECTORY : 0u) |
+                  (log->is_memory ? CHECKPOINT_MEMORY : 0u);
     log_encode_snapshot(snapshot, &fixed.snapshot);
+    fixed.snapshot.trusted_open = log->trusted_open;
     put(out, &fixed, sizeof fixed);
     for (uint32_t i = 0; i < log->term_count; i++) {
         if (log->terms[i].first_index <= log->synced.index || i == 0) {
@@ -337,6 +339,8 @@ static void take_log(struct storage *storage, struct rest *rest)
     log->end_offset = fixed.end_offset;
     log->is_corrupt = (fixed.flags & (CHECKPOINT_CORRUPT | CHECKPOINT_INSTALLING)) != 0;
     log->has_directory = (fixed.flags & CHECKPOINT_HAS_DIRECTORY) != 0;
+    log->is_memory = (fixed.flags & CHECKPOINT_MEMORY) != 0;
+    log->trusted_open = fixed.snapshot.trusted_open;
     log_tail_reset(&log->tail, fixed.synced_index + 1);
     for (uint32_t i = 0; i < fixed.term_count && copy(rest, &run, sizeof run); i++) {
         log_note_term(log, run.first_index, run.term);

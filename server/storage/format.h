@@ -58,6 +58,7 @@ enum record_type {
     RECORD_INSTALLED = 7, /* as SNAPSHOT, then segment_rows of what was pulled */
     RECORD_REMOVE = 8,    /* the log is gone */
     RECORD_CORRUPT = 9,   /* payload: the reason as text */
+    RECORD_DURABILITY = 10, /* meta: durability_meta */
 };
 
 struct record_header {
@@ -109,6 +110,17 @@ struct truncate_meta {
 };
 _Static_assert(sizeof(struct truncate_meta) == 40, "truncate metas are 40 bytes");
 
+/*
+ * Written before the first change that is not waited for until it is on stable storage, and again
+ * when there is none any more. A log that is in memory is doubted if the operating system stopped
+ * uncleanly since it was last trusted (meta_file.doubted_open is larger): it may have lost what it
+ * said was durable.
+ */
+struct durability_meta {
+    uint32_t is_memory;
+    uint32_t trusted_open; /* the open that trusted it, or made it what it is */
+};
+
 struct offset_meta {
     int64_t offset;
 };
@@ -124,7 +136,7 @@ struct snapshot_meta {
     uint32_t state_crc;
     uint32_t state_is_in_file;
     uint32_t segment_count; /* INSTALLED only */
-    uint32_t reserved;
+    uint32_t trusted_open;  /* of the log, in checkpoints only: see durability_meta */
 };
 _Static_assert(sizeof(struct snapshot_meta) == 64, "snapshot metas are 64 bytes");
 
@@ -165,9 +177,9 @@ struct meta_file {
     uint8_t cluster_id[16];
     uint8_t directory_id[16];
     uint64_t open_count;
-    uint64_t boot_id;  /* of the operating system's run that opened it last; 0: not known */
-    uint32_t is_clean; /* closed in order */
-    uint32_t was_clean;
+    uint64_t boot_id;      /* of the operating system's run that opened it last; 0: not known */
+    uint32_t is_clean;     /* closed in order */
+    uint32_t doubted_open; /* the newest that came after an unclean stop of the operating system */
 };
 _Static_assert(sizeof(struct meta_file) == 72, "the meta file is 72 bytes");
 

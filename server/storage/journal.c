@@ -3,6 +3,9 @@
  * The happy path: journal_add() copies a record into the newest gathering frame and asks for
  * write_task; at the end of the loop's turn the oldest frame is sealed, placed in the ring and
  * written; when it is durable its parties are told, and what gathered meanwhile goes next.
+ *
+ * A durable write makes itself stable and nothing else. So a frame that must be stable goes that
+ * way only where everything before it is; otherwise it is written, and the file synced after it.
  */
 #include "journal.h"
 
@@ -41,6 +44,7 @@ static struct journal_frame *frame_new(struct journal *journal, size_t record_by
     frame->number = journal->next_frame_number++;
     frame->first_lsn = journal->next_lsn;
     frame->record_count = 0;
+    frame->must_sync = false;
     frame->slot_count = 0;
     return frame;
 }
@@ -148,6 +152,7 @@ uint64_t journal_add(struct journal *journal, const struct journal_record *recor
         frame->memory[frame->length++] = 0;
     }
     frame->record_count++;
+    frame->must_sync = frame->must_sync || !record->is_relaxed;
     frame->watermark = journal->watermark;
     frame_note(frame, party, sequence);
     journal->pending_bytes += length;
@@ -188,7 +193,8 @@ static size_t frame_seal(struct journal *journal, struct journal_frame *frame)
                                   .record_count = frame->record_count};
     size_t padded = aligned_up((uint32_t)frame->length, BLOCK_BYTES);
 
-    header.synced_sequence = header.sequence - 1;
+    header.synced_sequence = journal->synced_sequence;
+    frame->sequence = header.sequence;
     header.crc =
         crc32c_extend(journal->options.crc_seed, (const char *)&header + 8, sizeof header - 8);
     memcpy(frame->memory, &header, sizeof header);
@@ -203,18 +209,25 @@ void journal_fail(struct journal *journal, const struct disk_request *request, c
 
     disk_describe(request, cause, sizeof cause);
     (void)snprintf(reason, sizeof reason, "%s: %s", what, cause);
+    journal->has_failed = true;
     journal->events.fatal(journal->events.context, reason);
 }
 
-static void on_frame_written(struct disk_request *request)
+void journal_note_synced(struct journal *journal, uint64_t sequence)
 {
-    struct journal *journal = CONTAINER_OF(request, struct journal, request);
+    if (sequence > journal->synced_sequence) {
+        journal->synced_sequence = sequence;
+    }
+    if (journal->synced_sequence == journal->written_sequence) {
+        journal->unflushed = NULL;
+    }
+}
+
+/* The frame in flight is as durable as it must be. */
+static void end_frame(struct journal *journal)
+{
     struct journal_frame *frame = journal->in_flight;
 
-    if (request->error != ERROR_NONE && !MUTATION(10)) {
-        journal_fail(journal, request, "a journal write failed");
-        return;
-    }
     journal->pending_bytes -= frame->length - sizeof(struct frame_header);
     for (size_t i = 0; i < frame->slot_count; i++) {
         struct journal_slot slot = frame->slots[i];
@@ -230,6 +243,62 @@ static void on_frame_written(struct disk_request *request)
     }
 }
 
+static void on_synced(struct disk_request *request)
+{
+    struct journal *journal = CONTAINER_OF(request, struct journal, request);
+
+    if (request->error != ERROR_NONE) {
+        journal_fail(journal, request, "a journal file could not be synced");
+        return;
+    }
+    journal_note_synced(journal, journal->written_sequence);
+    if (journal->in_flight != NULL) {
+        end_frame(journal);
+    } else {
+        journal->is_syncing_file = false;
+        loop_defer_last(journal->options.loop, &journal->write_task);
+    }
+}
+
+static void sync_file(struct journal *journal, const struct journal_file *file)
+{
+    journal->request =
+        (struct disk_request){.operation = DISK_SYNC, .fd = file->fd, .done = on_synced};
+    disk_submit(journal->options.disk, DISK_LANE_JOURNAL, &journal->request);
+}
+
+static void on_frame_written(struct disk_request *request)
+{
+    struct journal *journal = CONTAINER_OF(request, struct journal, request);
+    const struct journal_frame *frame = journal->in_flight;
+
+    if (request->error != ERROR_NONE && !MUTATION(10)) {
+        journal_fail(journal, request, "a journal write failed");
+        return;
+    }
+    journal->written_sequence = frame->sequence;
+    if (request->operation != DISK_WRITE_DURABLE) {
+        journal->unflushed = journal->writing;
+    }
+    if (request->operation == DISK_WRITE_DURABLE) {
+        journal_note_synced(journal, frame->sequence);
+    } else if (frame->must_sync) {
+        sync_file(journal, journal->writing);
+        return;
+    } else {
+        journal_flush_later(journal);
+    }
+    end_frame(journal);
+}
+
+static enum disk_operation choose_write(const struct journal *journal,
+                                        const struct journal_frame *frame)
+{
+    bool is_alone = journal->unflushed == NULL || MUTATION(71);
+
+    return frame->must_sync && is_alone ? DISK_WRITE_DURABLE : DISK_WRITE_AT;
+}
+
 static void write_next(struct task *task)
 {
     struct journal *journal = CONTAINER_OF(task, struct journal, write_task);
@@ -237,7 +306,8 @@ static void write_next(struct task *task)
     struct journal_file *file;
     size_t padded;
 
-    if (journal->in_flight != NULL || list_is_empty(&journal->gathering)) {
+    if (journal->in_flight != NULL || journal->is_syncing_file || journal->has_failed ||
+        list_is_empty(&journal->gathering)) {
         return;
     }
     frame = list_first(&journal->gathering, struct journal_frame, link);
@@ -245,6 +315,11 @@ static void write_next(struct task *task)
     file = journal_ring_place(journal, padded);
     journal->is_stalled = file == NULL;
     if (file == NULL) {
+        return;
+    }
+    if (journal->unflushed != NULL && journal->unflushed != file && !MUTATION(72)) {
+        journal->is_syncing_file = true;
+        sync_file(journal, journal->unflushed);
         return;
     }
     list_remove(&frame->link);
@@ -255,13 +330,14 @@ static void write_next(struct task *task)
     file->last_lsn = frame->first_lsn + frame->record_count - 1;
     journal->vector =
         (struct iovec){.iov_base = frame->memory, .iov_len = frame_seal(journal, frame)};
-    journal->request = (struct disk_request){.operation = DISK_WRITE_DURABLE,
+    journal->request = (struct disk_request){.operation = choose_write(journal, frame),
                                              .fd = file->fd,
                                              .offset = file->length,
                                              .vectors = &journal->vector,
                                              .vector_count = 1,
                                              .done = on_frame_written};
     file->length += (int64_t)padded;
+    journal->writing = file;
     disk_submit(journal->options.disk, DISK_LANE_JOURNAL, &journal->request);
 }
 
@@ -287,6 +363,7 @@ enum error journal_open(const struct journal_options *options, struct journal_re
     task_init(&journal->write_task, write_next);
     journal->next_frame_number = 1;
     journal_ring_init(journal);
+    journal_flush_init(journal);
     error = journal_replay_all(journal, replay);
     if (error == ERROR_NONE && journal->ring.file_count == 0) {
         error = journal_ring_make_first(journal);
@@ -304,6 +381,8 @@ void journal_start(struct journal *journal, uint64_t next_lsn, uint64_t watermar
                    const struct journal_events *events)
 {
     journal->next_lsn = next_lsn;
+    journal->written_sequence = journal->next_sequence - 1; /* replay has synced what it read */
+    journal->synced_sequence = journal->written_sequence;
     journal->watermark = watermark;
     journal->events = *events;
 }
@@ -314,6 +393,7 @@ void journal_free(struct journal *journal)
         return;
     }
     task_cancel(&journal->write_task);
+    timer_stop(journal->options.loop, &journal->flush.due);
     list_append_all(&journal->gathering, &journal->spare);
     list_for_each_safe(link, &journal->gathering) {
         list_remove(link);
@@ -344,5 +424,6 @@ size_t journal_pending_bytes(const struct journal *journal)
 bool journal_is_idle(const struct journal *journal)
 {
     return journal->in_flight == NULL && list_is_empty(&journal->gathering) &&
+           journal->unflushed == NULL && journal->flush.sequence == 0 &&
            journal->ring.making.file == NULL;
 }

@@ -4,6 +4,11 @@
  * one frame in flight while the next gathers. It knows records and their order; what they mean is
  * the logs' affair.
  *
+ * A frame of nothing but relaxed records is written without being flushed: it is then safe from
+ * the end of the process, not of the operating system. Nothing else may become stable before it:
+ * whatever makes a later frame stable makes the earlier ones stable too, and no file is left for
+ * the next before it is. So an unflushed frame may be lost with what follows, and with that only.
+ *
  * Thread: the shard's own. journal_open() blocks.
  */
 #ifndef GYRE_STORAGE_JOURNAL_H
@@ -25,7 +30,8 @@ struct loop;
 
 /* Embedded in whoever adds records; lets the journal tell each owner once per frame. */
 struct journal_party {
-    /* All records that were added for it up to `sequence` are on stable storage. */
+    /* All records that were added for it up to `sequence` are written, and on stable storage up
+     * to the newest that is not relaxed. */
     void (*durable)(struct journal_party *party, uint64_t sequence);
     uint64_t frame_number;
     size_t slot;
@@ -39,6 +45,9 @@ struct journal_options {
     int file_count;
     uint32_t crc_seed;
     uint64_t incarnation;
+    uint64_t flush_us; /* relaxed records are on stable storage after this */
+    /* The operating system has run on since this directory was open the last time. */
+    bool ran_on;
 };
 
 struct journal_events {
@@ -58,7 +67,8 @@ struct journal_record {
     uint16_t meta_length;
     const struct iovec *payload;
     int payload_count;
-    bool has_crc; /* `crc` is known, or is that of an extent */
+    bool is_relaxed; /* nobody waits until it is on stable storage */
+    bool has_crc;    /* `crc` is known, or is that of an extent */
     uint32_t crc;
 };
 
@@ -99,7 +109,7 @@ void journal_forget_party(struct journal *journal, const struct journal_party *p
 void journal_set_watermark(struct journal *journal, uint64_t watermark);
 
 uint64_t journal_next_lsn(const struct journal *journal);
-size_t journal_pending_bytes(const struct journal *journal); /* added and not durable */
+size_t journal_pending_bytes(const struct journal *journal); /* added and not reported */
 
 /* Records below `lsn` are needed no more: recycle what holds only such. */
 void journal_recycle(struct journal *journal, uint64_t lsn);
@@ -111,6 +121,7 @@ int journal_full_count(const struct journal *journal);
 
 /* Close descriptors, blocking. Nothing may be in flight. */
 void journal_close_files(struct journal *journal);
+/* Nothing is gathered, under way or not flushed. */
 bool journal_is_idle(const struct journal *journal);
 
 #endif

@@ -198,6 +198,20 @@ static struct journal_file *file_beginning_with(struct replay *replay, uint64_t 
     return NULL;
 }
 
+/*
+ * Had frame `sequence` become safe before one with this header was written? Its header says so; or
+ * nothing was lost since the life that wrote it, and each of its frames was written behind the end
+ * of the one before. Without either, both may have been on their way when the power went.
+ */
+static bool was_written_after(const struct replay *replay, uint64_t synced_sequence,
+                              uint64_t incarnation, uint64_t sequence)
+{
+    const struct journal_options *options = &replay->journal->options;
+
+    return synced_sequence >= sequence ||
+           (options->ran_on && incarnation + 1 == options->incarnation);
+}
+
 /* Is there a frame behind `position` that was written after frame `sequence` had become safe? */
 static bool find_later(struct replay *replay, int64_t position, uint64_t sequence,
                        int64_t *out_position, struct journal_file **out_file)
@@ -211,7 +225,8 @@ static bool find_later(struct replay *replay, int64_t position, uint64_t sequenc
     }
     while (replay->file != NULL && position < end) {
         if (frame_at(replay, position, &header) && header.sequence > sequence &&
-            header.synced_sequence >= sequence && header.incarnation >= replay->incarnation) {
+            header.incarnation >= replay->incarnation &&
+            was_written_after(replay, header.synced_sequence, header.incarnation, sequence)) {
             *out_position = position;
             return true;
         }
@@ -221,7 +236,8 @@ static bool find_later(struct replay *replay, int64_t position, uint64_t sequenc
     list_for_each(link, &replay->found) {
         struct journal_file *file = list_entry(link, struct journal_file, link);
 
-        if (file->first_sequence > sequence) {
+        if (file->first_sequence > sequence &&
+            was_written_after(replay, file->first_synced, file->first_incarnation, sequence)) {
             *out_file = file;
             return true;
         }
@@ -331,6 +347,8 @@ static void insert_found(struct list *found, struct journal_file *file)
 /* The first frame of a file that can be read; sequence 0: there is none that counts. */
 struct first_frame {
     uint64_t sequence;
+    uint64_t synced;
+    uint64_t incarnation;
     int64_t position;
 };
 
@@ -362,6 +380,8 @@ static void take_file(struct replay *replay, int number, int fd, const struct fi
     if (first->sequence != 0) {
         file->first_sequence = first->sequence;
         file->first_position = first->position;
+        file->first_synced = first->synced;
+        file->first_incarnation = first->incarnation;
         insert_found(&replay->found, file);
     } else {
         list_append(&ring->free, &file->link);
@@ -389,7 +409,10 @@ static enum error find_first_frame(struct replay *replay, int fd, struct first_f
     for (int64_t at = 0; at < read.bytes && read.error == ERROR_NONE; at += BLOCK_BYTES) {
         if (journal_frame_parse(options, replay->bytes + at, (size_t)(read.bytes - at), &header) &&
             header.sequence >= replay->caller->from_sequence) {
-            *out_first = (struct first_frame){.sequence = header.sequence, .position = at};
+            *out_first = (struct first_frame){.sequence = header.sequence,
+                                              .synced = header.synced_sequence,
+                                              .incarnation = header.incarnation,
+                                              .position = at};
             break;
         }
     }

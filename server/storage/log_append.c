@@ -108,6 +108,8 @@ static void journal_entry(struct partition_log *log, struct tail_entry *entry)
                                     .meta_length = sizeof meta,
                                     .payload = &payload,
                                     .payload_count = 1,
+                                    .is_relaxed =
+                                        log->is_memory && entry->entry.kind != ENTRY_CHANGE,
                                     .has_crc = true,
                                     .crc = entry->crc};
 

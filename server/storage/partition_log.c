@@ -131,12 +131,41 @@ void partition_log_set_context(struct partition_log *log, void *context)
     log->context = context;
 }
 
+/* Its record comes before what it allows, and behind what it demands to be stable. */
+static void note_durability(struct partition_log *log)
+{
+    struct durability_meta meta = {.is_memory = log->options.durability == LOG_DURABILITY_MEMORY,
+                                   .trusted_open = (uint32_t)log->storage->open_count};
+    struct journal_record record = {
+        .type = RECORD_DURABILITY, .meta = &meta, .meta_length = sizeof meta};
+
+    log->is_memory = meta.is_memory != 0;
+    log->trusted_open = meta.trusted_open;
+    (void)log_add_record(log, &record);
+}
+
 void partition_log_set_options(struct partition_log *log, const struct log_options *options)
 {
     CHECK(options->segment_bytes > 0);
     log->options = *options;
     if (log->options.index_interval_bytes < INDEX_BYTES_MIN) {
         log->options.index_interval_bytes = INDEX_BYTES_MIN;
+    }
+    if (!log->is_doubtful && log->is_memory != (options->durability == LOG_DURABILITY_MEMORY)) {
+        note_durability(log);
+    }
+}
+
+bool partition_log_is_doubtful(const struct partition_log *log)
+{
+    return log->is_doubtful;
+}
+
+void partition_log_trust(struct partition_log *log)
+{
+    if (log->is_doubtful) {
+        log->is_doubtful = false;
+        note_durability(log);
     }
 }
 

@@ -172,6 +172,19 @@ static void replay_corrupt(struct partition_log *log, const struct journal_found
     log_set_corrupt(log, reason);
 }
 
+static void replay_durability(struct partition_log *log, const struct journal_found *found)
+{
+    struct durability_meta meta;
+
+    if (found->header.meta_length != sizeof meta) {
+        log->is_broken = true;
+        return;
+    }
+    memcpy(&meta, found->meta, sizeof meta);
+    log->is_memory = meta.is_memory != 0;
+    log->trusted_open = meta.trusted_open;
+}
+
 static void replay_on_log(struct recovery *recovery, struct partition_log *log,
                           const struct journal_found *found)
 {
@@ -192,6 +205,7 @@ static void replay_on_log(struct recovery *recovery, struct partition_log *log,
     case RECORD_RESET: replay_reset(log, found); break;
     case RECORD_INSTALLED: replay_installed(log, found); break;
     case RECORD_CORRUPT: replay_corrupt(log, found); break;
+    case RECORD_DURABILITY: replay_durability(log, found); break;
     case RECORD_REMOVE: break;
     }
 }
@@ -304,7 +318,9 @@ static void finish_log(struct recovery *recovery, struct partition_log *log)
     if (log->snapshot.index > log->last_index) {
         log_mark_corrupt(log, "the snapshot is of entries that are not there");
     }
-    if (log->was_replayed && log->has_directory) {
+    log->is_doubtful = log->is_memory && log->trusted_open < log->storage->doubted_open;
+    /* What was moved from frames that are lost lies behind the end, whatever was replayed. */
+    if ((log->was_replayed || log->is_doubtful) && log->has_directory) {
         log->needs_cut = true;
         log->cut = log_end_position(log);
         log->directory_is_dirty = true;
@@ -346,7 +362,9 @@ enum error storage_recover(struct storage *storage, char *message)
         .file_bytes = storage->options.journal_file_bytes,
         .file_count = storage->options.journal_file_count,
         .crc_seed = crc32c(storage->identity.directory_id.bytes, sizeof(struct uuid)),
-        .incarnation = storage->open_count};
+        .incarnation = storage->open_count,
+        .flush_us = storage->options.memory_sync_us,
+        .ran_on = storage->was_clean};
     enum error error = read_checkpoint(storage, &header, message);
 
     if (error != ERROR_NONE) {

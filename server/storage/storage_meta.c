@@ -83,7 +83,7 @@ enum error storage_meta_write(struct storage *storage, bool is_clean)
                              .open_count = storage->open_count,
                              .boot_id = storage->options.boot_id,
                              .is_clean = is_clean,
-                             .was_clean = storage->was_clean};
+                             .doubted_open = storage->doubted_open};
 
     memcpy(meta.cluster_id, storage->identity.cluster_id.bytes, sizeof meta.cluster_id);
     memcpy(meta.directory_id, storage->identity.directory_id.bytes, sizeof meta.directory_id);
@@ -144,8 +144,8 @@ enum error storage_meta_read(struct storage *storage, char *message)
     storage->identity.node_id = meta.node_id;
     storage->open_count = meta.open_count + 1;
     storage->was_clean =
-        meta.is_clean != 0 ||
-        (meta.boot_id != 0 && meta.boot_id == storage->options.boot_id && meta.was_clean != 0);
+        meta.is_clean != 0 || (meta.boot_id != 0 && meta.boot_id == storage->options.boot_id);
+    storage->doubted_open = storage->was_clean ? meta.doubted_open : (uint32_t)storage->open_count;
     return ERROR_NONE;
 }
 
@@ -172,8 +172,7 @@ enum error storage_format(struct disk *disk, const char *directory,
     struct meta_file meta = {.magic = META_MAGIC,
                              .version = STORAGE_FORMAT_VERSION,
                              .node_id = identity->node_id,
-                             .is_clean = 1,
-                             .was_clean = 1};
+                             .is_clean = 1};
     char path[STORAGE_PATH_MAX];
     struct disk_stat status;
     enum error error;

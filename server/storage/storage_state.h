@@ -230,6 +230,9 @@ struct partition_log {
     bool is_state_missing; /* recovery could not read the snapshot's state file */
     bool is_held;          /* an older log of the same group is still being removed */
     bool is_removed;
+    bool is_memory;             /* as recorded: what it reports durable may not be stable yet */
+    bool is_doubtful;           /* ... and may have been lost with the operating system */
+    uint32_t trusted_open;      /* see durability_meta */
     bool is_directory_expected; /* while recovery looks */
     bool was_replayed;          /* the journal had something of it */
     bool is_broken;             /* ... that does not fit together */
@@ -282,6 +285,7 @@ struct storage {
     struct storage_listener listener;
     struct storage_identity identity;
     uint64_t open_count;
+    uint32_t doubted_open; /* see durability_meta */
     bool was_clean;
     struct journal *journal;
     struct map logs;

@@ -6,6 +6,9 @@
  * Two groups: one that moves between five nodes and has three to five voters, and one of a single
  * replica. Each seed runs SIM_SECONDS of virtual time under faults, then everything heals and the
  * logs are read whole.
+ *
+ * Where group 0 is in memory, power is lost by one of its replicas at a time, so that P1 holds
+ * there too: a loss of power that would be the second is the death of a process instead.
  */
 #ifndef GYRE_TESTS_SIMULATION_SIM_H
 #define GYRE_TESTS_SIMULATION_SIM_H
@@ -69,6 +72,7 @@ struct sim_node {
     bool has_left[SIM_GROUPS];                /* was removed once: it founds nothing any more */
     bool was_damaged;                         /* and has not been refilled since */
     bool damage_is_plain;                     /* it is found when the node starts */
+    bool was_unclean; /* lost power while group 0 was in memory, and has not caught up since */
 };
 
 struct sim_totals {
@@ -90,6 +94,7 @@ struct sim {
     struct sim_faults *faults;
     struct sim_plots *plots;
     bool has_big_batches; /* some go around the journal; segments are larger */
+    bool has_memory;      /* group 0 acknowledges what a majority has in memory */
     bool is_healing;      /* the end: no new faults, producers stop */
     struct sim_totals totals;
     char failure[256]; /* empty: none so far */
@@ -115,6 +120,10 @@ void sim_node_crash_if_due(struct sim_node *node);
 /* The group moved away: what it had here goes; a fresh replica waits to be asked. */
 void sim_node_forget(struct sim_node *node, int group);
 void sim_node_reopen(struct sim_node *node);
+/* Is no other replica without what it had, so that this one may lose it? */
+bool sim_node_may_lose(const struct sim_node *node);
+/* What it lost with its power it has again, or nobody counts on it. */
+void sim_node_note_whole(struct sim_node *node);
 bool sim_node_works(const struct sim_node *node); /* runs and is not paused */
 /* Does this node take `other`, or itself, for a voter? */
 bool sim_node_has_member(const struct sim_node *node, int group, int32_t other);

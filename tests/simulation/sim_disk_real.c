@@ -28,6 +28,7 @@ struct sim_disk {
     int32_t node;
     bool is_formatted;
     bool may_fail, has_failed;
+    uint64_t boot_id;
     uint64_t torn_recoveries;
     /* damage: files of the group, and which one to take */
     char prefix[96];
@@ -56,6 +57,7 @@ struct sim_disk *sim_disk_new(struct random *random, int32_t node)
 
     self->random = random;
     self->node = node;
+    self->boot_id = 1;
     self->fake = fake_disk_new(NULL, random_u64(random));
     return self;
 }
@@ -81,6 +83,7 @@ static void on_fatal(void *context, const char *reason)
 struct storage *sim_disk_open(struct sim_disk *self, struct loop *loop)
 {
     struct disk *disk = fake_disk_as_disk(self->fake);
+    struct storage_options now = options;
     struct storage *storage = NULL;
     char message[256] = "";
     enum error error;
@@ -95,7 +98,8 @@ struct storage *sim_disk_open(struct sim_disk *self, struct loop *loop)
         CHECK(storage_format(disk, options.directory, &identity) == ERROR_NONE);
         self->is_formatted = true;
     }
-    error = storage_open(loop, disk, &options, message, &storage);
+    now.boot_id = self->boot_id;
+    error = storage_open(loop, disk, &now, message, &storage);
     if (error == ERROR_NO_SPACE) {
         return NULL;
     }
@@ -111,6 +115,7 @@ void sim_disk_crash(struct sim_disk *self, struct storage *storage, bool loses_p
 {
     if (loses_power) {
         self->torn_recoveries++;
+        self->boot_id++;
         fake_disk_crash(self->fake, random_chance(self->random, 700000));
     } else {
         fake_disk_kill(self->fake);

@@ -100,7 +100,8 @@ static void fill_one(struct sim_faults *faults)
 bool sim_may_damage(const struct sim *sim)
 {
     for (int i = 0; i < SIM_NODES; i++) {
-        if (sim->nodes[i].was_damaged || !sim_node_works(&sim->nodes[i])) {
+        if (sim->nodes[i].was_damaged || sim->nodes[i].was_unclean ||
+            !sim_node_works(&sim->nodes[i])) {
             return false;
         }
     }
@@ -460,6 +461,7 @@ static void run_recoveries(struct sim_faults *faults)
     for (int i = 0; i < SIM_NODES; i++) {
         recover_node(sim, &sim->nodes[i]);
         note_refill(&sim->nodes[i]);
+        sim_node_note_whole(&sim->nodes[i]);
     }
     if (faults->heal_network_us != 0 && sim->clock.now_us >= faults->heal_network_us) {
         faults->heal_network_us = 0;

@@ -92,6 +92,7 @@ static void open_group(struct sim_node *node, int index)
     enum error error;
     int count = 0;
 
+    topic.is_memory_durable = index == 0 && node->sim->has_memory;
     if (node->sim->has_big_batches) {
         topic.segment_bytes = 512 * 1024;
     }
@@ -185,8 +186,56 @@ static void add_up(struct sim_node *node)
     totals->snapshots += stats.snapshots_taken;
 }
 
+bool sim_node_may_lose(const struct sim_node *node)
+{
+    for (int i = 0; i < SIM_NODES; i++) {
+        const struct sim_node *other = &node->sim->nodes[i];
+
+        if (other != node && (other->was_unclean || other->was_damaged)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_counted_on(const struct sim_node *node)
+{
+    struct sim_node *leader = sim_find_leader(node->sim, 0, false);
+    struct member_progress members[CONSENSUS_MEMBERS_MAX];
+    int count;
+
+    if (leader == NULL) {
+        return true;
+    }
+    count = consensus_members(partition_consensus(leader->partitions[0]), members);
+    for (int i = 0; i < count; i++) {
+        if (members[i].node == node->id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void sim_node_note_whole(struct sim_node *node)
+{
+    const struct partition_log *log;
+
+    if (!node->was_unclean || !sim_node_works(node)) {
+        return;
+    }
+    log = storage_find_log(node->storage, sim_groups[0]);
+    if (!is_counted_on(node) ||
+        (log != NULL && !partition_log_is_doubtful(log) && sim_node_is_caught_up(node, 0))) {
+        node->was_unclean = false;
+    }
+}
+
 void sim_node_crash(struct sim_node *node, bool loses_power)
 {
+    if (node->sim->has_memory && loses_power) {
+        loses_power = sim_node_may_lose(node);
+        node->was_unclean = loses_power || node->was_unclean;
+    }
     sim_trace(node->sim, "node %d dies%s", node->id, loses_power ? " by power" : "");
     add_up(node);
     node->is_dying = true;

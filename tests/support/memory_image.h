@@ -16,7 +16,7 @@ struct memory_image {
     int batch_count, batch_capacity;
     int64_t start_offset, end_offset;
     struct log_snapshot snapshot; /* owns */
-    bool is_corrupt, is_installing;
+    bool is_corrupt, is_doubtful, is_installing;
     bool is_reset;       /* installing, and nothing was kept */
     int64_t kept_offset; /* installing: where what was kept ends */
 };

@@ -291,6 +291,16 @@ bool partition_log_is_corrupt(const struct partition_log *log)
     return log->image.is_corrupt;
 }
 
+bool partition_log_is_doubtful(const struct partition_log *log)
+{
+    return log->file->image.is_doubtful;
+}
+
+void partition_log_trust(struct partition_log *log)
+{
+    log->file->image.is_doubtful = false;
+}
+
 const struct log_snapshot *partition_log_snapshot(const struct partition_log *log)
 {
     /* Borrowed from what is durable: a snapshot counts only then. */

@@ -42,7 +42,8 @@ void storage_world_init(struct storage_world *world, uint64_t seed)
                                               .cache_bytes_max = 64 * 1024,
                                               .reserved_bytes = 0,
                                               .single_syncs_max = seed % 2 == 0 ? 3 : 0,
-                                              .memory_sync_us = 100000};
+                                              .memory_sync_us = 100000,
+                                              .boot_id = 1};
     identity.directory_id = uuid_random(&world->random);
     CHECK(storage_format(fake_disk_as_disk(world->fake), "/data", &identity) == ERROR_NONE);
 }
@@ -93,6 +94,7 @@ static void go_down(struct storage_world *world)
 void storage_world_crash(struct storage_world *world, bool tears)
 {
     fake_disk_crash(world->fake, tears);
+    world->options.boot_id++;
     go_down(world);
 }
 

@@ -42,7 +42,7 @@ struct log_entry {
 
 enum log_durability {
     LOG_DURABILITY_FSYNC,  /* durable: on stable storage */
-    LOG_DURABILITY_MEMORY, /* durable: handed to the system; synced soon. Term and vote: fsync */
+    LOG_DURABILITY_MEMORY, /* durable: handed to the system; synced soon. All but entries: fsync */
 };
 
 struct log_options {
@@ -78,6 +78,11 @@ int64_t partition_log_start_offset(const struct partition_log *log);
 int64_t partition_log_end_offset(const struct partition_log *log); /* next to be assigned */
 int64_t partition_log_size_bytes(const struct partition_log *log);
 bool partition_log_is_corrupt(const struct partition_log *log);
+/* The operating system stopped uncleanly while this log's durability was MEMORY: behind its end
+ * there may have been entries that were reported durable. Its replica must not vote until it has
+ * what a leader has, or an operator takes the log for the truth; trust() says that this is so. */
+bool partition_log_is_doubtful(const struct partition_log *log);
+void partition_log_trust(struct partition_log *log);
 /* Newest durable snapshot; index 0 if there is none. Borrowed until the next set or install. */
 const struct log_snapshot *partition_log_snapshot(const struct partition_log *log);
 

@@ -33,7 +33,7 @@ struct storage_options {
     int open_files_max;         /* descriptors of logs' files; 0: 1,024; at least 64 */
     int single_syncs_max;       /* to sync more files than so many, all are synced; 0: 128 */
     uint64_t memory_sync_us;    /* durability=memory: sync at the latest after this */
-    uint64_t boot_id; /* of this run of the operating system; 0: only a clean close is clean */
+    uint64_t boot_id; /* of this run of the operating system; 0: only a close in order is clean */
 };
 
 /* Who this data belongs to, written once by format and checked at every open. */
@@ -83,7 +83,8 @@ const struct storage_identity *storage_identity(const struct storage *storage);
 MUST_USE
 enum error storage_set_cluster_id(struct storage *storage, struct uuid cluster_id);
 
-/* Did the last stop of the operating system leave everything synced? (durability=memory) */
+/* Was everything that had been written before this open still there? Closed in order, or the
+ * operating system has run on since. (durability=memory) */
 bool storage_was_clean(const struct storage *storage);
 
 /* NULL if this group has nothing here. */

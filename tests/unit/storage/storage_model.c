@@ -140,6 +140,7 @@ static void begin_anew(struct model_log *model)
     model->change_count = 0;
     model->sequence = 0;
     model->durable = 0;
+    model->stable = 0;
 }
 
 static void note(struct model_log *model, struct model_change change)
@@ -162,6 +163,19 @@ void model_forget(struct model_log *model)
     state_release(&model->now);
     state_init(&model->now);
     begin_anew(model);
+}
+
+/* Whatever is no entry is stable when it is durable, with all before it. */
+void model_lose_power(struct model_log *model)
+{
+    for (size_t i = 0; i < model->change_count; i++) {
+        const struct model_change *change = &model->changes[i];
+
+        if (change->kind != MODEL_APPEND && change->sequence <= model->durable) {
+            model->stable = change->sequence > model->stable ? change->sequence : model->stable;
+        }
+    }
+    model->durable = model->stable;
 }
 
 void model_all_durable(struct model_log *model)

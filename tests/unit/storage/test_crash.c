@@ -16,13 +16,19 @@
 
 enum { LOGS = 5, STEPS = 1500 };
 
+/* MAYBE: it was trusted, and the record of that may not have been written. */
+enum doubt { DOUBT_NO, DOUBT_MAYBE, DOUBT_YES };
+
 struct run {
     struct storage_world world;
     struct model_log logs[LOGS];
     bool uses_outside;
     bool uses_installs;
     bool uses_removals;
+    bool uses_memory; /* logs with an even number */
+    enum doubt doubts[LOGS];
     int crashes;
+    int doubted;
 };
 
 static void on_durable(void *context, uint64_t sequence)
@@ -50,14 +56,50 @@ static uint64_t below(struct run *run, uint64_t bound)
 
 /* ---- start and stop ---- */
 
+static bool is_in_memory(const struct run *run, const struct model_log *model)
+{
+    return run->uses_memory && model->number % 2 == 0;
+}
+
 static void attach(struct run *run, struct model_log *model)
 {
     struct log_options options = {.segment_bytes = 30000 + (int32_t)below(run, 100000),
                                   .segment_ms = INT64_MAX,
                                   .index_interval_bytes = 4096};
 
+    if (is_in_memory(run, model)) {
+        options.durability = LOG_DURABILITY_MEMORY;
+    }
     partition_log_set_context(model->log, model);
     partition_log_set_options(model->log, &options);
+}
+
+static void check_doubt(struct run *run, const struct model_log *model)
+{
+    enum doubt *doubt = &run->doubts[model->number];
+    bool is_doubtful = partition_log_is_doubtful(model->log);
+
+    if (*doubt != DOUBT_MAYBE && partition_log_last_index(model->log) > 0) {
+        assert_int_equal(is_doubtful, *doubt == DOUBT_YES);
+    }
+    *doubt = is_doubtful ? DOUBT_YES : DOUBT_NO;
+    run->doubted += is_doubtful;
+    if (is_doubtful && below(run, 2) == 0) {
+        partition_log_trust(model->log);
+        assert_false(partition_log_is_doubtful(model->log));
+        *doubt = DOUBT_MAYBE;
+    }
+}
+
+static void lose_power(struct run *run)
+{
+    storage_world_crash(&run->world, below(run, 4) != 0);
+    for (int i = 0; i < LOGS; i++) {
+        if (is_in_memory(run, &run->logs[i])) {
+            model_lose_power(&run->logs[i]);
+            run->doubts[i] = DOUBT_YES;
+        }
+    }
 }
 
 static void start(struct run *run)
@@ -72,6 +114,7 @@ static void start(struct run *run)
             model->log = storage_create_log(run->world.storage, storage_world_group(i));
         }
         attach(run, model);
+        check_doubt(run, model);
     }
 }
 
@@ -85,13 +128,13 @@ static void stop(struct run *run)
         }
         break;
     case 1: storage_world_kill(&run->world); break;
-    default: storage_world_crash(&run->world, below(run, 4) != 0); break;
+    default: lose_power(run); break;
     }
     run->crashes++;
     start(run);
     if (below(run, 5) == 0) {
         /* Again, at once: recovery may itself be interrupted. */
-        storage_world_crash(&run->world, true);
+        lose_power(run);
         start(run);
     }
 }
@@ -160,18 +203,18 @@ static void change(struct run *run, struct model_log *model)
         storage_world_run(&run->world, 50000); /* its record is durable, its files are there */
         model->log = storage_create_log(run->world.storage, storage_world_group(model->number));
         model_forget(model);
+        run->doubts[model->number] = DOUBT_NO;
         attach(run, model);
     }
 }
 
-static void one_seed(uint64_t seed, bool outside, bool installs, bool removals)
+static void one_seed(uint64_t seed, const struct run *kind)
 {
     struct run *run = check_alloc_zero(sizeof *run);
+    bool outside = kind->uses_outside;
 
     print_message("seed %llu\n", (unsigned long long)seed);
-    run->uses_outside = outside;
-    run->uses_installs = installs;
-    run->uses_removals = removals;
+    *run = *kind;
     storage_world_init(&run->world, seed);
     if (outside) {
         run->world.options.journal_file_bytes = 1024 * 1024;
@@ -197,6 +240,7 @@ static void one_seed(uint64_t seed, bool outside, bool installs, bool removals)
         model_release(&run->logs[i]);
     }
     assert_true(run->crashes > 5);
+    assert_true(run->doubted > 0 || !run->uses_memory);
     assert_string_equal(run->world.fatal, "");
     storage_world_release(&run->world);
     free(run);
@@ -220,7 +264,7 @@ static void entries_survive_crashes(void **state)
 {
     (void)state;
     for (int i = 0; i < seed_count(); i++) {
-        one_seed(first_seed() + (uint64_t)i, false, false, false);
+        one_seed(first_seed() + (uint64_t)i, &(struct run){0});
     }
 }
 
@@ -228,7 +272,7 @@ static void big_batches_beside_the_journal_survive_crashes(void **state)
 {
     (void)state;
     for (int i = 0; i < seed_count(); i++) {
-        one_seed(first_seed() + 1000 + (uint64_t)i, true, false, false);
+        one_seed(first_seed() + 1000 + (uint64_t)i, &(struct run){.uses_outside = true});
     }
 }
 
@@ -236,7 +280,8 @@ static void removed_logs_stay_removed(void **state)
 {
     (void)state;
     for (int i = 0; i < seed_count(); i++) {
-        one_seed(first_seed() + 2000 + (uint64_t)i, true, false, true);
+        one_seed(first_seed() + 2000 + (uint64_t)i,
+                 &(struct run){.uses_outside = true, .uses_removals = true});
     }
 }
 
@@ -244,7 +289,20 @@ static void installs_happen_whole_or_not_at_all(void **state)
 {
     (void)state;
     for (int i = 0; i < seed_count(); i++) {
-        one_seed(first_seed() + 3000 + (uint64_t)i, true, true, true);
+        one_seed(first_seed() + 3000 + (uint64_t)i,
+                 &(struct run){.uses_outside = true, .uses_installs = true, .uses_removals = true});
+    }
+}
+
+static void logs_in_memory_lose_only_what_was_not_flushed(void **state)
+{
+    (void)state;
+    for (int i = 0; i < seed_count(); i++) {
+        one_seed(first_seed() + 4000 + (uint64_t)i, &(struct run){.uses_memory = true});
+        one_seed(first_seed() + 5000 + (uint64_t)i, &(struct run){.uses_memory = true,
+                                                                  .uses_outside = true,
+                                                                  .uses_installs = true,
+                                                                  .uses_removals = true});
     }
 }
 
@@ -255,6 +313,7 @@ int main(void)
         cmocka_unit_test(big_batches_beside_the_journal_survive_crashes),
         cmocka_unit_test(removed_logs_stay_removed),
         cmocka_unit_test(installs_happen_whole_or_not_at_all),
+        cmocka_unit_test(logs_in_memory_lose_only_what_was_not_flushed),
     };
 
     cmocka_set_test_filter(getenv("GYRE_TEST")); /* NOLINT(concurrency-mt-unsafe) */
