@@ -111,6 +111,24 @@ char *arena_copy_text(struct arena *arena, const char *bytes, size_t length)
     return copy;
 }
 
+bool arena_copy_string(struct arena *arena, struct string from, struct string *out_copy)
+{
+    *out_copy = from;
+    if (from.bytes == NULL) {
+        return true;
+    }
+    out_copy->bytes = arena_copy_text(arena, from.bytes, (size_t)from.length);
+    return out_copy->bytes != NULL;
+}
+
+bool arena_copy_bytes(struct arena *arena, struct string from, struct bytes *out_copy)
+{
+    out_copy->bytes =
+        arena_copy_text(arena, from.bytes == NULL ? "" : from.bytes, (size_t)from.length);
+    out_copy->length = from.length;
+    return out_copy->bytes != NULL;
+}
+
 void arena_on_release(struct arena *arena, void (*cleanup)(void *context), void *context)
 {
     size_t limit = arena->limit_bytes;

@@ -8,7 +8,6 @@
 
 #include "gyre/base/arena.h"
 #include "gyre/observe/log.h"
-#include "gyre/wire/reader.h"
 
 #include "cluster/cluster_private.h"
 #include "wire_messages/cluster_link.h"
@@ -58,14 +57,11 @@ static struct buffer_slice encode_request(const struct election *election, bool 
 
 static bool decode_response(struct buffer_slice bytes, struct cluster_elect_response *out)
 {
-    struct reader reader;
     struct arena arena;
     enum error error;
 
     arena_init(&arena, ARENA_BYTES_MAX);
-    reader_init(&reader, bytes.bytes, bytes.length);
-    (void)reader_i16(&reader);
-    error = cluster_elect_response_decode(0, &reader, &arena, out);
+    error = message_decode_record(&cluster_elect_response_layout, 0, bytes, &arena, out);
     arena_release(&arena);
     return error == ERROR_NONE;
 }
@@ -231,14 +227,11 @@ static void serve_elect(void *context, struct rpc_request request, struct buffer
     struct cluster *cluster = context;
     struct cluster_elect_request in;
     struct partition *partition;
-    struct reader reader;
     struct arena arena;
     enum error error;
 
     arena_init(&arena, ARENA_BYTES_MAX);
-    reader_init(&reader, body.bytes, body.length);
-    (void)reader_i16(&reader);
-    error = cluster_elect_request_decode(0, &reader, &arena, &in);
+    error = message_decode_record(&cluster_elect_request_layout, 0, body, &arena, &in);
     arena_release(&arena);
     if (error != ERROR_NONE) {
         rpc_answer(request, error, (struct buffer_slice){0});

@@ -14,7 +14,6 @@
 #include "gyre/observe/log.h"
 #include "gyre/runtime/links.h"
 #include "gyre/storage/storage.h"
-#include "gyre/wire/reader.h"
 
 #include "cluster/cluster_private.h"
 #include "cluster/formation_file.h"
@@ -223,16 +222,13 @@ static void on_answer(void *context, enum error error, struct buffer_slice bytes
 {
     struct cluster *cluster = context;
     struct cluster_join_response in;
-    struct reader reader;
     struct arena arena;
 
     if (error != ERROR_NONE || cluster->phase != FORMATION_SEEKING) {
         return;
     }
     arena_init(&arena, ARENA_BYTES_MAX);
-    reader_init(&reader, bytes.bytes, bytes.length);
-    (void)reader_i16(&reader);
-    if (cluster_join_response_decode(0, &reader, &arena, &in) == ERROR_NONE) {
+    if (message_decode_record(&cluster_join_response_layout, 0, bytes, &arena, &in) == ERROR_NONE) {
         take_answer(cluster, &in);
     }
     arena_release(&arena);
@@ -272,14 +268,11 @@ static void serve_form(void *context, struct rpc_request request, struct buffer_
     struct cluster *cluster = context;
     struct cluster_founder founders[CLUSTER_FOUNDERS_MAX];
     struct cluster_formation in;
-    struct reader reader;
     struct arena arena;
     enum error error;
 
     arena_init(&arena, ARENA_BYTES_MAX);
-    reader_init(&reader, body.bytes, body.length);
-    (void)reader_i16(&reader);
-    error = cluster_formation_decode(0, &reader, &arena, &in);
+    error = message_decode_record(&cluster_formation_layout, 0, body, &arena, &in);
     if (error == ERROR_NONE &&
         (in.founders.count < 1 || in.founders.count > CLUSTER_FOUNDERS_MAX)) {
         error = ERROR_MALFORMED;

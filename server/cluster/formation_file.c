@@ -8,7 +8,6 @@
 #include "gyre/base/arena.h"
 #include "gyre/base/crc32c.h"
 #include "gyre/runtime/disk.h"
-#include "gyre/wire/reader.h"
 
 #include "cluster/cluster_private.h"
 #include "wire_messages/cluster_link.h"
@@ -115,8 +114,8 @@ enum error formation_file_write(const struct cluster_services *services, struct 
 static enum error decode(char *bytes, size_t length, struct cluster_founder *out_founders,
                          int *out_count)
 {
+    struct buffer_slice body = {.bytes = bytes + CRC_BYTES, .length = length - CRC_BYTES};
     struct cluster_formation message;
-    struct reader reader;
     struct arena arena;
     uint32_t crc;
     enum error error = ERROR_CORRUPT;
@@ -129,9 +128,7 @@ static enum error decode(char *bytes, size_t length, struct cluster_founder *out
         return ERROR_CORRUPT;
     }
     arena_init(&arena, FILE_BYTES_MAX);
-    reader_init(&reader, bytes + CRC_BYTES, length - CRC_BYTES);
-    (void)reader_i16(&reader);
-    if (cluster_formation_decode(0, &reader, &arena, &message) == ERROR_NONE &&
+    if (message_decode_record(&cluster_formation_layout, 0, body, &arena, &message) == ERROR_NONE &&
         message.founders.count >= 0 && message.founders.count <= CLUSTER_FOUNDERS_MAX) {
         for (int i = 0; i < message.founders.count; i++) {
             out_founders[i] = (struct cluster_founder){message.founders.items[i].node_id,

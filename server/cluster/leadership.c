@@ -8,7 +8,6 @@
 
 #include "gyre/base/arena.h"
 #include "gyre/runtime/links.h"
-#include "gyre/wire/reader.h"
 
 #include "cluster/cluster_private.h"
 #include "wire_messages/cluster_link.h"
@@ -165,14 +164,11 @@ static void hear(struct cluster *cluster, int32_t peer, const struct cluster_lea
 static void serve_leadership(void *context, struct rpc_request request, struct buffer_slice body)
 {
     struct cluster_leadership in;
-    struct reader reader;
     struct arena arena;
     enum error error;
 
     arena_init(&arena, ARENA_BYTES_MAX);
-    reader_init(&reader, body.bytes, body.length);
-    (void)reader_i16(&reader);
-    error = cluster_leadership_decode(0, &reader, &arena, &in);
+    error = message_decode_record(&cluster_leadership_layout, 0, body, &arena, &in);
     if (error == ERROR_NONE) {
         hear(context, request.peer, &in);
     }

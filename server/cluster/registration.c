@@ -12,7 +12,6 @@
 #include "gyre/observe/log.h"
 #include "gyre/runtime/links.h"
 #include "gyre/storage/storage.h"
-#include "gyre/wire/reader.h"
 
 #include "cluster/cluster_private.h"
 #include "metadata/catalog_commands.h"
@@ -98,7 +97,6 @@ static void on_answer(void *context, enum error error, struct buffer_slice bytes
 {
     struct cluster *cluster = context;
     struct cluster_join_response in;
-    struct reader reader;
     struct arena arena;
 
     cluster->is_registering = false;
@@ -106,9 +104,7 @@ static void on_answer(void *context, enum error error, struct buffer_slice bytes
         return;
     }
     arena_init(&arena, ARENA_BYTES_MAX);
-    reader_init(&reader, bytes.bytes, bytes.length);
-    (void)reader_i16(&reader);
-    if (cluster_join_response_decode(0, &reader, &arena, &in) == ERROR_NONE) {
+    if (message_decode_record(&cluster_join_response_layout, 0, bytes, &arena, &in) == ERROR_NONE) {
         take_answer(cluster, &in);
     }
     arena_release(&arena);
@@ -256,13 +252,10 @@ static void serve_join(void *context, struct rpc_request request, struct buffer_
 {
     struct cluster *cluster = context;
     struct cluster_join_request in;
-    struct reader reader;
     struct arena arena;
 
     arena_init(&arena, ARENA_BYTES_MAX);
-    reader_init(&reader, body.bytes, body.length);
-    (void)reader_i16(&reader);
-    if (cluster_join_request_decode(0, &reader, &arena, &in) != ERROR_NONE ||
+    if (message_decode_record(&cluster_join_request_layout, 0, body, &arena, &in) != ERROR_NONE ||
         in.endpoints.count < 0 || in.endpoints.count > CATALOG_LISTENERS_MAX) {
         rpc_answer(request, ERROR_MALFORMED, (struct buffer_slice){0});
     } else if (in.wants_entry && catalog_leads(cluster->services.catalog)) {

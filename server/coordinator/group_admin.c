@@ -13,25 +13,6 @@
 #include "coordinator/group_store.h"
 #include "wire_messages/describe_groups.h"
 
-static bool copy_text(struct arena *arena, struct string from, struct string *out_text)
-{
-    if (from.bytes == NULL) {
-        *out_text = STRING_NULL;
-        return true;
-    }
-    out_text->bytes = arena_copy_text(arena, from.bytes, (size_t)from.length);
-    out_text->length = from.length;
-    return out_text->bytes != NULL;
-}
-
-static bool copy_bytes(struct arena *arena, struct string from, struct bytes *out_bytes)
-{
-    *out_bytes = (struct bytes){
-        .bytes = arena_copy_text(arena, from.bytes == NULL ? "" : from.bytes, (size_t)from.length),
-        .length = from.length};
-    return out_bytes->bytes != NULL;
-}
-
 /* Metadata is that of the chosen protocol, so there is some in a stable group only. */
 static bool describe_member(const struct group_member *member, struct arena *arena,
                             struct describe_groups_response_groups_members *out)
@@ -41,12 +22,12 @@ static bool describe_member(const struct group_member *member, struct arena *are
                                  ? group_protocols_metadata(member, group->protocol)
                                  : STRING("");
 
-    return copy_text(arena, member->id, &out->member_id) &&
-           copy_text(arena, member->instance_id, &out->group_instance_id) &&
-           copy_text(arena, member->client_id, &out->client_id) &&
-           copy_text(arena, member->client_host, &out->client_host) &&
-           copy_bytes(arena, metadata, &out->member_metadata) &&
-           copy_bytes(arena, member->assignment, &out->member_assignment);
+    return arena_copy_string(arena, member->id, &out->member_id) &&
+           arena_copy_string(arena, member->instance_id, &out->group_instance_id) &&
+           arena_copy_string(arena, member->client_id, &out->client_id) &&
+           arena_copy_string(arena, member->client_host, &out->client_host) &&
+           arena_copy_bytes(arena, metadata, &out->member_metadata) &&
+           arena_copy_bytes(arena, member->assignment, &out->member_assignment);
 }
 
 enum error group_admin_describe(const struct group *group, struct arena *arena,
@@ -59,8 +40,9 @@ enum error group_admin_describe(const struct group *group, struct arena *arena,
 
     out->group_state = string_from(group_state_name(group->state));
     out->protocol_data = STRING("");
-    if (!copy_text(arena, protocol_type, &out->protocol_type) ||
-        (group->state == GROUP_STABLE && !copy_text(arena, group->protocol, &out->protocol_data))) {
+    if (!arena_copy_string(arena, protocol_type, &out->protocol_type) ||
+        (group->state == GROUP_STABLE &&
+         !arena_copy_string(arena, group->protocol, &out->protocol_data))) {
         return ERROR_LIMIT;
     }
     error = describe_groups_response_groups_members_array_alloc(&out->members, arena,

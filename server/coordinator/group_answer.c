@@ -15,25 +15,6 @@
 #include "wire_messages/sync_group.h"
 
 /* False: the request's memory is exhausted. */
-static bool copy_text(struct arena *arena, struct string from, struct string *out_text)
-{
-    if (from.bytes == NULL) {
-        *out_text = STRING_NULL;
-        return true;
-    }
-    out_text->bytes = arena_copy_text(arena, from.bytes, (size_t)from.length);
-    out_text->length = from.length;
-    return out_text->bytes != NULL;
-}
-
-static bool copy_bytes(struct arena *arena, struct string from, struct bytes *out_bytes)
-{
-    *out_bytes = (struct bytes){
-        .bytes = arena_copy_text(arena, from.bytes == NULL ? "" : from.bytes, (size_t)from.length),
-        .length = from.length};
-    return out_bytes->bytes != NULL;
-}
-
 static bool fill_members(const struct group *group, struct arena *arena,
                          struct join_group_response_members_array *out_members)
 {
@@ -47,9 +28,10 @@ static bool fill_members(const struct group *group, struct arena *arena,
         const struct group_member *member = list_entry(link, struct group_member, link);
         struct join_group_response_members *to = &out_members->items[count++];
 
-        if (!copy_text(arena, member->id, &to->member_id) ||
-            !copy_text(arena, member->instance_id, &to->group_instance_id) ||
-            !copy_bytes(arena, group_protocols_metadata(member, group->protocol), &to->metadata)) {
+        if (!arena_copy_string(arena, member->id, &to->member_id) ||
+            !arena_copy_string(arena, member->instance_id, &to->group_instance_id) ||
+            !arena_copy_bytes(arena, group_protocols_metadata(member, group->protocol),
+                              &to->metadata)) {
             return false;
         }
     }
@@ -64,10 +46,11 @@ static bool fill_join(const struct group_member *member, struct group_join *join
 
     out->error_code = KAFKA_ERROR_NONE;
     out->generation_id = group->generation;
-    return copy_text(arena, group->protocol_type, &out->protocol_type) &&
-           copy_text(arena, group->protocol, &out->protocol_name) &&
-           copy_text(arena, group->leader == NULL ? STRING("") : group->leader->id, &out->leader) &&
-           copy_text(arena, member->id, &out->member_id) &&
+    return arena_copy_string(arena, group->protocol_type, &out->protocol_type) &&
+           arena_copy_string(arena, group->protocol, &out->protocol_name) &&
+           arena_copy_string(arena, group->leader == NULL ? STRING("") : group->leader->id,
+                             &out->leader) &&
+           arena_copy_string(arena, member->id, &out->member_id) &&
            (!has_members || fill_members(group, arena, &out->members));
 }
 
@@ -75,7 +58,7 @@ static void set_join_error(struct group_join *join, enum kafka_error error, stru
 {
     join_group_response_init(join->out);
     join->out->error_code = (int16_t)error;
-    if (!copy_text(join->call.arena, member_id, &join->out->member_id)) {
+    if (!arena_copy_string(join->call.arena, member_id, &join->out->member_id)) {
         join->out->member_id = STRING("");
     }
 }
@@ -147,9 +130,9 @@ void group_answer_sync(struct group_member *member)
     }
     member->sync = NULL;
     out = sync->out;
-    if (!copy_text(sync->call.arena, group->protocol_type, &out->protocol_type) ||
-        !copy_text(sync->call.arena, group->protocol, &out->protocol_name) ||
-        !copy_bytes(sync->call.arena, member->assignment, &out->assignment)) {
+    if (!arena_copy_string(sync->call.arena, group->protocol_type, &out->protocol_type) ||
+        !arena_copy_string(sync->call.arena, group->protocol, &out->protocol_name) ||
+        !arena_copy_bytes(sync->call.arena, member->assignment, &out->assignment)) {
         sync_group_response_init(out);
         out->error_code = KAFKA_ERROR_UNKNOWN_SERVER_ERROR;
     }

@@ -337,12 +337,8 @@ static enum kafka_error plan_session(const struct fetch_session *session, struct
         *want = list_entry(link, struct session_partition, order)->want;
         if (session->uses_topic_ids) {
             want->topic = STRING_NULL; /* fetch_session_topic_name() knows it */
-        } else if (want->topic.length > 0) {
-            want->topic.bytes =
-                arena_copy_text(arena, want->topic.bytes, (size_t)want->topic.length);
-            if (want->topic.bytes == NULL) {
-                return KAFKA_ERROR_UNKNOWN_SERVER_ERROR;
-            }
+        } else if (!arena_copy_string(arena, want->topic, &want->topic)) {
+            return KAFKA_ERROR_UNKNOWN_SERVER_ERROR;
         }
     }
     plan->session_id = session->id;

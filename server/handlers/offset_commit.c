@@ -42,10 +42,7 @@ static bool name_topic(struct offset_commit *self, struct offset_commit_request_
     if (topic == NULL || string_equal(in->name, topic->name)) {
         return true;
     }
-    in->name.bytes =
-        arena_copy_text(&self->request->arena, topic->name.bytes, (size_t)topic->name.length);
-    in->name.length = topic->name.length;
-    return in->name.bytes != NULL;
+    return arena_copy_string(&self->request->arena, topic->name, &in->name);
 }
 
 static bool prepare_topic(struct offset_commit *self, struct offset_commit_request_topics *in,

@@ -8,6 +8,7 @@
 #include "gyre/base/buffer.h"
 #include "gyre/wire/codec.h"
 #include "gyre/wire/frame.h"
+#include "gyre/wire/reader.h"
 #include "gyre/wire/writer.h"
 
 struct any_array {
@@ -225,6 +226,16 @@ enum error message_encode_record(const struct message_layout *layout, int16_t ve
     CHECK(writer.used == buffer->size);
     *out_buffer = buffer;
     return ERROR_NONE;
+}
+
+enum error message_decode_record(const struct message_layout *layout, int16_t version,
+                                 struct buffer_slice bytes, struct arena *arena, void *message)
+{
+    struct reader reader;
+
+    reader_init(&reader, bytes.bytes, bytes.length);
+    (void)reader_i16(&reader);
+    return message_decode(layout, version, &reader, arena, message);
 }
 
 /* ----------------------------------------------------------------------------------- equality */

@@ -9,7 +9,11 @@
 #ifndef GYRE_BASE_ARENA_H
 #define GYRE_BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
+
+#include "gyre/base/bytes.h"
+#include "gyre/base/error.h"
 
 struct buffer;
 struct arena_chunk;
@@ -35,6 +39,14 @@ void *arena_alloc_array(struct arena *arena, size_t count, size_t size);
 
 /* NUL-terminated copy, NULL on limit. */
 char *arena_copy_text(struct arena *arena, const char *bytes, size_t length);
+
+/* The same of a slice; null stays null. False on limit. */
+MUST_USE
+bool arena_copy_string(struct arena *arena, struct string from, struct string *out_copy);
+
+/* The same as bytes; null becomes empty. */
+MUST_USE
+bool arena_copy_bytes(struct arena *arena, struct string from, struct bytes *out_copy);
 
 /* Keep one reference of `buffer` until the arena is released. Takes the caller's reference. */
 void arena_keep_buffer(struct arena *arena, struct buffer *buffer);

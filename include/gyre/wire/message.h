@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "gyre/base/buffer.h"
 #include "gyre/base/bytes.h"
 #include "gyre/base/error.h"
 #include "gyre/base/uuid.h"
@@ -167,6 +168,12 @@ enum error message_encode(const struct message_layout *layout, int16_t version, 
 MUST_USE
 enum error message_encode_record(const struct message_layout *layout, int16_t version,
                                  int16_t prefix, const void *message, struct buffer **out_buffer);
+
+/* The way back, past a prefix that the caller knows or does not mind. As message_decode(); the
+ * message may point into `bytes`. */
+MUST_USE
+enum error message_decode_record(const struct message_layout *layout, int16_t version,
+                                 struct buffer_slice bytes, struct arena *arena, void *message);
 
 /* Are two messages of the same layout equal, as far as the version carries them? */
 bool message_equal(const struct message_layout *layout, int16_t version, const void *a,

@@ -54,11 +54,37 @@ static void a_kept_buffer_lives_as_long_as_the_arena(void **state)
     buffer_unref(buffer);
 }
 
+static void copies_of_slices_keep_null_and_heed_the_limit(void **state)
+{
+    static const char text[] = {'a', 'b', 'c'};
+    struct arena arena;
+    struct string copy;
+    struct bytes bytes;
+
+    (void)state;
+    arena_init(&arena, 4096);
+    assert_true(arena_copy_string(&arena, (struct string){text, 2}, &copy));
+    assert_ptr_not_equal(copy.bytes, text);
+    assert_string_equal(copy.bytes, "ab");
+    assert_int_equal(copy.length, 2);
+    assert_true(arena_copy_string(&arena, STRING_NULL, &copy));
+    assert_null(copy.bytes);
+    assert_true(arena_copy_bytes(&arena, STRING_NULL, &bytes));
+    assert_non_null(bytes.bytes);
+    assert_int_equal(bytes.length, 0);
+    while (arena_alloc(&arena, 1) != NULL) {
+    }
+    assert_false(arena_copy_string(&arena, (struct string){text, 2}, &copy));
+    assert_false(arena_copy_bytes(&arena, (struct string){text, 2}, &bytes));
+    arena_release(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(memory_is_zeroed_and_aligned),
         cmocka_unit_test(the_limit_is_a_normal_answer),
+        cmocka_unit_test(copies_of_slices_keep_null_and_heed_the_limit),
         cmocka_unit_test(a_kept_buffer_lives_as_long_as_the_arena),
     };
     return cmocka_run_group_tests_name("arena", tests, NULL, NULL);
