@@ -320,6 +320,7 @@ static bool replay_step(struct replay *replay)
 
 struct listing {
     bool is_there[10000];
+    int count; /* one more than the highest */
 };
 
 static void visit_name(void *context, const char *name)
@@ -330,6 +331,7 @@ static void visit_name(void *context, const char *name)
 
     if (end == name + 4 && strcmp(end, ".journal") == 0 && number >= 0 && number < 10000) {
         listing->is_there[number] = true;
+        listing->count = number < listing->count ? listing->count : (int)number + 1;
     }
 }
 
@@ -496,7 +498,7 @@ enum error journal_replay_all(struct journal *journal, struct journal_replay *ca
     CHECK(replay.bytes != NULL);
     replay.error = journal->options.disk->operations->list(
         journal->options.disk, journal->options.directory, visit_name, listing);
-    for (int number = 0; number < 10000 && replay.error == ERROR_NONE; number++) {
+    for (int number = 0; number < listing->count && replay.error == ERROR_NONE; number++) {
         if (listing->is_there[number]) {
             replay.error = examine_file(&replay, number);
         }

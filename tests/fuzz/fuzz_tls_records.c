@@ -1,62 +1,119 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A server's engine and a client that turns hostile: its flights are bent before they arrive, and
- * bytes of the input are put between them, cut anywhere. The input is a program of steps:
+ * bytes of the input are put between them, cut anywhere. The first byte chooses the client: 0 shows
+ * a certificate in TLS 1.3, 1 in TLS 1.2; all others have a ticket of 1.3 (even) or 1.2 (odd),
+ * which is far cheaper. Then the input is a program of steps:
  *
  *     0 N     the next N flips: u16 offset, u8 mask, of the client's next flight
  *     1 N     N bytes of the input go to the server as they are
  *     2 N     the client writes N bytes, if it is connected
  *     3 N     what the client has goes to the server, in pieces of N + 1
  *     4 _     the server's output goes to the client      5 N  the server writes N * 64 bytes
+ *
+ * The client is OpenSSL itself, with no more than it needs: only the server is looked at.
  */
 #include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "gyre/tls/tls_context.h"
 #include "gyre/tls/tls_stream.h"
 
+#include "openssl_memory.h"
 #include "support/certificates.h"
 
-enum { YEAR_S = 365 * 86400, STEPS_MAX = 400, FLIPS_MAX = 255 };
+enum { YEAR_S = 365 * 86400, STEPS_MAX = 400, TICKET_INPUTS = 1 << 16, FLIGHT_BYTES = 64 * 1024 };
+
+static const int versions[] = {TLS1_3_VERSION, TLS1_2_VERSION};
 
 static struct tls_context *server_context;
-static struct tls_context *client_context;
-
-static struct tls_context *load(const struct tls_options *options)
-{
-    char message[TLS_MESSAGE_BYTES];
-    struct tls_context *context = NULL;
-    enum error error = tls_context_load(options, NULL, message, &context);
-
-    CHECK(error == ERROR_NONE);
-    return context;
-}
+static SSL_CTX *client_context;
+static SSL_SESSION *tickets[2]; /* as `versions` */
 
 static void make_contexts(void)
 {
+    char message[TLS_MESSAGE_BYTES];
     struct certificates pki;
     struct tls_options options = {.is_server = true,
                                   .protocols = "TLSv1.3,TLSv1.2",
                                   .client_auth = TLS_CLIENT_AUTH_REQUESTED};
+    int groups[] = {NID_X9_62_prime256v1}; /* OpenSSL's fastest */
+    const char *alice;
 
     certificates_init(&pki);
     X509_free(certificates_issue(&pki, "broker", PKI_BROKER, "DNS:localhost", YEAR_S));
     X509_free(certificates_issue(&pki, "alice", PKI_CLIENT, NULL, YEAR_S));
     options.keystore_path = certificates_path(&pki, "broker.pem");
     options.truststore_path = certificates_path(&pki, "ca.crt");
-    server_context = load(&options);
-    options.is_server = false;
-    options.keystore_path = certificates_path(&pki, "alice.pem");
-    client_context = load(&options);
+    CHECK(tls_context_load(&options, NULL, message, &server_context) == ERROR_NONE);
+    alice = certificates_path(&pki, "alice.pem");
+    client_context = SSL_CTX_new(TLS_client_method());
+    CHECK(SSL_CTX_use_certificate_file(client_context, alice, SSL_FILETYPE_PEM) == 1);
+    CHECK(SSL_CTX_use_PrivateKey_file(client_context, alice, SSL_FILETYPE_PEM) == 1);
+    CHECK(SSL_CTX_set1_groups(client_context, groups, 1) == 1);
     certificates_release(&pki);
+}
+
+/* ---- the client ---- */
+
+static SSL *client_new(int version, SSL_SESSION *ticket, bool has_name)
+{
+    SSL *client = SSL_new(client_context);
+
+    SSL_set_bio(client, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    CHECK(SSL_set_min_proto_version(client, version) == 1);
+    CHECK(SSL_set_max_proto_version(client, version) == 1);
+    CHECK(ticket == NULL || SSL_set_session(client, ticket) == 1);
+    if (!has_name) {
+        SSL_certs_clear(client);
+    }
+    SSL_set_connect_state(client);
+    (void)SSL_do_handshake(client);
+    return client;
+}
+
+static void client_free(SSL *client)
+{
+    if (client != NULL) {
+        /* Else OpenSSL takes the session for broken, and its ticket is of no more use. */
+        SSL_set_shutdown(client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+        SSL_free(client);
+    }
+}
+
+/* Takes what the server says. */
+static void client_take(SSL *client, struct tls_stream *server)
+{
+    struct buffer_slice flight = tls_stream_take_output(server);
+    char plain[777];
+
+    if (flight.length > 0) {
+        CHECK(BIO_write(SSL_get_rbio(client), flight.bytes, (int)flight.length) > 0);
+        if (SSL_do_handshake(client) == 1) {
+            while (SSL_read(client, plain, sizeof plain) > 0) {
+            }
+        }
+    }
+    buffer_slice_unref(&flight);
+}
+
+/* How much the client has to say; at most FLIGHT_BYTES. */
+static size_t client_give(SSL *client, char *flight)
+{
+    int length = BIO_read(SSL_get_wbio(client), flight, FLIGHT_BYTES);
+
+    return length > 0 ? (size_t)length : 0;
 }
 
 struct play {
     const uint8_t *at;
     const uint8_t *end;
     struct tls_stream *server;
-    struct tls_stream *client;
+    int version; /* of the client */
+    SSL_SESSION *ticket;
+    SSL *client;          /* NULL until it is needed */
     const uint8_t *flips; /* 3 bytes each */
     size_t flip_count;
     size_t got; /* plaintext that the server took */
@@ -96,43 +153,40 @@ static void give(struct play *play, const char *bytes, size_t length, size_t pie
     }
 }
 
+static SSL *client_of(struct play *play)
+{
+    if (play->client == NULL) {
+        play->client = client_new(play->version, play->ticket, play->ticket == NULL);
+    }
+    return play->client;
+}
+
 static void send_flight(struct play *play, size_t piece)
 {
-    struct buffer_slice flight = tls_stream_take_output(play->client);
+    static char flight[FLIGHT_BYTES];
+    size_t length = client_give(client_of(play), flight);
 
-    for (size_t i = 0; i < play->flip_count && flight.length > 0; i++) {
+    for (size_t i = 0; i < play->flip_count && length > 0; i++) {
         const uint8_t *flip = play->flips + 3 * i;
-        size_t offset = (size_t)(flip[0] | flip[1] << 8) % flight.length;
+        size_t offset = (size_t)(flip[0] | flip[1] << 8) % length;
 
-        flight.bytes[offset] = (char)((uint8_t)flight.bytes[offset] ^ flip[2]);
+        flight[offset] = (char)((uint8_t)flight[offset] ^ flip[2]);
     }
     play->flip_count = 0;
-    give(play, flight.bytes, flight.length, piece);
-    buffer_slice_unref(&flight);
+    give(play, flight, length, piece);
 }
 
-static void answer(struct play *play)
-{
-    struct buffer_slice flight = tls_stream_take_output(play->server);
-    size_t ignored = 0;
-
-    if (flight.length > 0) {
-        tls_stream_feed(play->client, flight.bytes, flight.length);
-        (void)drive(play->client, &ignored);
-    }
-    buffer_slice_unref(&flight);
-}
-
-static void write_some(struct tls_stream *stream, size_t size)
+static void server_write(struct tls_stream *server, size_t size)
 {
     static const char text[64 * 255];
-    enum error error = tls_stream_write(stream, text, size);
+    enum error error = tls_stream_write(server, text, size);
 
     CHECK(error == ERROR_NONE || error == ERROR_STATE);
 }
 
 static void step(struct play *play)
 {
+    static const char zeros[255];
     uint8_t what = next(play) % 6;
     size_t amount = next(play);
     size_t left = (size_t)(play->end - play->at);
@@ -148,10 +202,39 @@ static void step(struct play *play)
         give(play, (const char *)play->at, amount, amount + 1);
         play->at += amount;
         break;
-    case 2: write_some(play->client, amount); break;
+    case 2: (void)SSL_write(client_of(play), zeros, (int)amount); break;
     case 3: send_flight(play, amount + 1); break;
-    case 4: answer(play); break;
-    default: write_some(play->server, amount * 64); break;
+    case 4: client_take(client_of(play), play->server); break;
+    default: server_write(play->server, amount * 64); break;
+    }
+}
+
+/* A whole conversation, of which the client keeps the ticket. */
+static SSL_SESSION *converse(int version, SSL_SESSION *ticket)
+{
+    struct play play = {.server = tls_stream_new(server_context, NULL),
+                        .client = client_new(version, ticket, false)};
+    SSL_SESSION *session;
+
+    for (int i = 0; i < 4; i++) {
+        send_flight(&play, FLIGHT_BYTES);
+        client_take(play.client, play.server);
+    }
+    CHECK(tls_stream_is_open(play.server));
+    CHECK(tls_stream_facts(play.server)->is_resumed == (ticket != NULL));
+    session = SSL_get1_session(play.client);
+    tls_stream_free(play.server);
+    client_free(play.client);
+    return session;
+}
+
+/* Tickets grow old; what they let in is tried before it is relied on. */
+static void get_tickets(void)
+{
+    for (int i = 0; i < 2; i++) {
+        SSL_SESSION_free(tickets[i]);
+        tickets[i] = converse(versions[i], NULL);
+        SSL_SESSION_free(converse(versions[i], tickets[i]));
     }
 }
 
@@ -159,23 +242,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    static int inputs;
     struct play play = {.at = data, .end = data + size};
-    enum error error;
+    uint8_t choice = next(&play);
 
     if (server_context == NULL) {
+        openssl_memory_use();
         make_contexts();
     }
+    if (inputs++ % TICKET_INPUTS == 0) {
+        get_tickets();
+    }
     play.server = tls_stream_new(server_context, NULL);
-    play.client = tls_stream_new(client_context, "localhost");
-    error = tls_stream_handshake(play.client);
-    CHECK(error == ERROR_AGAIN);
+    play.version = versions[choice % 2];
+    play.ticket = choice < 2 ? NULL : tickets[choice % 2];
     for (int i = 0; i < STEPS_MAX && play.at < play.end && !play.is_over; i++) {
         step(&play);
     }
     tls_stream_shutdown(play.server);
-    answer(&play);
     tls_stream_free(play.server);
-    tls_stream_free(play.client);
+    client_free(play.client);
     ERR_clear_error();
+    openssl_memory_check();
     return 0;
 }

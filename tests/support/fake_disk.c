@@ -387,6 +387,14 @@ struct fake_disk *fake_disk_new(struct loop *loop, uint64_t seed)
     return fake;
 }
 
+struct fake_disk *fake_disk_copy(const struct fake_disk *fake, struct loop *loop, uint64_t seed)
+{
+    struct fake_disk *copy = fake_disk_new(loop, seed);
+
+    fake_names_copy(&copy->names, &fake->names);
+    return copy;
+}
+
 /* Requests under way: some were carried out, some in part, most not at all. */
 static void drop_flights(struct fake_disk *fake, bool in_part)
 {
@@ -488,10 +496,7 @@ bool fake_disk_flip(struct fake_disk *fake, const char *path, int64_t offset, un
     if (file == NULL || offset < 0 || offset >= file->now.size) {
         return false;
     }
-    file->now.bytes[offset] = (char)(file->now.bytes[offset] ^ (1 << (bit % 8)));
-    if (offset < file->stable.size) {
-        file->stable.bytes[offset] = (char)(file->stable.bytes[offset] ^ (1 << (bit % 8)));
-    }
+    fake_file_flip(file, offset, bit);
     return true;
 }
 

@@ -19,6 +19,9 @@ struct fake_disk;
 
 /* `loop` may be changed with fake_disk_set_loop() after a crash. The root "/" exists. */
 struct fake_disk *fake_disk_new(struct loop *loop, uint64_t seed);
+/* A disk with the files that `fake` holds now, all of them stable, none open. `fake` must not
+ * change before the copy is freed. */
+struct fake_disk *fake_disk_copy(const struct fake_disk *fake, struct loop *loop, uint64_t seed);
 void fake_disk_free(struct fake_disk *fake);
 struct disk *fake_disk_as_disk(struct fake_disk *fake);
 void fake_disk_set_loop(struct fake_disk *fake, struct loop *loop);

@@ -6,21 +6,39 @@
 
 #include "gyre/base/check.h"
 
+/* Room for `size` bytes, and nobody else's. */
+static void bytes_own(struct fake_bytes *bytes, int64_t size)
+{
+    const char *lent = bytes->capacity == 0 ? bytes->bytes : NULL;
+    int64_t capacity = bytes->capacity < 4096 ? 4096 : bytes->capacity;
+
+    if (size <= bytes->capacity) {
+        return;
+    }
+    while (capacity < size) {
+        capacity *= 2;
+    }
+    bytes->bytes = check_realloc(lent != NULL ? NULL : bytes->bytes, (size_t)capacity);
+    bytes->capacity = capacity;
+    if (lent != NULL) {
+        memcpy(bytes->bytes, lent, (size_t)(bytes->size < size ? bytes->size : size));
+    }
+}
+
 static void bytes_resize(struct fake_bytes *bytes, int64_t size)
 {
-    if (size > bytes->capacity) {
-        int64_t capacity = bytes->capacity < 4096 ? 4096 : bytes->capacity;
-
-        while (capacity < size) {
-            capacity *= 2;
-        }
-        bytes->bytes = check_realloc(bytes->bytes, (size_t)capacity);
-        bytes->capacity = capacity;
-    }
+    bytes_own(bytes, size);
     if (size > bytes->size) {
         memset(bytes->bytes + bytes->size, 0, (size_t)(size - bytes->size));
     }
     bytes->size = size;
+}
+
+static void bytes_free(struct fake_bytes *bytes)
+{
+    if (bytes->capacity > 0) {
+        free(bytes->bytes);
+    }
 }
 
 static void bytes_write(struct fake_bytes *bytes, const char *from, int64_t offset, int64_t length)
@@ -28,6 +46,7 @@ static void bytes_write(struct fake_bytes *bytes, const char *from, int64_t offs
     if (length == 0) {
         return;
     }
+    bytes_own(bytes, bytes->size);
     if (offset + length > bytes->size) {
         bytes_resize(bytes, offset + length);
     }
@@ -45,6 +64,27 @@ struct fake_file *fake_file_new(struct list *files, bool is_directory)
     return file;
 }
 
+void fake_file_borrow(struct fake_file *file, const struct fake_bytes *bytes)
+{
+    CHECK(file->now.bytes == NULL);
+    CHECK(file->stable.bytes == NULL);
+    file->now = file->stable = (struct fake_bytes){.bytes = bytes->bytes, .size = bytes->size};
+}
+
+static void flip(struct fake_bytes *bytes, int64_t offset, unsigned bit)
+{
+    bytes_own(bytes, bytes->size);
+    bytes->bytes[offset] = (char)(bytes->bytes[offset] ^ (1 << (bit % 8)));
+}
+
+void fake_file_flip(struct fake_file *file, int64_t offset, unsigned bit)
+{
+    flip(&file->now, offset, bit);
+    if (offset < file->stable.size) {
+        flip(&file->stable, offset, bit);
+    }
+}
+
 static void drop_changes(struct fake_file *file)
 {
     list_for_each_safe(link, &file->changes) {
@@ -59,8 +99,8 @@ void fake_file_unref(struct fake_file *file)
     if (--file->references == 0) {
         list_remove(&file->link);
         drop_changes(file);
-        free(file->now.bytes);
-        free(file->stable.bytes);
+        bytes_free(&file->now);
+        bytes_free(&file->stable);
         free(file);
     }
 }

@@ -12,9 +12,9 @@
 enum { FAKE_SECTOR_BYTES = 512, FAKE_PATH_MAX = 256 };
 
 struct fake_bytes {
-    char *bytes; /* owned */
+    char *bytes; /* owned, unless it is another disk's until the first change */
     int64_t size;
-    int64_t capacity;
+    int64_t capacity; /* 0: another's */
 };
 
 /* A change that is not on stable storage: a write, or a new size (length -1). */
@@ -36,6 +36,10 @@ struct fake_file {
 
 struct fake_file *fake_file_new(struct list *files, bool is_directory);
 void fake_file_unref(struct fake_file *file);
+/* Give an empty file its bytes, at once and for sure; they are lent until both are gone. */
+void fake_file_borrow(struct fake_file *file, const struct fake_bytes *bytes);
+/* Flip a bit of what the file holds now, and of what it holds for sure if that is so long. */
+void fake_file_flip(struct fake_file *file, int64_t offset, unsigned bit);
 void fake_file_write(struct fake_file *file, const char *bytes, int64_t offset, int64_t length);
 void fake_file_resize(struct fake_file *file, int64_t size);
 /* Make stable what was written to [offset, offset + length), and the size. */

@@ -296,6 +296,19 @@ void fake_names_for_each_file(const struct fake_names *names, const char *prefix
     }
 }
 
+void fake_names_copy(struct fake_names *names, const struct fake_names *from)
+{
+    list_for_each(link, &from->names) {
+        const struct fake_name *name = list_entry(link, struct fake_name, link);
+
+        if (name->now != NULL) {
+            fake_file_borrow(fake_names_create(names, name->path, name->now->is_directory),
+                             &name->now->now);
+        }
+    }
+    fake_names_sync_all(names);
+}
+
 void fake_names_release(struct fake_names *names)
 {
     list_for_each_safe(link, &names->changes) {

@@ -35,6 +35,8 @@ struct fake_names {
 
 void fake_names_init(struct fake_names *names);
 void fake_names_release(struct fake_names *names);
+/* All that `from` holds now, as stable here; `names` is empty before and goes first. */
+void fake_names_copy(struct fake_names *names, const struct fake_names *from);
 struct fake_file *fake_names_find(const struct fake_names *names, const char *path);
 bool fake_names_has_parent(const struct fake_names *names, const char *path);
 struct fake_file *fake_names_create(struct fake_names *names, const char *path, bool is_directory);
