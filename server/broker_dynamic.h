@@ -9,18 +9,20 @@
 #include "gyre/metadata/catalog.h"
 
 struct broker;
+struct broker_tls;
 struct network;
 
 struct broker_dynamic {
     struct broker *broker;
     struct network *network;
+    struct broker_tls *tls;
     int connections_max; /* file descriptors allow no more */
     struct catalog_listener listener;
 };
 
 /* Applies what holds now, and every change from then on. */
 void broker_dynamic_start(struct broker_dynamic *self, struct broker *broker,
-                          struct network *network, int connections_max);
+                          struct network *network, struct broker_tls *tls, int connections_max);
 void broker_dynamic_stop(struct broker_dynamic *self); /* fine if it was not started */
 
 #endif

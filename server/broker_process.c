@@ -325,10 +325,6 @@ static enum error open_listeners(struct broker_process *process)
     options.metrics = process->metrics;
     error = broker_authentication_start(&process->authentication, &process->broker, &options);
     process->network = process->authentication.network;
-    if (error == ERROR_NONE) {
-        broker_dynamic_start(&process->dynamic, &process->broker, process->network,
-                             process->descriptors.connections_max);
-    }
     for (int i = 0; error == ERROR_NONE && i < config->kafka_listener_count; i++) {
         const struct config_listener *listener = &config->kafka_listeners[i];
         const struct network_tls *tls = NULL;
@@ -349,6 +345,10 @@ static enum error open_listeners(struct broker_process *process)
             .port = listener->advertised.port != 0 ? listener->advertised.port : port,
             .security_protocol = (int16_t)listener->security_protocol,
         };
+    }
+    if (error == ERROR_NONE) {
+        broker_dynamic_start(&process->dynamic, &process->broker, process->network, &process->tls,
+                             process->descriptors.connections_max);
     }
     return error;
 }

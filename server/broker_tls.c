@@ -7,6 +7,8 @@
 #include "gyre/observe/metrics.h"
 #include "gyre/tls/principal_rules.h"
 
+#include "handlers/listener_options.h"
+
 static const uint64_t LOOK_US = 500 * 1000;
 
 static void tell_expiry(const struct broker_tls *tls)
@@ -67,11 +69,31 @@ enum error broker_tls_open_source(struct broker_tls *tls, const char *name,
                   field_string("reason", message));
         return error;
     }
+    tls->names[tls->source_count] = name;
+    tls->first[tls->source_count] = *options;
     tls->sources[tls->source_count++] = *out_source;
     if (!timer_is_running(&tls->look)) {
         timer_start(tls->services.loop, &tls->look, LOOK_US);
     }
     return ERROR_NONE;
+}
+
+/* What a source is for does not change. */
+void broker_tls_apply(struct broker_tls *tls, const struct broker *broker)
+{
+    for (int i = 0; i < tls->source_count; i++) {
+        const struct tls_options *first = &tls->first[i];
+        struct listener_options of = {.broker = broker, .listener = tls->names[i]};
+        struct tls_options options;
+
+        tls_options_find(&options, listener_options_find, &of);
+        options.is_server = first->is_server;
+        options.wants_broker = first->wants_broker;
+        if (first->wants_broker) {
+            options.client_auth = TLS_CLIENT_AUTH_REQUIRED;
+        }
+        tls_source_change(tls->sources[i], &options);
+    }
 }
 
 enum error broker_tls_open_listener(struct broker_tls *tls, int index,

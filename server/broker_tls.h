@@ -17,12 +17,16 @@
 
 #include "network/network.h"
 
+struct broker;
+
 enum { BROKER_TLS_SOURCES_MAX = CONFIG_LISTENERS_MAX + 3 };
 
 struct broker_tls {
     struct tls_source_services services;
     const struct broker_config *config;
     struct tls_source *sources[BROKER_TLS_SOURCES_MAX]; /* owned; all of the following */
+    const char *names[BROKER_TLS_SOURCES_MAX];          /* of their listeners */
+    struct tls_options first[BROKER_TLS_SOURCES_MAX];   /* what they were opened with */
     int source_count;
     struct network_tls listeners[CONFIG_LISTENERS_MAX]; /* by the listener's index */
     struct tls_link_guard guard;                        /* of links between brokers */
@@ -54,6 +58,9 @@ MUST_USE
 enum error broker_tls_open_source(struct broker_tls *tls, const char *name,
                                   const struct tls_options *options,
                                   struct tls_source **out_source);
+
+/* Options of listeners may have been set anew by AlterConfigs. */
+void broker_tls_apply(struct broker_tls *tls, const struct broker *broker);
 
 /* Loads nothing anew from now on, and leaves the loop. */
 void broker_tls_stop(struct broker_tls *tls);

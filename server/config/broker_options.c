@@ -12,6 +12,7 @@
 
 #define READ_ONLY    OPTION_READ_ONLY
 #define DYNAMIC      OPTION_DYNAMIC
+#define OF_LISTENER  OPTION_OF_LISTENER
 #define FIELD(field) .offset = offsetof(struct broker_config, field)
 
 /* clang-format off */
@@ -108,6 +109,19 @@ const struct broker_option *broker_option_find_of_listener(struct string key)
     rest = after_dot((struct string){key.bytes + length, key.length - (int32_t)length});
     option = broker_option_find(rest);
     return option != NULL ? option : broker_option_find(after_dot(rest));
+}
+
+bool broker_option_is_of_listener(const struct broker_option *option)
+{
+    static const char *const others[] = {"max.connections", "max.connection.creation.rate",
+                                         "sasl.enabled.mechanisms", "ssl.principal.mapping.rules"};
+
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        if (strcmp(option->name, others[i]) == 0) {
+            return true;
+        }
+    }
+    return option->change == OPTION_OF_LISTENER;
 }
 
 static const struct kafka_key *find_kafka_key(struct string name)
@@ -229,6 +243,9 @@ enum error broker_option_validate(const struct broker_option *option, struct str
     const struct option_rule rule = {
         .type = option->type, .choices = option->choices, .low = option->low, .high = option->high};
 
+    if (option->offset == offsetof(struct broker_config, max_connections_per_ip_overrides)) {
+        return config_check_address_limits(value, reason, reason_size);
+    }
     return option_value_check(&rule, value, reason, reason_size);
 }
 

@@ -6,10 +6,6 @@
 #include "gyre/base/bytes.h"
 #include "gyre/config/config.h"
 
-/* listener.name.<listener>.<option> or, of a SASL mechanism, listener.name.<listener>.<mechanism>.
- * <option>: the option, or NULL if it is none of ours. */
-const struct broker_option *broker_option_find_of_listener(struct string key);
-
 /* The known key nearest to this one, or NULL if none is near. Static. */
 const char *broker_option_suggest(struct string name);
 

@@ -177,17 +177,24 @@ struct string config_given(const struct broker_config *config, const char *name)
     return entry == NULL ? STRING_NULL : entry->value;
 }
 
-struct string config_listener_option(const struct broker_config *config, const char *listener,
-                                     const char *option)
+void config_listener_key(char key[CONFIG_LISTENER_KEY_BYTES], const char *listener,
+                         const char *option)
 {
-    char key[2 * CONFIG_NAME_BYTES_MAX + 64];
-    int length = snprintf(key, sizeof key, "listener.name.%s.%s", listener, option);
-    const struct config_entry *entry;
+    int length = snprintf(key, CONFIG_LISTENER_KEY_BYTES, "listener.name.%s.%s", listener, option);
 
-    CHECK(length > 0 && (size_t)length < sizeof key);
+    CHECK(length > 0 && length < CONFIG_LISTENER_KEY_BYTES);
     for (char *letter = key; *letter != '\0'; letter++) {
         *letter = (char)tolower((unsigned char)*letter);
     }
+}
+
+struct string config_listener_option(const struct broker_config *config, const char *listener,
+                                     const char *option)
+{
+    char key[CONFIG_LISTENER_KEY_BYTES];
+    const struct config_entry *entry;
+
+    config_listener_key(key, listener, option);
     entry = config_entries_find(config->entries, key);
     if (entry == NULL) {
         entry = config_entries_find(config->entries, option);
@@ -281,6 +288,9 @@ static bool apply_of_listener(const struct config_entry *entry, struct config_re
     if (option != NULL && entry->value.length > 0 &&
         broker_option_validate(option, entry->value, reason, sizeof reason) != ERROR_NONE) {
         config_report_problem(report, entry, "%.*s %s", STRING_ARGUMENTS(entry->key), reason);
+    } else if (option != NULL && !broker_option_is_of_listener(option)) {
+        config_report_note(report, entry, "'%.*s' has no use here: no listener has its own %s",
+                           STRING_ARGUMENTS(entry->key), option->name);
     }
     return option != NULL;
 }

@@ -97,15 +97,23 @@ static void alter(struct replacement *self, const struct alter_configs_request_r
     struct config_target target = {in->resource_type, in->resource_name};
     struct config_change *changes = NULL;
     struct config_fault fault = {0};
+    struct config_submission *submission;
     int32_t count = 0;
 
     if (!prepare(self, in, &target, &changes, &count, &fault)) {
         out->error_code = (int16_t)fault.error;
         out->error_message = fault.message;
-    } else if (!self->in.validate_only && count > 0) {
-        config_resources_submit(&self->changes, &target, changes, count, &out->error_code,
-                                &out->error_message);
+        return;
     }
+    submission = config_resources_submission(self->request, &target, changes, count);
+    if (submission == NULL) {
+        out->error_code = KAFKA_ERROR_INVALID_REQUEST;
+        return;
+    }
+    submission->is_dry = self->in.validate_only;
+    submission->out_error = &out->error_code;
+    submission->out_message = &out->error_message;
+    config_resources_submit(&self->changes, submission);
 }
 
 static void reply(struct catalog_changes *changes)

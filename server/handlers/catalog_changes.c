@@ -103,6 +103,11 @@ void catalog_changes_make(struct catalog_changes *changes, const struct message_
     catalog_submit(request->broker->catalog, bytes, on_outcome, change);
 }
 
+void catalog_changes_hold(struct catalog_changes *changes)
+{
+    changes->open++;
+}
+
 void catalog_changes_all_made(struct catalog_changes *changes)
 {
     drop_one(changes);

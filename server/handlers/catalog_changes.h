@@ -34,6 +34,9 @@ void catalog_changes_make(struct catalog_changes *changes, const struct message_
                           int16_t record, const void *command, int16_t *out_error,
                           struct string *out_message);
 
+/* One more answer to come, which catalog_changes_all_made() tells. */
+void catalog_changes_hold(struct catalog_changes *changes);
+
 /* No more will come: done() is called when all are answered, perhaps at once. */
 void catalog_changes_all_made(struct catalog_changes *changes);
 

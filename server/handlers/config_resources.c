@@ -7,6 +7,7 @@
 #include "handlers/access.h"
 #include "handlers/broker.h"
 #include "handlers/config_view.h"
+#include "handlers/listener_certificates.h"
 #include "handlers/request.h"
 #include "metadata/catalog_commands.h"
 #include "metadata/topic_name.h"
@@ -222,7 +223,8 @@ static enum error check_value(const struct config_target *target,
     if (target->type == CONFIG_RESOURCE_GROUP) {
         return config_view_check_group(change->name, change->value, reason, size);
     }
-    return config_view_check_broker(change->name, change->value, reason, size);
+    return config_view_check_broker(change->name, change->value, target->name.length == 0, reason,
+                                    size);
 }
 
 static bool check_change(struct request *request, const struct config_target *target,
@@ -248,6 +250,17 @@ static bool check_change(struct request *request, const struct config_target *ta
                   catalog_changes_text(request, "%s", reason));
 }
 
+/* Another broker's files cannot be looked at from here. */
+static bool may_be_tried_here(struct request *request, const struct config_target *target,
+                              const struct config_change *changes, int32_t count,
+                              struct config_fault *out_fault)
+{
+    struct config_submission submission = {.target = *target, .changes = changes, .count = count};
+
+    return target->name.length == 0 || !listener_certificates_concern(&submission) ||
+           config_resources_is_this_broker(request, target->name, out_fault);
+}
+
 bool config_resources_check_changes(struct request *request, const struct config_target *target,
                                     const struct config_change *changes, int32_t count,
                                     struct config_fault *out_fault)
@@ -257,7 +270,7 @@ bool config_resources_check_changes(struct request *request, const struct config
             return false;
         }
     }
-    return true;
+    return may_be_tried_here(request, target, changes, count, out_fault);
 }
 
 /* ---- carrying out ---- */
@@ -282,14 +295,19 @@ _Static_assert(sizeof(struct catalog_set_broker_settings_changes) == sizeof(stru
 _Static_assert(sizeof(struct catalog_set_group_settings_changes) == sizeof(struct config_change),
                "changes are passed on as they are");
 
-void config_resources_submit(struct catalog_changes *to, const struct config_target *target,
-                             const struct config_change *changes, int32_t count, int16_t *out_error,
-                             struct string *out_message)
+static void carry_out(struct catalog_changes *to, const struct config_submission *submission)
 {
-    void *items = (void *)(uintptr_t)changes; /* borrowed for the call */
+    const struct config_target *target = &submission->target;
+    void *items = (void *)(uintptr_t)submission->changes; /* borrowed for the call */
+    int32_t count = submission->count;
+    int16_t *out_error = submission->out_error;
+    struct string *out_message = submission->out_message;
 
+    if (submission->is_dry || count == 0) {
+        return;
+    }
     if (target->type == CONFIG_RESOURCE_BROKER_LOGGER) {
-        set_levels(changes, count);
+        set_levels(submission->changes, count);
     } else if (target->type == CONFIG_RESOURCE_TOPIC) {
         const struct catalog_topic *topic =
             catalog_find_topic(to->request->broker->catalog, target->name);
@@ -308,5 +326,28 @@ void config_resources_submit(struct catalog_changes *to, const struct config_tar
                                                       .changes = {items, count}};
         catalog_changes_make(to, &catalog_set_broker_settings_layout,
                              CATALOG_SET_BROKER_SETTINGS_RECORD, &command, out_error, out_message);
+    }
+}
+
+struct config_submission *config_resources_submission(struct request *request,
+                                                      const struct config_target *target,
+                                                      const struct config_change *changes,
+                                                      int32_t count)
+{
+    struct config_submission *submission = arena_alloc(&request->arena, sizeof *submission);
+
+    if (submission != NULL) {
+        *submission =
+            (struct config_submission){.target = *target, .changes = changes, .count = count};
+    }
+    return submission;
+}
+
+void config_resources_submit(struct catalog_changes *to, const struct config_submission *submission)
+{
+    if (listener_certificates_concern(submission)) {
+        listener_certificates_check(to, submission, carry_out);
+    } else {
+        carry_out(to, submission);
     }
 }

@@ -172,6 +172,16 @@ static void add_broker_synonyms(struct request *request, const struct broker_opt
                 CONFIG_SOURCE_DEFAULT);
 }
 
+static void hide_secret(struct config_entry *entry)
+{
+    if (entry->is_sensitive) {
+        entry->value = STRING_NULL;
+        for (int i = 0; i < entry->synonym_count; i++) {
+            entry->synonyms[i].value = STRING_NULL;
+        }
+    }
+}
+
 void config_view_broker_option(struct request *request, const struct broker_option *option,
                                struct config_entry *out_entry)
 {
@@ -183,7 +193,7 @@ void config_view_broker_option(struct request *request, const struct broker_opti
         .name = string_from(option->name),
         .source = CONFIG_SOURCE_DEFAULT,
         .type = (int8_t)option->type,
-        .is_read_only = option->change != OPTION_DYNAMIC,
+        .is_read_only = option->change == OPTION_READ_ONLY,
         .is_sensitive = option->type == OPTION_TYPE_PASSWORD || is_secret(option->name),
         .doc = option->doc,
     };
@@ -198,12 +208,39 @@ void config_view_broker_option(struct request *request, const struct broker_opti
         broker_option_value(option, broker->config, text, sizeof text)) {
         out_entry->value = keep(request, text, option->fallback_text);
     }
-    if (out_entry->is_sensitive) {
-        out_entry->value = STRING_NULL;
-        for (int i = 0; i < out_entry->synonym_count; i++) {
-            out_entry->synonyms[i].value = STRING_NULL;
+    hide_secret(out_entry);
+}
+
+void config_view_broker_setting(struct request *request, const struct catalog_setting *setting,
+                                enum config_source source, struct config_entry *out_entry)
+{
+    const struct broker *broker = request->broker;
+    const struct broker_option *option = broker_option_find(setting->name);
+    bool is_of_listener = option == NULL;
+    struct config_view_layers layers = {.broker = broker};
+
+    if (is_of_listener) {
+        option = broker_option_find_of_listener(setting->name);
+    }
+    *out_entry = (struct config_entry){
+        .name = setting->name,
+        .value = setting->value,
+        .source = (int8_t)source,
+        .type = (int8_t)(option == NULL ? OPTION_TYPE_STRING : option->type),
+        .is_read_only = is_of_listener && option != NULL, /* Kafka says so, and changes it */
+        .is_sensitive = (option != NULL && option->type == OPTION_TYPE_PASSWORD) ||
+                        is_secret(setting->name.bytes),
+        .doc = option == NULL ? NULL : option->doc,
+    };
+    add_broker_layers(broker, &layers);
+    for (int i = 0; i < layers.count; i++) {
+        const struct config_layer *layer = &layers.layers[i];
+        if (layer->source >= source) {
+            add_synonym(out_entry, setting->name, layer->find(layer->context, setting->name),
+                        layer->source);
         }
     }
+    hide_secret(out_entry);
 }
 
 /* ---- groups ---- */
@@ -239,26 +276,52 @@ enum error config_view_check_topic(struct string name, struct string value, char
     return topic_option_validate(name, value, reason, reason_size);
 }
 
-enum error config_view_check_broker(struct string name, struct string value, char *reason,
-                                    size_t reason_size)
+/* Kafka's sentences, and in its order. NULL: it may be changed. */
+static const char *why_not_dynamic(struct string name, const struct broker_option *option,
+                                   const struct broker_option *of_listener, bool is_default)
+{
+    if (of_listener != NULL) {
+        if (!broker_option_is_of_listener(of_listener) || of_listener->change == OPTION_READ_ONLY) {
+            return "Cannot update these configs dynamically";
+        }
+        return of_listener->change == OPTION_OF_LISTENER && is_default
+                   ? "Cannot update these configs at default cluster level, broker id must be "
+                     "specified"
+                   : NULL;
+    }
+    if (option != NULL && option->change == OPTION_OF_LISTENER) {
+        return "These security configs can be dynamically updated only per-listener using the "
+               "listener prefix";
+    }
+    return config_is_dynamic_key(name) ? NULL : "Cannot update these configs dynamically";
+}
+
+enum error config_view_check_broker(struct string name, struct string value, bool is_default,
+                                    char *reason, size_t reason_size)
 {
     const struct broker_option *option = broker_option_find(name);
+    const struct broker_option *of_listener = broker_option_find_of_listener(name);
+    const char *why_not;
     char problem[VALUE_BYTES_MAX / 8];
 
-    if (option == NULL && !config_is_kafka_key(name)) {
+    if (option == NULL && of_listener == NULL && !config_is_kafka_key(name)) {
         (void)snprintf(reason, reason_size, "Unknown config name: %.*s", STRING_ARGUMENTS(name));
         return ERROR_NOT_FOUND;
     }
-    if (!config_is_dynamic_key(name)) {
-        (void)snprintf(reason, reason_size, "Cannot update these configs dynamically: [%.*s]",
-                       STRING_ARGUMENTS(name));
+    why_not = why_not_dynamic(name, option, of_listener, is_default);
+    if (why_not != NULL) {
+        (void)snprintf(reason, reason_size, "%s: [%.*s]", why_not, STRING_ARGUMENTS(name));
         return ERROR_INVALID;
     }
+    option = option == NULL ? of_listener : option;
     if (option == NULL) {
         return ERROR_NONE; /* kept and reported, without use here */
     }
     enum error error = broker_option_validate(option, value, problem, sizeof problem);
-    if (error != ERROR_NONE) {
+    if (error != ERROR_NONE && option->type == OPTION_TYPE_PASSWORD) {
+        (void)snprintf(reason, reason_size, "Invalid value for configuration %.*s",
+                       STRING_ARGUMENTS(name));
+    } else if (error != ERROR_NONE) {
         (void)snprintf(reason, reason_size, "Invalid value %.*s for configuration %.*s: %s",
                        STRING_ARGUMENTS(value), STRING_ARGUMENTS(name), problem);
     }

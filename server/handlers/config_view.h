@@ -71,6 +71,11 @@ bool config_view_topic_option(struct request *request, const struct topic_option
 /* This broker's options. */
 void config_view_broker_option(struct request *request, const struct broker_option *option,
                                struct config_entry *out_entry);
+/* What was set by AlterConfigs, under whatever name: `source` says whether for this broker or all.
+ */
+struct catalog_setting;
+void config_view_broker_setting(struct request *request, const struct catalog_setting *setting,
+                                enum config_source source, struct config_entry *out_entry);
 void config_view_group_option(struct request *request, const struct group_option *option,
                               const struct list *settings, struct config_entry *out_entry);
 
@@ -80,8 +85,8 @@ MUST_USE
 enum error config_view_check_topic(struct string name, struct string value, char *reason,
                                    size_t reason_size);
 MUST_USE
-enum error config_view_check_broker(struct string name, struct string value, char *reason,
-                                    size_t reason_size);
+enum error config_view_check_broker(struct string name, struct string value, bool is_default,
+                                    char *reason, size_t reason_size);
 MUST_USE
 enum error config_view_check_group(struct string name, struct string value, char *reason,
                                    size_t reason_size);

@@ -163,17 +163,28 @@ static void describe_all_brokers(struct answer *answer)
     }
     list_for_each(link, settings) {
         const struct catalog_setting *setting = list_entry(link, struct catalog_setting, link);
-        const struct broker_option *option = broker_option_find(setting->name);
-        struct config_entry entry = {
-            .name = setting->name,
-            .value = setting->value,
-            .source = CONFIG_SOURCE_DYNAMIC_DEFAULT,
-            .type = (int8_t)(option == NULL ? OPTION_TYPE_STRING : option->type),
-            .doc = option == NULL ? NULL : option->doc,
-            .synonym_count = 1,
-            .synonyms = {{setting->name, setting->value, CONFIG_SOURCE_DYNAMIC_DEFAULT}},
-        };
+        struct config_entry entry;
         if (is_wanted(answer, setting->name.bytes)) {
+            config_view_broker_setting(request, setting, CONFIG_SOURCE_DYNAMIC_DEFAULT, &entry);
+            entry.synonym_count = 1;
+            add_entry(answer, &entry);
+        }
+    }
+}
+
+/* What was set for this broker under the name of a listener. */
+static void describe_listeners(struct answer *answer)
+{
+    struct request *request = answer->self->request;
+    const struct list *settings =
+        catalog_broker_settings(request->broker->catalog, answer->in->resource_name);
+
+    list_for_each(link, settings) {
+        const struct catalog_setting *setting = list_entry(link, struct catalog_setting, link);
+        struct config_entry entry;
+        if (broker_option_find_of_listener(setting->name) != NULL &&
+            is_wanted(answer, setting->name.bytes)) {
+            config_view_broker_setting(request, setting, CONFIG_SOURCE_DYNAMIC_BROKER, &entry);
             add_entry(answer, &entry);
         }
     }
@@ -183,7 +194,7 @@ static void describe_this_broker(struct answer *answer)
 {
     struct request *request = answer->self->request;
 
-    if (!reserve(answer, broker_option_count())) {
+    if (!reserve(answer, broker_option_count() + ENTRIES_MAX)) {
         return;
     }
     for (int i = 0; i < broker_option_count(); i++) {
@@ -194,6 +205,7 @@ static void describe_this_broker(struct answer *answer)
             add_entry(answer, &entry);
         }
     }
+    describe_listeners(answer);
 }
 
 static void describe_broker(struct answer *answer)

@@ -238,6 +238,7 @@ static void alter(struct incremental_change *self, int32_t at, bool is_twice)
     struct config_target target = {in->resource_type, in->resource_name};
     struct config_change *changes = NULL;
     struct config_fault fault = {0};
+    struct config_submission *submission;
 
     bool is_sound = is_twice ? refuse(&fault, KAFKA_ERROR_INVALID_REQUEST,
                                       STRING("Each resource must appear at most once."))
@@ -245,10 +246,17 @@ static void alter(struct incremental_change *self, int32_t at, bool is_twice)
     if (!is_sound) {
         out->error_code = (int16_t)fault.error;
         out->error_message = fault.message;
-    } else if (!self->in.validate_only && in->configs.count > 0) {
-        config_resources_submit(&self->changes, &target, changes, in->configs.count,
-                                &out->error_code, &out->error_message);
+        return;
     }
+    submission = config_resources_submission(self->request, &target, changes, in->configs.count);
+    if (submission == NULL) {
+        out->error_code = KAFKA_ERROR_INVALID_REQUEST;
+        return;
+    }
+    submission->is_dry = self->in.validate_only;
+    submission->out_error = &out->error_code;
+    submission->out_message = &out->error_message;
+    config_resources_submit(&self->changes, submission);
 }
 
 /* ---- all of them ---- */

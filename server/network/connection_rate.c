@@ -8,16 +8,17 @@
 #include "handlers/quotas.h"
 #include "network/network_internal.h"
 
-/* The broker's own rate is one meter; addresses are told apart by the catalog's quotas. */
+/* The broker's own rate is one meter, as is that of each listener; addresses are told apart by the
+ * catalog's quotas. */
 enum { WINDOWS = 11, WINDOW_US = 1000 * 1000 };
 static const struct quota_entity everybody = {.ip = {.kind = QUOTA_PART_DEFAULT}};
 static const struct quota_subject anybody = {.ip = {"", 0}};
 
-void connection_rate_set(struct network *network, int per_second)
+void connection_rate_set(struct quota_table *arrivals, int per_second)
 {
-    quota_table_clear(network->arrivals);
+    quota_table_clear(arrivals);
     if (per_second < INT32_MAX) {
-        quota_table_set(network->arrivals, &everybody, QUOTA_CONNECTION_RATE, per_second);
+        quota_table_set(arrivals, &everybody, QUOTA_CONNECTION_RATE, per_second);
     }
 }
 
@@ -26,12 +27,19 @@ void connection_rate_start(struct network *network, int per_second)
     struct quota_options options = {.samples = WINDOWS, .window_us = WINDOW_US, .meters_max = 1};
 
     network->arrivals = quota_table_new(&options);
-    connection_rate_set(network, per_second);
+    connection_rate_set(network->arrivals, per_second);
+    for (int i = 0; i < CONFIG_LISTENERS_MAX; i++) {
+        network->listener_limits[i].connections_max = INT32_MAX;
+        network->listener_limits[i].arrivals = quota_table_new(&options);
+    }
 }
 
 void connection_rate_stop(struct network *network)
 {
     quota_table_free(network->arrivals);
+    for (int i = 0; i < CONFIG_LISTENERS_MAX; i++) {
+        quota_table_free(network->listener_limits[i].arrivals);
+    }
 }
 
 static void on_held(struct timer *timer)
@@ -55,6 +63,17 @@ static int32_t charge_address(struct connection *connection)
     return quotas_charge_connection(broker->quotas, string_from(connection->info.peer_host));
 }
 
+/* Both are charged; the longer rest counts. */
+static int32_t charge_listener(const struct connection *connection, uint64_t now_us)
+{
+    struct network *network = connection->network;
+    struct quota_table *own = network->listener_limits[connection->info.listener->index].arrivals;
+    int32_t of_broker = quota_record(network->arrivals, QUOTA_CONNECTION_RATE, &anybody, 1, now_us);
+    int32_t of_listener = quota_record(own, QUOTA_CONNECTION_RATE, &anybody, 1, now_us);
+
+    return of_broker > of_listener ? of_broker : of_listener;
+}
+
 bool connection_rate_holds(struct connection *connection)
 {
     struct network *network = connection->network;
@@ -63,7 +82,7 @@ bool connection_rate_holds(struct connection *connection)
 
     connection->is_refused = hold_ms > 0;
     if (!connection->is_refused) {
-        hold_ms = quota_record(network->arrivals, QUOTA_CONNECTION_RATE, &anybody, 1, now_us);
+        hold_ms = charge_listener(connection, now_us);
     }
     if (hold_ms == 0) {
         return false;

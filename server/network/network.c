@@ -52,27 +52,49 @@ static struct address_count *add_address(struct network *network, const char *ho
     return address;
 }
 
+static int most_of_address(const struct network *network, const char *host)
+{
+    for (int i = 0; i < network->address_limit_count; i++) {
+        if (strcmp(network->address_limits[i].host, host) == 0) {
+            return network->address_limits[i].connections_max;
+        }
+    }
+    return network->options.connections_per_ip_max;
+}
+
+static struct listener_limits *limits_of(struct network *network,
+                                         const struct connection *connection)
+{
+    return &network->listener_limits[connection->info.listener->index];
+}
+
 bool network_admits(struct network *network, struct connection *connection)
 {
     const struct network_options *options = &network->options;
-    struct address_count *address = find_address(network, connection->info.peer_host);
+    const char *host = connection->info.peer_host;
+    struct address_count *address = find_address(network, host);
+    struct listener_limits *listener = limits_of(network, connection);
     const char *limit = NULL;
 
     if (network->connection_count > options->connections_max) {
         limit = "max.connections";
-    } else if ((address == NULL ? 0 : address->count) >= options->connections_per_ip_max) {
+    } else if (listener->connection_count >= listener->connections_max) {
+        limit = "max.connections of the listener";
+    } else if ((address == NULL ? 0 : address->count) >= most_of_address(network, host)) {
         limit = "max.connections.per.ip";
     }
     if (limit != NULL) {
         log_warning(LOG_NETWORK, "connection refused", field_string("limit", limit),
-                    field_string("peer", connection->info.peer_host));
+                    field_string("listener", connection->info.listener->name),
+                    field_string("peer", host));
         metric_add(options->metrics, METRIC_CONNECTIONS_REFUSED, 1);
         return false;
     }
     if (address == NULL) {
-        address = add_address(network, connection->info.peer_host);
+        address = add_address(network, host);
     }
     address->count++;
+    listener->connection_count++;
     connection->is_counted = true;
     metric_add(options->metrics, METRIC_CONNECTIONS_ACCEPTED, 1);
     metric_add(options->metrics, METRIC_CONNECTIONS, 1);
@@ -87,6 +109,7 @@ void network_forget_connection(struct network *network, struct connection *conne
         struct address_count *address = find_address(network, connection->info.peer_host);
 
         CHECK(address != NULL);
+        limits_of(network, connection)->connection_count--;
         metric_add(network->options.metrics, METRIC_CONNECTIONS, -1);
         if (--address->count == 0) {
             map_remove(&network->addresses, &address->by_host);
@@ -146,6 +169,7 @@ static void finish(struct task *task)
         free(network->listeners[i]);
     }
     map_release(&network->addresses);
+    free(network->address_limits);
     connection_rate_stop(network);
     free(network->tls_input);
     pipeline_shared_release(&network->shared);
@@ -225,7 +249,33 @@ void network_set_connection_limits(struct network *network, int connections_max,
 {
     network->options.connections_max = connections_max;
     network->options.connections_per_ip_max = connections_per_ip_max;
-    connection_rate_set(network, connection_rate_max);
+    connection_rate_set(network->arrivals, connection_rate_max);
+}
+
+void network_set_listener_limits(struct network *network, int index, int connections_max,
+                                 int connection_rate_max)
+{
+    CHECK(index >= 0);
+    CHECK(index < CONFIG_LISTENERS_MAX);
+    network->listener_limits[index].connections_max = connections_max;
+    connection_rate_set(network->listener_limits[index].arrivals, connection_rate_max);
+}
+
+void network_set_address_limits(struct network *network, struct string overrides)
+{
+    struct string rest = overrides;
+    struct address_limit limit;
+    int capacity = 0;
+
+    network->address_limit_count = 0;
+    while (config_next_address_limit(&rest, limit.host, &limit.connections_max)) {
+        if (network->address_limit_count == capacity) {
+            capacity = capacity == 0 ? 16 : capacity * 2;
+            network->address_limits = check_realloc(
+                network->address_limits, (size_t)capacity * sizeof *network->address_limits);
+        }
+        network->address_limits[network->address_limit_count++] = limit;
+    }
 }
 
 static void close_listeners(struct network *network)

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "gyre/base/bytes.h"
 #include "gyre/base/error.h"
 #include "gyre/config/config.h"
 
@@ -69,6 +70,14 @@ enum error network_listen(struct network *network, const struct config_listener 
 /* From the next connection on; open ones stay. */
 void network_set_connection_limits(struct network *network, int connections_max,
                                    int connections_per_ip_max, int connection_rate_max);
+
+/* The same for the listener that was opened as the index-th, which may not be open yet; INT32_MAX:
+ * no limit. */
+void network_set_listener_limits(struct network *network, int index, int connections_max,
+                                 int connection_rate_max);
+/* max.connections.per.ip.overrides, which was checked; they count in place of
+ * max.connections.per.ip. */
+void network_set_address_limits(struct network *network, struct string overrides);
 
 /* No new connections; each open one is closed when what it asked is answered. */
 void network_drain(struct network *network);

@@ -20,8 +20,24 @@ struct listener {
     bool is_closed;
 };
 
+/* What one listener may have, whether it is open yet or not. */
+struct listener_limits {
+    int connections_max;
+    int connection_count;
+    struct quota_table *arrivals; /* owned; connection_rate.h */
+};
+
+/* max.connections.per.ip.overrides */
+struct address_limit {
+    char host[CONFIG_ADDRESS_BYTES_MAX];
+    int connections_max;
+};
+
 struct network {
     struct network_options options;
+    struct listener_limits listener_limits[CONFIG_LISTENERS_MAX]; /* by the listener's index */
+    struct address_limit *address_limits;                         /* owned */
+    int address_limit_count;
     struct pipeline_shared shared;
     struct listener *listeners[CONFIG_LISTENERS_MAX]; /* owned */
     int listener_count;

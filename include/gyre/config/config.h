@@ -124,6 +124,8 @@ enum option_type {
 enum option_change {
     OPTION_READ_ONLY, /* needs a restart */
     OPTION_DYNAMIC,   /* through AlterConfigs, for one broker or all */
+    /* through AlterConfigs, for one broker and as listener.name.<listener>.<option> only */
+    OPTION_OF_LISTENER,
 };
 
 struct broker_option {
@@ -145,6 +147,12 @@ int broker_option_count(void);
 const struct broker_option *broker_option_at(int index);
 const struct broker_option *broker_option_find(struct string name); /* NULL: none of ours */
 
+/* listener.name.<listener>.<option> or, of a SASL mechanism, listener.name.<listener>.<mechanism>.
+ * <option>: the option, or NULL if it is none of ours. */
+const struct broker_option *broker_option_find_of_listener(struct string key);
+/* Does a listener look at this option under its own name? */
+bool broker_option_is_of_listener(const struct broker_option *option);
+
 /* Is it a broker key of Apache Kafka 4.3, with or without use here (listener prefixes removed)? */
 bool config_is_kafka_key(struct string name);
 /* Does AlterConfigs change this key of ours or of Kafka's while the broker runs? */
@@ -160,6 +168,23 @@ struct string config_given(const struct broker_config *config, const char *name)
  */
 struct string config_listener_option(const struct broker_config *config, const char *listener,
                                      const char *option);
+
+/* Key of an option of one listener: listener.name.<name in small letters>.<option>. */
+enum { CONFIG_LISTENER_KEY_BYTES = 2 * CONFIG_NAME_BYTES_MAX + 64 };
+void config_listener_key(char key[CONFIG_LISTENER_KEY_BYTES], const char *listener,
+                         const char *option);
+
+/*
+ * max.connections.per.ip.overrides: takes the next "address:number" off `rest`; the address as
+ * inet_ntop() writes it. False: none is left, or it is malformed, which
+ * config_check_address_limits() finds before.
+ */
+enum { CONFIG_ADDRESS_BYTES_MAX = 64 };
+bool config_next_address_limit(struct string *rest, char address[CONFIG_ADDRESS_BYTES_MAX],
+                               int *out_limit);
+/* INVALID with a sentence in `reason`. */
+MUST_USE
+enum error config_check_address_limits(struct string text, char *reason, size_t size);
 
 /* The default as text: NUL-terminated, cut off at `size`. False: null. */
 bool broker_option_fallback(const struct broker_option *option, char *text, size_t size);

@@ -87,6 +87,48 @@ static void a_file_of_kraft_mode_is_accepted(void **state)
     forget(&loaded);
 }
 
+static void addresses_have_numbers_of_their_own(void **state)
+{
+    struct string rest = STRING(" 10.0.0.7 : 5,0:0:0:0:0:0:0:1:20 ,, 1.2.3.4:0");
+    static const char *const wrong[] = {
+        "10.0.0.7",    "10.0.0.7:",           ":5",         "localhost:5", "10.0.0:5",
+        "10.0.0.7:-1", "10.0.0.7:2147483648", "1.2.3.4:1,x"};
+    char address[CONFIG_ADDRESS_BYTES_MAX];
+    char reason[256];
+    int limit = 0;
+
+    (void)state;
+    assert_int_equal(config_check_address_limits(rest, reason, sizeof reason), ERROR_NONE);
+    assert_true(config_next_address_limit(&rest, address, &limit));
+    assert_string_equal(address, "10.0.0.7");
+    assert_int_equal(limit, 5);
+    assert_true(config_next_address_limit(&rest, address, &limit));
+    assert_string_equal(address, "::1");
+    assert_int_equal(limit, 20);
+    assert_true(config_next_address_limit(&rest, address, &limit));
+    assert_int_equal(limit, 0);
+    assert_false(config_next_address_limit(&rest, address, &limit));
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(config_check_address_limits(string_from(wrong[i]), reason, sizeof reason),
+                         ERROR_INVALID);
+        assert_non_null(strstr(reason, "addresses with numbers"));
+    }
+}
+
+static void a_key_of_a_listener_without_use_is_named(void **state)
+{
+    struct loaded loaded = load("node.id=1\nlisteners=SSL://:1\n"
+                                "listener.name.ssl.max.connections=5\n"
+                                "listener.name.ssl.max.connections.per.ip=5\n");
+
+    (void)state;
+    assert_int_equal(loaded.error, ERROR_NONE);
+    assert_non_null(
+        strstr(loaded.report.text, "'listener.name.ssl.max.connections.per.ip' has no"));
+    assert_null(strstr(loaded.report.text, "'listener.name.ssl.max.connections' has"));
+    forget(&loaded);
+}
+
 static void a_listener_has_options_of_its_own(void **state)
 {
     struct loaded loaded = load("node.id=1\nlisteners=SSL://:1\nssl.client.auth=requested\n"
@@ -273,6 +315,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_fill_what_is_not_given),
         cmocka_unit_test(a_file_of_kraft_mode_is_accepted),
+        cmocka_unit_test(addresses_have_numbers_of_their_own),
+        cmocka_unit_test(a_key_of_a_listener_without_use_is_named),
         cmocka_unit_test(a_listener_has_options_of_its_own),
         cmocka_unit_test(every_problem_is_told_with_its_line),
         cmocka_unit_test(several_problems_are_told_at_once),
