@@ -4,9 +4,9 @@
 
     matrix.py [--short] [--bin DIR] [--client X ...] [--case C ...] [--json FILE]
 
-Starts a region of Gyre with the listeners SASL_SSL, SASL_PLAINTEXT and SSL, and a second one that
+Starts a region of three brokers with the listeners SASL_SSL, SASL_PLAINTEXT and SSL, and a second one that
 takes SCRAM-SHA-512 alone. In each cell a client writes five records and reads them back in a
-group; where it must be refused, it must say so and not hang. --short holds one conversation a
+group; where it must be refused, it must say why (refusals.py). --short holds one conversation a
 client and mechanism. Exits 1 if anything failed; ends with `N passed, N failed, N skipped`.
 """
 import argparse
@@ -26,6 +26,7 @@ import clients  # noqa: E402 (found through the line above)
 import credentials  # noqa: E402
 import drivers  # noqa: E402
 import kerberos  # noqa: E402
+import refusals  # noqa: E402
 
 PASSWORDS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 MECHANISMS = (*PASSWORDS, "OAUTHBEARER", "GSSAPI")
@@ -73,7 +74,7 @@ class Target:
         self.scratch = pathlib.Path(scratch)
         self.issuer = credentials.TokenIssuer(self.scratch / "tokens")
         self.kerberos = kerberos.start(self.scratch / "kerberos")
-        wide = dict(brokers=1, parent=scratch, listeners=list(LISTENERS),
+        wide = dict(brokers=3, parent=scratch, listeners=list(LISTENERS),
                     users={self.USER: self.PASSWORD}, super_users=[self.USER, "CN=good"])
         self.region = Region(**wide)
         self.make_certificates()
@@ -102,9 +103,10 @@ class Target:
     def settings(self):
         mechanisms = [one for one in MECHANISMS if one != "GSSAPI" or self.kerberos]
         # Kerberos is about names of hosts, and Java's is the name that an address leads back to.
-        advertised = ",".join(f"{protocol}://localhost:{self.region.port + more}"
-                              for protocol, more in LISTENERS.items())
-        lines = ["group.initial.rebalance.delay.ms=0", f"advertised.listeners={advertised}",
+        advertised = [f"{broker}:advertised.listeners=" + ",".join(
+            f"{protocol}://localhost:{self.region.port + broker + more}"
+            for protocol, more in LISTENERS.items()) for broker in range(self.region.count)]
+        lines = ["group.initial.rebalance.delay.ms=0", *advertised,
                  f"sasl.enabled.mechanisms={','.join(mechanisms)}",
                  "listener.name.ssl.ssl.client.auth=required",
                  f"listener.name.ssl.gyre.ssl.crl.location={self.revocations}",
@@ -155,17 +157,20 @@ class Target:
             self.kerberos.stop()
 
 
-def judge(answer, wanted):
-    """A result and why."""
+def judge(answer, wanted, refusal):
+    """A result and why; `refusal` is what a client is to say that must be refused."""
+    why = " ".join(answer.get("error", "").split())
     if "absent" in answer:
         return "absent", answer["absent"]
     if wanted is None:
-        return ("passed", "") if answer["ok"] else ("refused", answer.get("error", ""))
-    if answer["ok"] == wanted:
-        return "passed", answer.get("error", "")
+        return ("passed", "") if answer["ok"] else ("refused", why)
     if wanted:
-        return "failed", answer.get("error", "")
-    return "failed", "it was let in"
+        return "passed" if answer["ok"] else "failed", why
+    if answer["ok"]:
+        return "failed", "it was let in"
+    if not refusal.search(why):
+        return "failed", f"does not say {refusal.pattern!r}: {why}"
+    return "passed", why
 
 
 class Matrix:
@@ -179,7 +184,7 @@ class Matrix:
                           "mechanism": mechanism or "certificate", "listener": listener,
                           "result": result, "why": why})
         print(f"{result:7} {driver.name} {case} {mechanism or 'certificate'} {listener}"
-              f"{': ' + why[:200] if why else ''}", flush=True)
+              f"{': ' + why[:600 if result == 'failed' else 200] if why else ''}", flush=True)
 
     def hold(self, driver, cell):
         case, mechanism, listener, wanted = cell
@@ -197,7 +202,7 @@ class Matrix:
             self.note(driver, cell, "failed", f"the driver ended: {problem}")
             return
         answer = json.loads(line)
-        result, why = judge(answer, wanted)
+        result, why = judge(answer, wanted, refusals.find(driver.name, case, mechanism))
         self.note(driver, cell, result, why, answer["version"])
 
     def count(self, *results):

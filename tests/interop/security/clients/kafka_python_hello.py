@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """kafka-python, 2.0.2 and newer: the same calls, other token providers."""
+import logging
+import re
+
 import hello
 import kafka
 
@@ -47,7 +50,44 @@ def settings(given):
     return conf
 
 
+class Notes(logging.Handler):
+    """What the library only logs: why it could not connect, and what it had asked for last.
+
+    It drops the answer of a broker that closes the connection behind it, as Kafka does.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.asked = "nothing"
+        self.lines = {}
+        logger = logging.getLogger("kafka")
+        logger.addHandler(self)
+        logger.setLevel(logging.DEBUG)
+
+    def emit(self, record):
+        line = record.getMessage()
+        request = re.search(r" Request \d+: (\w+)\(", line)
+        answer = re.search(r"Sasl\w*Response.*error_code=[1-9].*", line)
+        if request:
+            self.asked = request.group(1)
+        elif answer:
+            self.lines[answer.group(0)] = True
+        elif record.levelno >= logging.ERROR:
+            failure = record.exc_info[1] if record.exc_info else ""
+            end = re.sub("<.*>", "", line)
+            self.lines[f"after {self.asked}{end} {failure}"] = True
+
+
 def hold(given):
+    notes = Notes()
+    try:
+        return talk(given)
+    except kafka.errors.KafkaError as problem:
+        raise RuntimeError(f"{type(problem).__name__}: {problem}; {'; '.join(notes.lines)}"
+                           ) from problem
+
+
+def talk(given):
     deadline = hello.Deadline()
     producer = kafka.KafkaProducer(**settings(given), acks="all", retries=1, max_block_ms=8000)
     sent = [producer.send(given["topic"], str(i).encode(), partition=0)

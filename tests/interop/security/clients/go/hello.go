@@ -12,6 +12,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -32,6 +33,28 @@ type Given struct {
 type Absent string
 
 func (absent Absent) Error() string { return string(absent) }
+
+// Notes takes what a client only logs; its end is said with an error.
+var Notes notes
+
+type notes struct {
+	mutex sync.Mutex
+	text  strings.Builder
+}
+
+func (one *notes) Write(line []byte) (int, error) {
+	one.mutex.Lock()
+	defer one.mutex.Unlock()
+	return one.text.Write(line)
+}
+
+func (one *notes) end() string {
+	const most = 600
+	one.mutex.Lock()
+	defer one.mutex.Unlock()
+	text := strings.TrimSpace(one.text.String())
+	return text[max(0, len(text)-most):]
+}
 
 // TLS is what the argument says of it; nil without TLS.
 func (given *Given) TLS() (*tls.Config, error) {
@@ -89,7 +112,7 @@ func Main(module string, hold func(given *Given) (int, error)) {
 	case errors.As(err, &absent):
 		answer["absent"] = absent.Error()
 	case err != nil:
-		answer["ok"], answer["error"] = false, err.Error()
+		answer["ok"], answer["error"] = false, strings.TrimSuffix(err.Error()+"; "+Notes.end(), "; ")
 	default:
 		answer["ok"], answer["received"] = received == Count, received
 	}

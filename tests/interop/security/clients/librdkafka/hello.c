@@ -28,7 +28,9 @@ static void on_error(rd_kafka_t *client, int code, const char *reason, void *opa
     struct talk *talk = opaque;
 
     (void)client;
-    if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL) {
+    /* Alerts of TLS 1.3 come after the handshake, as errors of the transport. */
+    if (code == RD_KAFKA_RESP_ERR__AUTHENTICATION || code == RD_KAFKA_RESP_ERR__SSL ||
+        strstr(reason, "SSL alert") != NULL) {
         (void)snprintf(talk->failure, sizeof talk->failure, "%s", reason);
     }
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/sha512"
 	"fmt"
 	"hash"
+	"log"
 	"os"
 	"strings"
 	"time"
@@ -138,5 +139,6 @@ func hold(given *hello.Given) (int, error) {
 }
 
 func main() {
+	sarama.Logger = log.New(&hello.Notes, "", 0)
 	hello.Main("github.com/IBM/sarama", hold)
 }
