@@ -49,7 +49,9 @@ static enum exit_status apply_with(struct session *session, void *context)
         json_print(json_incref(changes.list));
     } else if (status == STATUS_OK) {
         (void)printf("%d change%s%s\n", changes.count, changes.count == 1 ? "" : "s",
-                     arguments->is_dry_run ? " to make" : "");
+                     changes.count == 0      ? ": the region agrees with the file"
+                     : arguments->is_dry_run ? " to make"
+                                             : "");
     }
     team_changes_release(&changes);
     return status;
@@ -80,8 +82,10 @@ static int apply(int argc, char **argv)
         "      ttl: 7d\n"
         "  quotas: {producer_byte_rate: 10485760}\n"
         "  regions: [eu, us]        # everywhere if not told\n\n"
-        "Who is no longer in principals leaves the groups, the prefix and the quotas. Streams, "
-        "their settings, and groups that are no longer told of stay as they are.\n\n"
+        "What the file named when it was last applied and names no more is taken away: principals "
+        "out of the groups, rules of the prefix, quotas, settings and policies of streams. A "
+        "stream that is not named any more stays with its records, for its owner alone; how to "
+        "delete it is said. The same file again changes nothing.\n\n"
         "Examples:\n"
         "  gyre team apply -f ads.yaml --dry-run\n"
         "  gyre team apply -f ads.yaml",

@@ -23,25 +23,21 @@ void team_changes_init(struct team_changes *changes, struct session *session, bo
 {
     *changes = (struct team_changes){
         .session = session, .is_dry_run = is_dry_run, .output = output, .list = json_array()};
-    acl_rules_init(&changes->gone);
 }
 
 void team_changes_release(struct team_changes *changes)
 {
     json_decref(changes->list);
-    acl_rules_release(&changes->gone);
 }
 
-bool team_change(struct team_changes *changes, char sign, const char *kind, const char *format, ...)
+__attribute__((format(printf, 4, 0))) static void say(struct team_changes *changes, char sign,
+                                                      const char *kind, const char *format,
+                                                      va_list arguments)
 {
     char text[TEAM_LINE_BYTES];
     char mark[2] = {sign, '\0'};
-    va_list arguments;
 
-    va_start(arguments, format);
     (void)vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    changes->count++;
     if (changes->output == OUTPUT_JSON) {
         (void)json_array_append_new(changes->list,
                                     json_pack("{s:s, s:s, s:o}", "change", mark, "kind", kind,
@@ -49,7 +45,26 @@ bool team_change(struct team_changes *changes, char sign, const char *kind, cons
     } else {
         (void)printf("%s %-7s %s\n", mark, kind, text);
     }
+}
+
+bool team_change(struct team_changes *changes, char sign, const char *kind, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    say(changes, sign, kind, format, arguments);
+    va_end(arguments);
+    changes->count++;
     return !changes->is_dry_run;
+}
+
+void team_left(struct team_changes *changes, const char *kind, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    say(changes, '=', kind, format, arguments);
+    va_end(arguments);
 }
 
 /* ---- groups ---- */
@@ -74,14 +89,25 @@ static bool has_string(const struct string_array *strings, const char *text)
     return false;
 }
 
+static void note_gone(struct team_changes *changes, const struct team *team,
+                      struct string principal)
+{
+    const struct acl rule = {.principal = principal};
+
+    if (!has_name(&team->principals, principal) && !acl_rules_have(&changes->gone, &rule)) {
+        acl_rules_add(&changes->gone, &rule);
+    }
+}
+
 /* Fills the request with the difference between who is in the group and who is to be. */
-static bool compare_group(struct team_changes *changes, const struct team *team, const char *group,
-                          const struct string_array *members, struct alter_role_request *request)
+static bool compare_group(struct team_changes *changes, const struct team_names *wanted,
+                          const char *group, const struct string_array *members,
+                          struct alter_role_request *request)
 {
     bool is_made = false;
 
-    for (int i = 0; i < team->principals.count; i++) {
-        const char *principal = team->principals.items[i];
+    for (int i = 0; i < wanted->count; i++) {
+        const char *principal = wanted->items[i];
 
         if (!has_string(members, principal)) {
             is_made = team_change(changes, '+', "group", "%s: %s", group, principal);
@@ -89,18 +115,18 @@ static bool compare_group(struct team_changes *changes, const struct team *team,
         }
     }
     for (int32_t i = 0; i < members->count; i++) {
-        if (!has_name(&team->principals, members->items[i])) {
+        if (!has_name(wanted, members->items[i])) {
             is_made = team_change(changes, '-', "group", "%s: %.*s", group,
                                   STRING_ARGUMENTS(members->items[i]));
             request->removals.items[request->removals.count++] = members->items[i];
-            acl_rules_add(&changes->gone, &(struct acl){.principal = members->items[i]});
         }
     }
     return is_made;
 }
 
+/* Those who are `wanted` shall be in it, and nobody else. */
 static enum exit_status apply_group(struct team_changes *changes, const struct team *team,
-                                    const char *group)
+                                    const struct team_names *wanted, const char *group)
 {
     const struct describe_roles_response *response;
     struct alter_role_request request;
@@ -120,10 +146,12 @@ static enum exit_status apply_group(struct team_changes *changes, const struct t
     if (status == STATUS_OK) {
         alter_role_request_init(&request);
         request.name = string_from(group);
-        request.additions.items =
-            check_alloc(sizeof(struct string) * ((size_t)team->principals.count + 1));
+        request.additions.items = check_alloc(sizeof(struct string) * ((size_t)wanted->count + 1));
         request.removals.items = check_alloc(sizeof(struct string) * ((size_t)members->count + 1));
-        if (compare_group(changes, team, group, members, &request)) {
+        for (int32_t i = 0; wanted == &team->principals && i < members->count; i++) {
+            note_gone(changes, team, members->items[i]);
+        }
+        if (compare_group(changes, wanted, group, members, &request)) {
             status = roles_change(changes->session, &request);
         }
         free(request.additions.items);
@@ -138,7 +166,14 @@ enum exit_status team_apply_groups(struct team_changes *changes, const struct te
     enum exit_status status = STATUS_OK;
 
     for (int i = 0; i < team->groups.count && status == STATUS_OK; i++) {
-        status = apply_group(changes, team, team->groups.items[i]);
+        status = apply_group(changes, team, &team->principals, team->groups.items[i]);
+    }
+    for (int i = 0; i < changes->record.had.count && status == STATUS_OK; i++) {
+        const char *group = team_record_dropped(&changes->record, "group", i);
+
+        if (group != NULL && !has_name(&team->groups, string_from(group))) {
+            status = apply_group(changes, team, &(struct team_names){NULL, 0}, group);
+        }
     }
     return status;
 }
@@ -160,41 +195,69 @@ static double quota_there(const struct describe_client_quotas_response *response
     return -1;
 }
 
-static enum exit_status apply_quotas_of(struct team_changes *changes, const struct team *team,
-                                        const char *user, bool is_gone)
+/* What one user is to have: the quotas of the team, or none of them where it has left. */
+static int wanted_quotas(const struct team_changes *changes, const struct team *team, bool is_gone,
+                         struct quota_change wanted[QUOTA_CHANGES_MAX])
 {
-    const struct quota_part part = {"user", user};
-    const struct describe_client_quotas_response *response;
-    struct quota_change wanted[QUOTA_CHANGES_MAX];
-    struct client_call call;
     int count = 0;
-    bool is_made = false;
-    enum exit_status status = quotas_fetch(changes->session, &part, 1, &call, &response);
 
-    for (int i = 0; status == STATUS_OK && i < team->quota_count; i++) {
-        const struct quota_change *quota = &team->quotas[i];
-        double now = quota_there(response, quota->key);
+    for (int i = 0; i < team->quota_count && count < QUOTA_CHANGES_MAX; i++) {
+        wanted[count] = team->quotas[i];
+        wanted[count++].is_removal = is_gone;
+    }
+    for (int i = 0; i < changes->record.had.count && count < QUOTA_CHANGES_MAX; i++) {
+        const char *key = team_record_dropped(&changes->record, "quota", i);
 
-        if (is_gone && now >= 0) {
-            is_made = team_change(changes, '-', "quota", "%s: %s=%.10g", user, quota->key, now);
-            wanted[count++] = (struct quota_change){.key = quota->key, .is_removal = true};
-        } else if (!is_gone && (now < quota->value || now > quota->value)) {
-            is_made = team_change(changes, now < 0 ? '+' : '~', "quota", "%s: %s=%.10g", user,
-                                  quota->key, quota->value);
-            wanted[count++] = *quota;
+        if (key != NULL) {
+            wanted[count++] = (struct quota_change){.key = key, .is_removal = true};
         }
     }
-    client_call_release(&call);
-    if (status == STATUS_OK && is_made) {
-        status = quotas_change(changes->session, &part, 1, wanted, count);
+    return count;
+}
+
+/* Keeps of the wanted ones what is not so yet, and gives how many; 0: nothing, or not to be made.
+ */
+static int compare_quotas(struct team_changes *changes, const char *user,
+                          const struct describe_client_quotas_response *response,
+                          struct quota_change *wanted, int count)
+{
+    bool is_made = false;
+    int kept = 0;
+
+    for (int i = 0; i < count; i++) {
+        const struct quota_change quota = wanted[i];
+        double now = quota_there(response, quota.key);
+
+        if (quota.is_removal && now >= 0) {
+            is_made = team_change(changes, '-', "quota", "%s: %s=%.10g", user, quota.key, now);
+            wanted[kept++] = quota;
+        } else if (!quota.is_removal && (now < quota.value || now > quota.value)) {
+            is_made = team_change(changes, now < 0 ? '+' : '~', "quota", "%s: %s=%.10g", user,
+                                  quota.key, quota.value);
+            wanted[kept++] = quota;
+        }
     }
-    return status;
+    return is_made ? kept : 0;
 }
 
 /* Quotas are of users, by name. */
-static const char *user_of(const char *principal)
+static enum exit_status apply_quotas_of(struct team_changes *changes, const struct team *team,
+                                        const char *principal, bool is_gone)
 {
-    return strncmp(principal, "User:", 5) == 0 ? principal + 5 : NULL;
+    const struct quota_part part = {"user", principal + strlen("User:")};
+    const struct describe_client_quotas_response *response;
+    struct quota_change wanted[QUOTA_CHANGES_MAX];
+    struct client_call call;
+    int count = wanted_quotas(changes, team, is_gone, wanted);
+    enum exit_status status;
+
+    if (count == 0 || strncmp(principal, "User:", 5) != 0) {
+        return STATUS_OK;
+    }
+    status = quotas_fetch(changes->session, &part, 1, &call, &response);
+    count = status == STATUS_OK ? compare_quotas(changes, part.name, response, wanted, count) : 0;
+    client_call_release(&call);
+    return count == 0 ? status : quotas_change(changes->session, &part, 1, wanted, count);
 }
 
 enum exit_status team_apply_quotas(struct team_changes *changes, const struct team *team)
@@ -202,18 +265,10 @@ enum exit_status team_apply_quotas(struct team_changes *changes, const struct te
     enum exit_status status = STATUS_OK;
 
     for (int i = 0; i < team->principals.count && status == STATUS_OK; i++) {
-        const char *user = user_of(team->principals.items[i]);
-
-        if (user != NULL && team->quota_count > 0) {
-            status = apply_quotas_of(changes, team, user, false);
-        }
+        status = apply_quotas_of(changes, team, team->principals.items[i], false);
     }
     for (int i = 0; i < changes->gone.count && status == STATUS_OK; i++) {
-        const char *user = user_of(changes->gone.items[i].principal.bytes);
-
-        if (user != NULL && team->quota_count > 0) {
-            status = apply_quotas_of(changes, team, user, true);
-        }
+        status = apply_quotas_of(changes, team, changes->gone.items[i].principal.bytes, true);
     }
     return status;
 }
@@ -271,27 +326,71 @@ static enum exit_status ask_region(struct session *session, char name[STREAM_VAL
     return status;
 }
 
-enum exit_status team_changes_apply(struct team_changes *changes, const struct team *team)
+static enum exit_status apply_parts(struct team_changes *changes, const struct team *team)
 {
-    char region[STREAM_VALUE_BYTES];
+    static enum exit_status (*const parts[])(struct team_changes *, const struct team *) = {
+        team_apply_groups, team_apply_streams, team_apply_prefix, team_apply_quotas};
     enum exit_status status = STATUS_OK;
 
-    if (team->regions.count > 0) {
-        status = ask_region(changes->session, region);
-        if (status == STATUS_OK && !has_name(&team->regions, string_from(region))) {
-            (void)fprintf(stderr, "team %s is not at home in region %s: nothing to do\n",
-                          team->name, region);
-            return STATUS_OK;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0] && status == STATUS_OK; i++) {
+        status = parts[i](changes, team);
+    }
+    return status;
+}
+
+static enum exit_status apply_remembering(struct team_changes *changes, const struct team *team)
+{
+    enum exit_status status = STATUS_OK;
+
+    for (int i = 0; i < changes->record.had.count; i++) {
+        const char *principal = team_record_dropped(&changes->record, "principal", i);
+
+        if (principal != NULL) {
+            note_gone(changes, team, string_from(principal));
         }
     }
-    if (status == STATUS_OK) {
-        status = team_apply_groups(changes, team);
+    if (changes->is_dry_run) {
+        return apply_parts(changes, team);
     }
+    status = team_record_widen(changes->session, &changes->record);
     if (status == STATUS_OK) {
-        status = team_apply_streams(changes, team);
+        status = apply_parts(changes, team);
     }
+    return status == STATUS_OK ? team_record_narrow(changes->session, &changes->record) : status;
+}
+
+/* Out of the team's regions nothing of it is wanted. */
+static enum exit_status find_wanted(struct team_changes *changes, const struct team *team,
+                                    struct team *wanted)
+{
+    char region[STREAM_VALUE_BYTES];
+    enum exit_status status;
+
+    *wanted = *team;
+    if (team->regions.count == 0) {
+        return STATUS_OK;
+    }
+    status = ask_region(changes->session, region);
+    if (status == STATUS_OK && !has_name(&team->regions, string_from(region))) {
+        (void)fprintf(stderr, "team %s is not at home in region %s\n", team->name, region);
+        *wanted = (struct team){.name = team->name};
+    }
+    return status;
+}
+
+enum exit_status team_changes_apply(struct team_changes *changes, const struct team *team)
+{
+    struct team wanted;
+    enum exit_status status = find_wanted(changes, team, &wanted);
+
     if (status == STATUS_OK) {
-        status = team_apply_prefix(changes, team);
+        acl_rules_init(&changes->gone);
+        status = team_record_fetch(changes->session, &wanted, &changes->record);
+        if (status == STATUS_OK) {
+            status = apply_remembering(changes, &wanted);
+        }
+        team_record_release(&changes->record);
+        acl_rules_release(&changes->gone);
     }
-    return status == STATUS_OK ? team_apply_quotas(changes, team) : status;
+    return status;
 }

@@ -12,6 +12,7 @@
 #include "acl_rules.h"
 #include "session.h"
 #include "team_file.h"
+#include "team_record.h"
 
 enum { TEAM_LINE_BYTES = 1024 };
 
@@ -19,9 +20,12 @@ struct team_changes {
     struct session *session;
     bool is_dry_run;
     enum output_format output;
-    int count;             /* of changes found */
-    json_t *list;          /* of them, for -o json; owned */
-    struct acl_rules gone; /* principals that have left the team; only `principal` is set */
+    int count;    /* of changes found */
+    json_t *list; /* of them, for -o json; owned */
+
+    /* ---- of the team that is compared ---- */
+    struct acl_rules gone; /* principals that have left it; only `principal` is set */
+    struct team_record record;
 };
 
 void team_changes_init(struct team_changes *changes, struct session *session, bool is_dry_run,
@@ -32,7 +36,12 @@ void team_changes_release(struct team_changes *changes);
 __attribute__((format(printf, 4, 5))) bool team_change(struct team_changes *changes, char sign,
                                                        const char *kind, const char *format, ...);
 
-/* Each in its own order; a region that the team is not for is left alone. */
+/* Say what stays although the file no longer has it, and what to do about it. */
+__attribute__((format(printf, 3, 4))) void team_left(struct team_changes *changes, const char *kind,
+                                                     const char *format, ...);
+
+/* Whatever the team has and its file does not name goes; all of it in a region that it is not for.
+ */
 enum exit_status team_changes_apply(struct team_changes *changes, const struct team *team);
 
 /* The parts, in files of their own. */

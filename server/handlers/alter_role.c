@@ -24,11 +24,11 @@ static bool refuse(struct role_change *self, enum kafka_error error, struct stri
     return false;
 }
 
-/* "g:NAME" or "r:NAME", as an expression would ask for it. */
+/* "g:NAME" or "r:NAME", as an expression would ask for it; "t:NAME", what `gyre team` remembers. */
 static bool is_role_name(struct string name)
 {
-    return name.length > 2 && (name.bytes[0] == 'g' || name.bytes[0] == 'r') &&
-           name.bytes[1] == ':' && string_is_utf8(name);
+    return name.length > 2 && memchr("grt", name.bytes[0], 3) != NULL && name.bytes[1] == ':' &&
+           string_is_utf8(name);
 }
 
 static bool are_principals(const struct string_array *names)
@@ -52,8 +52,9 @@ static bool check(struct role_change *self)
                       STRING("Cluster authorization failed."));
     }
     if (!is_role_name(self->in.name)) {
-        return refuse(self, KAFKA_ERROR_INVALID_REQUEST,
-                      STRING("A group is named g:NAME, a role r:NAME."));
+        return refuse(
+            self, KAFKA_ERROR_INVALID_REQUEST,
+            STRING("A group is named g:NAME, a role r:NAME, the record of a team t:NAME."));
     }
     return (are_principals(&self->in.additions) && are_principals(&self->in.removals)) ||
            refuse(self, KAFKA_ERROR_INVALID_REQUEST,

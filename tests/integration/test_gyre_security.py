@@ -160,6 +160,101 @@ def test_a_team_is_applied_once_and_then_again_without_a_change(secured, tmp_pat
                                  "--timeout", "10", stdin="d\n") == 5)
 
 
+@pytest.fixture(name="apply")
+def make_apply(secured, tmp_path):
+    """Applies the text as a team's file: what it says that it did, which a dry run said before."""
+    def apply(text):
+        file = tmp_path / "team.yaml"
+        file.write_text(text)
+        words = ("team", "apply", "-f", file, "-o", "json")
+        wanted = secured.on(*words, "--dry-run")
+        assert secured.on(*words) == wanted
+        assert secured.on(*words) == []
+        assert secured.on("team", "apply", "-f", file) == (
+            "0 changes: the region agrees with the file\n")
+        return {(one["change"], one["kind"], one["what"]) for one in wanted}
+    return apply
+
+
+def policy(region, stream):
+    return region.on("stream", "info", stream, "-o", "json")
+
+
+def test_what_a_team_file_names_no_more_is_taken_away(secured, apply):
+    names = ("drew", "dana")
+    passwords = {name: make_user(secured, name) for name in names}
+    apply("""\
+team: dig
+principals: [drew, dana]
+groups: [dig, diggers]
+prefix: dig.
+streams:
+  /dig/a: {produce: "g:dig", consume: "g:diggers", ttl: 7d, autocreate: true, ace.mode: additive}
+  /dig/b: {produce: "g:dig", topics: "g:dig", autocreate: true}
+quotas: {producer_byte_rate: 1048576, consumer_byte_rate: 2097152}
+""")
+    as_user(secured, "drew", passwords["drew"], "produce", "/dig/b:kept", stdin="x\n")
+    as_user(secured, "dana", passwords["dana"], "topic", "create", "dig.plain")
+    done = apply("""\
+team: dig
+principals: [drew]
+prefix: dug.
+streams:
+  /dig/a: {produce: "g:dig"}
+quotas: {producer_byte_rate: 1048576}
+""")
+    assert {("-", "group", "g:dig: User:dana"), ("-", "group", "g:diggers: User:dana"),
+            ("-", "group", "g:diggers: User:drew"),
+            ("-", "quota", "dana: producer_byte_rate=1048576"),
+            ("-", "quota", "dana: consumer_byte_rate=2097152"),
+            ("-", "quota", "drew: consumer_byte_rate=2097152"),
+            ("-", "stream", "/dig/a ttl: 604800"), ("-", "stream", "/dig/a autocreate: true"),
+            ("~", "stream", "/dig/a ace.mode: additive -> enforce"),
+            ("-", "rule", "User:drew may ALL topics dig.*"),
+            ("-", "rule", "User:dana may ALL topics dig.*"),
+            ("+", "rule", "User:drew may ALL topics dug.*")} <= done, done
+    left, = (what for change, kind, what in done if change == "=")
+    assert left.startswith("/dig/b and its 1 topics are left to ")
+    assert "gyre stream delete /dig/b" in left
+    assert not any("dig.plain" in what or "kept" in what for _, _, what in done)
+    # What is true of it.
+    assert policy(secured, "/dig/a")["settings"] == {}
+    assert "diggers" not in policy(secured, "/dig/a")["policy"]["consume"]
+    for name, topic in (("drew", "/dig/b:kept"), ("dana", "dig.plain"), ("drew", "dig.plain")):
+        eventually(lambda name=name, topic=topic: status_of(
+            as_user, secured, name, passwords[name], "produce", topic, "--timeout", "10",
+            stdin="y\n") == 5)
+    assert secured.values("dig.b..kept") == ["x"]
+    quotas = secured.on("quota", "list", "-o", "json")
+    assert {"entity": {"user": "drew"}, "quotas": {"producer_byte_rate": 1048576.0}} in quotas
+    assert not any(one["entity"] == {"user": "dana"} for one in quotas)
+    # A team of nobody has nothing.
+    done = apply("team: dig\n")
+    assert ("-", "group", "g:dig: User:drew") in done
+    assert ("-", "rule", "User:drew may ALL topics dug.*") in done
+    assert secured.on("quota", "list", "--for-user", "drew", "-o", "json") == []
+
+
+def test_a_team_changes_nothing_of_another_team(secured, apply):
+    apply("team: one\nprincipals: [xena]\nquotas: {producer_byte_rate: 1000}\n")
+    apply("team: two\nprincipals: [xena, yuri]\nquotas: {consumer_byte_rate: 2000}\n")
+    apply("team: one\n---\nteam: two\nprincipals: [xena, yuri]\n"
+          "quotas: {consumer_byte_rate: 2000}\n")
+    assert secured.on("quota", "list", "--for-user", "xena", "-o", "json") == [
+        {"entity": {"user": "xena"}, "quotas": {"consumer_byte_rate": 2000.0}}]
+
+
+def test_a_team_is_where_its_regions_are(apply):
+    team = "team: far\nprincipals: [fay]\nprefix: far.\n"
+    assert apply(team + "regions: [elsewhere]\n") == set()
+    there = apply(team + "regions: [elsewhere, local]\n")
+    assert ("+", "group", "g:far: User:fay") in there
+    assert ("+", "rule", "User:fay may ALL topics far.*") in there
+    gone = apply(team + "regions: [elsewhere]\n")
+    assert {(change, what) for change, _, what in gone} == {
+        ("-", what) for _, _, what in there}
+
+
 def test_a_team_file_that_is_wrong_is_named_with_its_line(secured, tmp_path):
     file = tmp_path / "team.yaml"
     file.write_text("team: x\nprincipal: [a]\n")
