@@ -6,7 +6,6 @@ ends with the last process. Broker b is the machine 10.77.0.(b+1), on a bridge t
 """
 import errno
 import os
-import pathlib
 import re
 import shutil
 import signal
@@ -15,8 +14,8 @@ import time
 import urllib.error
 import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BIN = pathlib.Path(os.environ.get("GYRE_BIN") or ROOT / "build" / "release" / "bin")
+from access import BIN
+
 KAFKA_PORT, RPC_PORT, ADMIN_PORT = 9092, 9192, 9292
 CLIENT_ADDRESS = "10.77.0.254"
 NOBODY = "02:00:00:00:00:fe"  # no machine has this hardware address: what goes there is lost
@@ -44,7 +43,7 @@ def make_network():
 class Broker:
     """One gyred, its network cable and its disk."""
 
-    def __init__(self, number, home, seeds, settings, disk_mib=0):
+    def __init__(self, number, home, seeds, settings, access, disk_mib=0):
         self.number = number
         self.home = home
         self.address = f"10.77.0.{number + 1}"
@@ -59,12 +58,14 @@ class Broker:
             subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={disk_mib}m", "disk",
                             str(self.data)], check=True)
         self._plug_in()
-        lines = [f"node.id={number}", f"listeners=PLAINTEXT://{self.kafka}",
+        lines = [f"node.id={number}", f"listeners={access.protocol}://{self.kafka}",
                  f"log.dirs={self.data}/log", "gyre.region=chaos", "gyre.region.index=1",
                  f"gyre.rpc.listeners={self.address}:{RPC_PORT}",
                  f"gyre.admin.listeners={self.address}:{ADMIN_PORT}",
-                 f"gyre.seed.servers={seeds}", *settings]
+                 f"gyre.seed.servers={seeds}", *access.prepare_broker(number, self.address),
+                 *settings]
         (home / "broker.conf").write_text("\n".join(lines) + "\n")
+        access.format(home / "broker.conf")
 
     def _plug_in(self):
         ip("netns", "add", self.netns)
@@ -176,13 +177,18 @@ class Broker:
 class Brokers:
     """A region; the last broker has a small disk of its own."""
 
-    def __init__(self, directory, settings=(), count=3, small_disk_mib=1024):
+    def __init__(self, directory, access, settings=(), count=3, small_disk_mib=1024):
         self.directory = directory
+        self.access = access
         make_network()
         seeds = ",".join(f"10.77.0.{n + 1}:{RPC_PORT}" for n in range(count))
-        self.all = [Broker(n, directory / f"broker-{n}", seeds, settings,
+        self.all = [Broker(n, directory / f"broker-{n}", seeds, settings, access,
                            small_disk_mib if n == count - 1 else 0) for n in range(count)]
         self.bootstrap = ",".join(broker.kafka for broker in self.all)
+
+    def client(self, name):
+        """What librdkafka needs to come in under this name."""
+        return {"bootstrap.servers": self.bootstrap, **self.access.client(name)}
 
     def __getitem__(self, number):
         return self.all[number]

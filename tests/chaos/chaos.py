@@ -3,6 +3,7 @@
 """Three real brokers, real clients, seeded faults, and a judge of what the clients saw.
 
     tests/chaos/chaos.py [--seconds 120] [--seed N] [--only FAULT[,FAULT...]] [--json FILE]
+    tests/chaos/chaos.py --protected --durability memory
 
 Runs in network and mount namespaces of its own; status 77 says that this machine allows none.
 The programs are those in build/release/bin, or in $GYRE_BIN; GYRE_KEEP=1 keeps all files.
@@ -26,10 +27,11 @@ except ImportError:
     print("chaos: python3-confluent-kafka is not installed (ops/install test)")
     sys.exit(77)
 
-from brokers import ROOT, Brokers
+from access import ROOT, Open, Protected
+from brokers import Brokers
 from faults import PLAN, Faults
 from history import Findings, check_partition, check_same
-from workload import QUIET, Member, NumberingProducer, Reader, unprocessed
+from workload import GROUPS, QUIET, Member, NumberingProducer, Reader, unprocessed
 
 TOPIC = "chaos"
 INSIDE = "GYRE_CHAOS_INSIDE"
@@ -50,6 +52,10 @@ def parse_arguments():
     parser.add_argument("--partitions", type=int, default=6)
     parser.add_argument("--rate", type=int, default=600, help="records a second and producer")
     parser.add_argument("--set", action="append", default=[], help="KEY=VALUE for every broker")
+    parser.add_argument("--protected", action="store_true",
+                        help="TLS, SCRAM and rules for clients, mutual TLS between brokers")
+    parser.add_argument("--durability", choices=("fsync", "memory"), default="fsync",
+                        help="gyre.durability of the topic")
     parser.add_argument("--disk-mib", type=int, default=1024, help="of the last broker")
     parser.add_argument("--no-group", action="store_true")
     parser.add_argument("--assert-gap", action="store_true",
@@ -78,9 +84,10 @@ class World:
         self.partitions = options.partitions
         self.findings = findings
         self.began = time.monotonic()
-        self.admin = AdminClient({"bootstrap.servers": brokers.bootstrap, **QUIET})
-        self._create_topic()
-        common = (brokers.bootstrap, TOPIC, options.partitions)
+        self.admin = AdminClient({**brokers.client("admin"), **QUIET})
+        self._create_topic(options.durability)
+        brokers.access.grant(brokers.bootstrap, TOPIC, GROUPS)
+        common = (brokers.client("worker"), TOPIC, options.partitions)
         self.producers = [NumberingProducer(n, *common, options.rate, findings)
                           for n in range(options.producers)]
         self.readers = [Reader(f"live reader {n}", *common, findings) for n in range(2)]
@@ -90,8 +97,9 @@ class World:
     def clock(self):
         return time.monotonic() - self.began
 
-    def _create_topic(self):
-        topic = NewTopic(TOPIC, num_partitions=self.partitions, replication_factor=3)
+    def _create_topic(self, durability):
+        topic = NewTopic(TOPIC, num_partitions=self.partitions, replication_factor=3,
+                         config={"gyre.durability": durability})
         for future in self.admin.create_topics([topic]).values():
             future.result(timeout=30)
 
@@ -145,7 +153,7 @@ def judge(world, findings):
                      for offset in (one.sent[p].offsets or [-1])), default=-1) + 1,
                 max(len(reader.seen[p].records) for reader in world.readers))
             for p in range(world.partitions)]
-    common = (world.brokers.bootstrap, TOPIC, world.partitions, findings)
+    common = (world.brokers.client("worker"), TOPIC, world.partitions, findings)
     whole = Reader("first reader of all", *common, ends=ends)
     whole.read_all(READ_ALL_S)
     victim = world.brokers[world.leader_of(0)]
@@ -247,7 +255,8 @@ def main():
     print(f"chaos: seed {options.seed}, librdkafka {confluent_kafka.libversion()[0]}", flush=True)
     directory = pathlib.Path(tempfile.mkdtemp(prefix="gyre-chaos-"))
     findings = Findings()
-    brokers = Brokers(directory, options.set, small_disk_mib=options.disk_mib)
+    access = Protected(directory) if options.protected else Open()
+    brokers = Brokers(directory, access, options.set, small_disk_mib=options.disk_mib)
     result = {}
     try:
         result = run(options, brokers, findings)

@@ -17,6 +17,7 @@ IN_FLIGHT_MAX = 50_000
 ACKNOWLEDGED_WITHOUT_OFFSET = -2
 FLUSH_S = 120
 RECONNECT_MAX_MS = 1000  # as the Java client; with librdkafka's 10 s, gaps are its own naps
+READERS, MEMBERS = GROUPS = ("readers-have-none", "chaos")
 QUIET = {"log_level": 2}  # lost connections are the point
 if os.environ.get("CHAOS_DEBUG"):  # contexts of librdkafka, as "eos,msg"
     QUIET = {"debug": os.environ["CHAOS_DEBUG"]}
@@ -51,7 +52,7 @@ class Client(threading.Thread):
 class NumberingProducer(Client):
     """Idempotent, acks=all; `rate` records a second over all partitions in turn."""
 
-    def __init__(self, number, bootstrap, topic, partitions, rate, findings):
+    def __init__(self, number, properties, topic, partitions, rate, findings):
         super().__init__(f"producer {number}")
         self.number = number
         self.topic = topic
@@ -61,7 +62,7 @@ class NumberingProducer(Client):
         self.in_flight = 0
         self.errors = 0
         self.longest_stall_s = 0.0  # of this thread itself: what no broker is to blame for
-        self.client = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True,
+        self.client = Producer({**properties, "enable.idempotence": True,
                                 "acks": "all", "error_cb": self._heard,
                                 "reconnect.backoff.max.ms": RECONNECT_MAX_MS, **QUIET})
 
@@ -120,13 +121,13 @@ class NumberingProducer(Client):
 class Reader(Client):
     """Reads all partitions from their first offset, each from where it is, without a group."""
 
-    def __init__(self, name, bootstrap, topic, partitions, findings, ends=None):
+    def __init__(self, name, properties, topic, partitions, findings, ends=None):
         super().__init__(name)
         self.topic = topic
         self.findings = findings
         self.ends = ends  # stop when every partition has been read so far
         self.seen = [Seen(name, partition, findings) for partition in range(partitions)]
-        self.client = Consumer({"bootstrap.servers": bootstrap, "group.id": "readers-have-none",
+        self.client = Consumer({**properties, "group.id": READERS,
                                 "enable.auto.commit": False, "auto.offset.reset": "error",
                                 **QUIET})
 
@@ -160,13 +161,13 @@ class Reader(Client):
 class Member(Client):
     """A member of a group that commits behind what it processed: each record at least once."""
 
-    def __init__(self, number, bootstrap, topic, partitions, findings):
+    def __init__(self, number, properties, topic, partitions, findings):
         super().__init__(f"member {number}")
         self.topic = topic
         self.findings = findings
         self.processed = [set() for _ in range(partitions)]  # of ranges: (first, last)
         self.commits_failed = 0
-        self.client = Consumer({"bootstrap.servers": bootstrap, "group.id": "chaos",
+        self.client = Consumer({**properties, "group.id": MEMBERS,
                                 "enable.auto.commit": False, "auto.offset.reset": "earliest",
                                 "session.timeout.ms": 10_000, **QUIET})
 
