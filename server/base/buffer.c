@@ -13,6 +13,7 @@ struct buffer *buffer_new(size_t size)
     CHECK(size <= SIZE_MAX - sizeof *buffer);
     buffer = check_alloc(sizeof *buffer + size);
     atomic_init(&buffer->references, 1);
+    buffer->is_in_file = false;
     buffer->size = size;
     buffer->free_bytes = NULL;
     buffer->bytes = (char *)(buffer + 1);

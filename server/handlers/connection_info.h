@@ -45,6 +45,7 @@ struct connection_info {
     bool is_authenticated;
     uint64_t session_ends_us; /* monotonic; 0: never. Later only authenticating again is allowed */
     struct authentication *authentication; /* owned; NULL: never begun */
+    bool takes_ranges;  /* its answers may hold file ranges (gyre/runtime/file_range.h) */
     bool expects_token; /* after SaslHandshake v0: the next frame is a SASL token, no more */
 };
 

@@ -135,6 +135,8 @@ static bool read_next(struct fetch *fetch)
     fetch->read.offset = part->want->fetch_offset;
     fetch->read.bytes_max = bytes_max < fetch->bytes_left ? bytes_max : fetch->bytes_left;
     fetch->read.at_least_one = fetch->bytes == 0;
+    fetch->read.takes_ranges = fetch->request->connection->takes_ranges &&
+                               fetch->request->api_version >= FETCH_ZSTD; /* nothing looks inside */
     fetch->read.isolation = fetch->in.isolation_level == 1 ? READ_COMMITTED : READ_UNCOMMITTED;
     fetch->read.done = on_read;
     if (!partition_read(partition, &fetch->read)) {

@@ -11,10 +11,14 @@
 
 #include "network/connection_rate.h"
 #include "network/connection_tls.h"
+#include "network/file_output.h"
 #include "network/network_internal.h"
 #include "network/session_watch.h"
 
-enum { WRITE_VECTORS_MAX = 64 };
+enum {
+    WRITE_VECTORS_MAX = 64,
+    TURN_BYTES = 4 * 1024 * 1024, /* to one connection before others have their turn */
+};
 
 static void write_some(struct connection *connection);
 
@@ -22,7 +26,7 @@ static void write_some(struct connection *connection);
 
 static void free_if_over(struct connection *connection)
 {
-    if (connection->is_socket_closed && connection->is_drained) {
+    if (connection->is_socket_closed && connection->is_drained && !connection->is_loading) {
         struct network *network = connection->network;
 
         network_forget_connection(network, connection);
@@ -180,8 +184,10 @@ static void on_written(uv_write_t *write, int status)
 }
 
 /* The socket is full: libuv waits for it. The slices stay ours until on_written(). */
-static void write_later(struct connection *connection, const uv_buf_t *vectors, unsigned count)
+static void write_later(struct connection *connection)
 {
+    uv_buf_t vectors[WRITE_VECTORS_MAX];
+    unsigned count = output_queue_vectors(&connection->queue, vectors, WRITE_VECTORS_MAX);
     size_t bytes = 0;
 
     for (unsigned i = 0; i < count; i++) {
@@ -202,26 +208,65 @@ static bool has_output(struct connection *connection)
            (connection->tls != NULL && connection_tls_refill(connection->tls));
 }
 
-static void write_some(struct connection *connection)
+static enum error write_once(struct connection *connection, size_t *out_sent)
 {
     uv_buf_t vectors[WRITE_VECTORS_MAX];
+    unsigned count = output_queue_vectors(&connection->queue, vectors, WRITE_VECTORS_MAX);
+    int written;
 
-    while (!connection->is_closing && !connection->is_writing && has_output(connection)) {
-        unsigned count = output_queue_vectors(&connection->queue, vectors, WRITE_VECTORS_MAX);
-        int written = uv_try_write((uv_stream_t *)&connection->tcp, vectors, count);
+    *out_sent = 0;
+    if (count == 0) {
+        return file_output_send(connection, out_sent);
+    }
+    if (output_queue_file_at(&connection->queue, count) != NULL) {
+        return file_output_send_before(connection, vectors, count, out_sent);
+    }
+    written = uv_try_write((uv_stream_t *)&connection->tcp, vectors, count);
+    if (written < 0) {
+        return written == UV_EAGAIN ? ERROR_AGAIN : ERROR_CLOSED;
+    }
+    *out_sent = (size_t)written;
+    return ERROR_NONE;
+}
 
-        if (written == UV_EAGAIN) {
-            write_later(connection, vectors, count);
-            return;
+static void write_some(struct connection *connection)
+{
+    size_t left = TURN_BYTES;
+
+    while (!connection->is_closing && !connection->is_writing && !connection->is_loading &&
+           has_output(connection)) {
+        size_t sent;
+        enum error error = write_once(connection, &sent);
+
+        if (sent > 0) {
+            left -= sent < left ? sent : left;
+            advance(connection, sent);
         }
-        if (written < 0) {
+        if (error == ERROR_NONE && left == 0 &&
+            output_queue_file_at(&connection->queue, 0) != NULL) {
+            error = file_output_wait(connection);
+        }
+        if (error == ERROR_AGAIN) {
+            write_later(connection);
+        } else if (error != ERROR_NONE && error != ERROR_BUSY) {
             connection_close(connection);
             return;
         }
-        advance(connection, (size_t)written);
     }
-    if (connection->is_finishing && !connection->is_writing) {
+    if (connection->is_finishing && !connection->is_writing && !connection->is_loading) {
         connection_close(connection);
+    }
+}
+
+void connection_loaded(struct connection *connection, bool is_whole)
+{
+    connection->is_loading = false;
+    if (connection->is_closing) {
+        free_if_over(connection);
+    } else if (!is_whole) {
+        connection_close(connection);
+    } else {
+        write_some(connection);
     }
 }
 
@@ -334,6 +379,7 @@ void connection_accept(struct listener *listener)
 
     connection->network = network;
     connection_info_init(&connection->info, &listener->info);
+    connection->info.takes_ranges = true;
     connection->info.id = ++network->next_connection_id;
     pipeline_init(&connection->pipeline, &network->shared, &connection->info, &carrier, connection);
     CHECK(uv_tcp_init(network->options.uv, &connection->tcp) == 0);

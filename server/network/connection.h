@@ -36,6 +36,7 @@ struct connection {
     /* ---- what is to be sent, oldest first ---- */
     struct output_queue queue; /* ciphertext where there is TLS */
     bool is_writing;
+    bool is_loading; /* the oldest is being brought to memory (file_output.h) */
     bool is_reading; /* the socket */
 
     /* ---- the end ---- */
@@ -65,6 +66,11 @@ void connection_resume(struct connection *connection);
 
 /* Sends it; takes the reference. */
 void connection_queue(struct connection *connection, struct buffer_slice slice);
+
+/* ---- for file_output.c ---- */
+
+/* What the queue waits for is in memory, or cannot be had. */
+void connection_loaded(struct connection *connection, bool is_whole);
 
 /* Closes when all that is queued is sent. */
 void connection_finish(struct connection *connection);

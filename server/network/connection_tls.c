@@ -12,6 +12,7 @@
 #include "gyre/tls/tls_stream.h"
 
 #include "handlers/auditing.h"
+#include "network/file_output.h"
 #include "network/network_internal.h"
 
 static const uint64_t HANDSHAKE_LIMIT_US = (uint64_t)TLS_HANDSHAKE_TIMEOUT_MS * 1000;
@@ -343,6 +344,51 @@ static void part(struct connection_tls *tls)
     }
 }
 
+static enum error encrypt_memory(struct connection_tls *tls)
+{
+    struct output_queue *plain = &tls->plain;
+    size_t taken;
+    enum error error = tls_stream_write_slices(tls->stream, plain->slices + plain->first,
+                                               output_queue_count_in_memory(plain), 0,
+                                               TLS_WRITE_BYTES_MAX, &taken);
+
+    if (error == ERROR_NONE) {
+        output_queue_consume(plain, taken);
+        tls->encrypted_bytes += taken;
+    }
+    return error;
+}
+
+static enum error encrypt_file(struct connection_tls *tls)
+{
+    const char *bytes;
+    size_t size;
+    enum error error = file_output_piece(tls->connection, &tls->plain, &bytes, &size);
+
+    if (error != ERROR_NONE) {
+        return error == ERROR_BUSY ? ERROR_NONE : error; /* it is being loaded */
+    }
+    tls_stream_reserve_output(tls->stream, size);
+    error = tls_stream_write(tls->stream, bytes, size);
+    if (error == ERROR_NONE) {
+        output_queue_consume(&tls->plain, size);
+        tls->encrypted_bytes += size;
+    }
+    return error;
+}
+
+/* A file's piece goes out together with the little that stands before it. */
+static enum error encrypt_some(struct connection_tls *tls)
+{
+    enum error error = encrypt_memory(tls);
+
+    if (error == ERROR_NONE && tls->encrypted_bytes < TLS_RECORD_BYTES &&
+        output_queue_file_at(&tls->plain, 0) != NULL) {
+        error = encrypt_file(tls);
+    }
+    return error;
+}
+
 bool connection_tls_refill(struct connection_tls *tls)
 {
     struct output_queue *plain = &tls->plain;
@@ -359,13 +405,10 @@ bool connection_tls_refill(struct connection_tls *tls)
     }
     if (output_queue_is_empty(plain)) {
         part(tls);
-    } else if (tls_stream_write_slices(tls->stream, plain->slices + plain->first,
-                                       plain->end - plain->first, 0, TLS_WRITE_BYTES_MAX,
-                                       &tls->encrypted_bytes) != ERROR_NONE) {
+    } else if (encrypt_some(tls) != ERROR_NONE) {
         connection_close(tls->connection);
         return false;
     }
-    output_queue_consume(plain, tls->encrypted_bytes);
     output = tls_stream_take_output(tls->stream);
     if (output.length == 0) {
         return false;

@@ -7,6 +7,7 @@
 
 #include "gyre/observe/log.h"
 #include "gyre/observe/metrics.h"
+#include "gyre/runtime/file_range.h"
 #include "gyre/tls/tls_stream.h"
 
 #include "network/connection_rate.h"
@@ -172,6 +173,7 @@ static void finish(struct task *task)
     free(network->address_limits);
     connection_rate_stop(network);
     free(network->tls_input);
+    free(network->file_piece);
     pipeline_shared_release(&network->shared);
     free(network);
     closed(context);
@@ -237,6 +239,14 @@ uv_buf_t network_tls_input(struct network *network)
         network->tls_input = check_alloc(TLS_INPUT_BYTES_MAX);
     }
     return uv_buf_init(network->tls_input, TLS_INPUT_BYTES_MAX);
+}
+
+char *network_file_piece(struct network *network)
+{
+    if (network->file_piece == NULL) {
+        network->file_piece = check_alloc(FILE_PIECE_BYTES);
+    }
+    return network->file_piece;
 }
 
 int network_connection_count(const struct network *network)

@@ -51,6 +51,7 @@ struct network {
     struct handshakes handshakes;
     struct certificate_watch certificates;
     char *tls_input;     /* owned; where ciphertext is read to, one connection after the other */
+    char *file_piece;    /* owned; what goes from a file to a socket through memory */
     struct task recheck; /* of identities */
 
     /* ---- the end ---- */
@@ -67,6 +68,7 @@ void network_forget_connection(struct network *network, struct connection *conne
 void network_check_closed(struct network *network);
 
 uv_buf_t network_tls_input(struct network *network);
+char *network_file_piece(struct network *network); /* FILE_PIECE_BYTES */
 
 /* No further connections. */
 void listener_close(struct listener *listener);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "gyre/base/check.h"
+#include "gyre/runtime/file_range.h"
 #include "gyre/wire/frame.h"
 
 enum { CAPACITY_MIN = 16 };
@@ -57,11 +58,47 @@ void output_queue_append_all(struct output_queue *queue, struct frame_output *ou
     }
 }
 
+size_t output_queue_count_in_memory(const struct output_queue *queue)
+{
+    size_t count = 0;
+
+    while (queue->first + count < queue->end &&
+           !buffer_slice_is_in_file(&queue->slices[queue->first + count])) {
+        count++;
+    }
+    return count;
+}
+
+const struct buffer_slice *output_queue_file_at(const struct output_queue *queue, size_t at)
+{
+    return at < queue->end - queue->first &&
+                   buffer_slice_is_in_file(&queue->slices[queue->first + at])
+               ? &queue->slices[queue->first + at]
+               : NULL;
+}
+
+void output_queue_replace_front(struct output_queue *queue, struct buffer *buffer, size_t size)
+{
+    struct buffer_slice front = buffer_slice(buffer, 0, size);
+
+    output_queue_consume(queue, size);
+    if (queue->first == 0) {
+        make_room(queue, 1);
+        memmove(queue->slices + 1, queue->slices, queue->end * sizeof *queue->slices);
+        queue->end++;
+        queue->first = 1;
+    }
+    queue->slices[--queue->first] = front;
+}
+
 unsigned output_queue_vectors(const struct output_queue *queue, uv_buf_t *vectors, unsigned count)
 {
     unsigned used = 0;
 
     for (size_t i = queue->first; i < queue->end && used < count; i++) {
+        if (buffer_slice_is_in_file(&queue->slices[i])) {
+            break;
+        }
         vectors[used++] = uv_buf_init(queue->slices[i].bytes, (unsigned)queue->slices[i].length);
     }
     return used;
@@ -73,7 +110,9 @@ void output_queue_consume(struct output_queue *queue, size_t bytes)
         struct buffer_slice *slice = &queue->slices[queue->first];
 
         if (bytes < slice->length) {
-            slice->bytes += bytes;
+            if (!buffer_slice_is_in_file(slice)) {
+                slice->bytes += bytes;
+            }
             slice->length -= bytes;
             return;
         }

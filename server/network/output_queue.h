@@ -33,7 +33,14 @@ static inline bool output_queue_is_empty(const struct output_queue *queue)
 void output_queue_append(struct output_queue *queue, struct buffer_slice slice);
 void output_queue_append_all(struct output_queue *queue, struct frame_output *output);
 
-/* The oldest, up to `count` of them. Returns how many there are. */
+/* How many of the oldest are in memory, before the first that is in a file. */
+size_t output_queue_count_in_memory(const struct output_queue *queue);
+/* The one behind `at` others, if it is in a file; NULL: it is in memory, or there is none. */
+const struct buffer_slice *output_queue_file_at(const struct output_queue *queue, size_t at);
+/* The front of the oldest was brought to memory. */
+void output_queue_replace_front(struct output_queue *queue, struct buffer *buffer, size_t size);
+
+/* The oldest that are in memory, up to `count` of them. Returns how many there are. */
 unsigned output_queue_vectors(const struct output_queue *queue, uv_buf_t *vectors, unsigned count);
 
 /* The oldest `bytes` are gone. */

@@ -72,6 +72,7 @@ bool partition_read(struct partition *partition, struct partition_read *read)
     read->batches.limit_offset = limit_of(partition);
     read->batches.bytes_max = read->bytes_max;
     read->batches.at_least_one = read->at_least_one;
+    read->batches.takes_ranges = read->takes_ranges;
     read->batches.done = on_read;
     read->batches.private_state = partition;
     partition->open_reads++;

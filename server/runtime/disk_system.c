@@ -247,7 +247,8 @@ struct disk *disk_blocking(void)
                                                       .execute = blocking_execute,
                                                       .stat = disk_system_stat,
                                                       .list = disk_system_list,
-                                                      .space = disk_system_space};
+                                                      .space = disk_system_space,
+                                                      .is_resident = disk_system_is_resident};
     static struct disk disk = {.operations = &operations};
 
     return &disk;

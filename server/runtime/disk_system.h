@@ -12,5 +12,7 @@ enum error disk_system_list(struct disk *disk, const char *path,
                             void (*visit)(void *context, const char *name), void *context);
 enum error disk_system_space(struct disk *disk, const char *path, int64_t *out_total,
                              int64_t *out_usable);
+/* file_range.c */
+bool disk_system_is_resident(struct disk *disk, int fd, int64_t offset, int64_t length);
 
 #endif

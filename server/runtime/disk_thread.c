@@ -150,7 +150,8 @@ struct disk *disk_thread_new(uv_loop_t *uv)
                                                       .execute = thread_execute,
                                                       .stat = disk_system_stat,
                                                       .list = disk_system_list,
-                                                      .space = disk_system_space};
+                                                      .space = disk_system_space,
+                                                      .is_resident = disk_system_is_resident};
     struct disk_thread *self = check_alloc_zero(sizeof *self);
 
     self->engine =

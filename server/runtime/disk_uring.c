@@ -268,7 +268,8 @@ enum error disk_uring_new(uv_loop_t *uv, struct disk **out_disk)
                                                       .execute = uring_execute,
                                                       .stat = disk_system_stat,
                                                       .list = disk_system_list,
-                                                      .space = disk_system_space};
+                                                      .space = disk_system_space,
+                                                      .is_resident = disk_system_is_resident};
     struct disk_uring *self = check_alloc_zero(sizeof *self);
 
     if (io_uring_queue_init(RING_ENTRIES, &self->ring, 0) < 0) {

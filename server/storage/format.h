@@ -201,7 +201,7 @@ struct index_slot {
     uint32_t position;
     int64_t max_timestamp_ms;
     uint32_t max_relative_offset; /* base offset of the batch that holds it, less the segment's */
-    uint32_t reserved;
+    uint32_t is_verified;         /* checksums held from here to the next slot, or to the end */
 };
 _Static_assert(sizeof(struct index_slot) == 24, "index slots are 24 bytes");
 

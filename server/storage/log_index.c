@@ -28,7 +28,8 @@ void log_index_note(struct partition_log *log, struct data_segment *segment, int
                             .position = segment->size,
                             .max_timestamp_ms = segment->max_timestamp_ms,
                             .max_relative_offset =
-                                (uint32_t)(segment->max_timestamp_offset - segment->base_offset)});
+                                (uint32_t)(segment->max_timestamp_offset - segment->base_offset),
+                            .is_verified = true});
     }
     if (max_timestamp_ms > segment->max_timestamp_ms) {
         segment->max_timestamp_ms = max_timestamp_ms;
@@ -113,4 +114,61 @@ uint32_t log_index_find_time(const struct data_segment *segment, int64_t timesta
         }
     }
     return low == 0 ? 0 : index->slots[low - 1].position;
+}
+
+/* ---- what was verified ---- */
+
+uint32_t log_index_floor(const struct data_segment *segment, uint32_t position)
+{
+    const struct segment_index *index = &segment->index;
+    uint32_t low = 0;
+    uint32_t high = index->count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+
+        if (index->slots[middle].position <= position) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+static uint32_t end_of_slot(const struct data_segment *segment, uint32_t at)
+{
+    return at < segment->index.count ? segment->index.slots[at].position : segment->size;
+}
+
+void log_index_set_verified(struct data_segment *segment, uint32_t from, uint32_t to)
+{
+    struct segment_index *index = &segment->index;
+    uint32_t at = log_index_floor(segment, from);
+
+    if (from == 0 && end_of_slot(segment, 0) <= to) {
+        segment->is_front_verified = true;
+    }
+    if (at > 0 && index->slots[at - 1].position == from) {
+        at--;
+    }
+    for (; at < index->count && end_of_slot(segment, at + 1) <= to; at++) {
+        index->slots[at].is_verified = true;
+    }
+}
+
+bool log_index_is_verified(const struct data_segment *segment, uint32_t from, uint32_t to)
+{
+    const struct segment_index *index = &segment->index;
+    uint32_t at = log_index_floor(segment, from);
+
+    if (at == 0 && segment->unindexed > 0 && !segment->is_front_verified) {
+        return false;
+    }
+    for (at = at > 0 ? at - 1 : 0; at < index->count && index->slots[at].position < to; at++) {
+        if (!index->slots[at].is_verified) {
+            return false;
+        }
+    }
+    return true;
 }

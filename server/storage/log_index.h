@@ -24,4 +24,13 @@ uint32_t log_index_find_time(const struct data_segment *segment, int64_t timesta
 /* The last slot at or before the batch that contains the offset; NULL: none. */
 const struct index_slot *log_index_slot(const struct data_segment *segment, int64_t offset);
 
+/*
+ * Bytes of before the start are trusted only once their batches' checksums were found to hold by
+ * this process; bytes that it wrote itself were checked when they came in.
+ */
+void log_index_set_verified(struct data_segment *segment, uint32_t from, uint32_t to);
+bool log_index_is_verified(const struct data_segment *segment, uint32_t from, uint32_t to);
+/* How many slots lie at or before the position. */
+uint32_t log_index_floor(const struct data_segment *segment, uint32_t position);
+
 #endif

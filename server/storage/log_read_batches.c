@@ -12,6 +12,7 @@
 #include "log_change.h"
 #include "log_files.h"
 #include "log_index.h"
+#include "log_lend.h"
 #include "log_tail.h"
 #include "log_walk.h"
 
@@ -118,14 +119,28 @@ static void fail(struct batch_reader *reader)
     finish(reader);
 }
 
+/* Who takes ranges begins the next read at an edge that the index knows. */
+static void end_at_slot(struct batch_reader *reader)
+{
+    const struct data_segment *segment = reader->walk.segment;
+    uint32_t floor = log_index_floor(segment, reader->to);
+
+    if (reader->caller->takes_ranges && floor > 0 &&
+        segment->index.slots[floor - 1].position > reader->from) {
+        reader->to = segment->index.slots[floor - 1].position;
+    }
+}
+
 /* The chunk holds [from, to): whole batches. Check and hand out. */
 static void hand_out(struct batch_reader *reader)
 {
     struct log_walk *walk = &reader->walk;
     struct batches_read *caller = reader->caller;
     uint32_t at = reader->from - walk->chunk_at;
-    uint32_t end = reader->to - walk->chunk_at;
+    uint32_t end;
 
+    end_at_slot(reader);
+    end = reader->to - walk->chunk_at;
     while (at < end) {
         const char *bytes = walk->chunk->bytes + at;
         size_t size = record_batch_size(bytes);
@@ -138,6 +153,7 @@ static void hand_out(struct batch_reader *reader)
         }
         at += (uint32_t)size;
     }
+    log_index_set_verified(walk->segment, reader->from, reader->to);
     caller->slices[0] =
         buffer_slice(walk->chunk, reader->from - walk->chunk_at, reader->to - reader->from);
     caller->slice_count = 1;
@@ -271,6 +287,9 @@ bool partition_log_read_batches(struct partition_log *log, struct batches_read *
         if (index != 0) {
             read_tail(log, read, index);
         }
+        return true;
+    }
+    if (log_lend(log, segment_for(log, read->offset), read)) {
         return true;
     }
     want = read->bytes_max < COLD_BYTES_MAX ? read->bytes_max : COLD_BYTES_MAX;

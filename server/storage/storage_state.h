@@ -75,10 +75,11 @@ struct data_segment {
     int64_t end_offset;
     int64_t max_timestamp_ms; /* -1: no batch */
     int64_t max_timestamp_offset;
-    uint32_t size;        /* as assigned */
-    uint32_t unindexed;   /* bytes at the front that `index` does not describe */
-    uint32_t noted_count; /* slots of that front which a walk has noted since, in order */
-    bool is_max_loose;    /* a truncation may have taken the batch with max_timestamp_ms */
+    uint32_t size;          /* as assigned */
+    uint32_t unindexed;     /* bytes at the front that `index` does not describe */
+    uint32_t noted_count;   /* slots of that front which a walk has noted since, in order */
+    bool is_max_loose;      /* a truncation may have taken the batch with max_timestamp_ms */
+    bool is_front_verified; /* as in a slot, of what lies before the first */
     struct segment_index index;
 };
 
@@ -308,6 +309,7 @@ struct storage {
     bool is_cache_drained; /* no log holds an entry that is in a segment */
     size_t outside_bytes;  /* on their way to segments, bypassing the journal */
     size_t pulled_bytes;   /* pulled for installs and not written */
+    int lent_count;        /* log_lend.c */
     /* reports that must not come inside the call that caused them */
     struct list corrupt_logs;
     struct task corrupt_task;

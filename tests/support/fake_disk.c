@@ -42,6 +42,7 @@ struct fake_disk {
     int fail_count[OPERATIONS];
     enum error fail_error[OPERATIONS];
     uint64_t counts[OPERATIONS];
+    bool is_resident;
 };
 
 int64_t fake_disk_used(const struct fake_disk *fake)
@@ -363,6 +364,18 @@ static enum error fake_space(struct disk *disk, const char *path, int64_t *out_t
     return ERROR_NONE;
 }
 
+static bool fake_is_resident(struct disk *disk, int fd, int64_t offset, int64_t length)
+{
+    const struct fake_disk *fake = CONTAINER_OF(disk, struct fake_disk, disk);
+
+    return fake->is_resident && descriptor_file(fake, fd)->now.size >= offset + length;
+}
+
+void fake_disk_set_resident(struct fake_disk *fake, bool is_resident)
+{
+    fake->is_resident = is_resident;
+}
+
 /* ---- the world outside ---- */
 
 struct fake_disk *fake_disk_new(struct loop *loop, uint64_t seed)
@@ -371,7 +384,8 @@ struct fake_disk *fake_disk_new(struct loop *loop, uint64_t seed)
                                                       .execute = fake_execute,
                                                       .stat = fake_stat,
                                                       .list = fake_list,
-                                                      .space = fake_space};
+                                                      .space = fake_space,
+                                                      .is_resident = fake_is_resident};
     struct fake_disk *fake = check_alloc_zero(sizeof *fake);
 
     fake->disk.operations = &operations;

@@ -43,6 +43,9 @@ void fake_disk_kill(struct fake_disk *fake);
 void fake_disk_set_capacity(struct fake_disk *fake, int64_t bytes);
 int64_t fake_disk_used(const struct fake_disk *fake);
 
+/* Is all that lies in files in memory, too? Not at the start. */
+void fake_disk_set_resident(struct fake_disk *fake, bool is_resident);
+
 /* How many files may be open at once; without one to spare, requests get NO_DESCRIPTORS. */
 void fake_disk_set_descriptors(struct fake_disk *fake, int count);
 /* The most that were open at once so far. */

@@ -10,11 +10,13 @@
 #define GYRE_BASE_BUFFER_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct buffer {
     atomic_uint references;
+    bool is_in_file; /* a struct file_range: `bytes` is NULL. Only who asked for it meets one */
     size_t size;
     void (*free_bytes)(struct buffer *buffer); /* NULL: bytes follow the struct */
     char *bytes;

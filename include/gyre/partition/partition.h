@@ -125,6 +125,7 @@ struct partition_read {
     int64_t offset;
     size_t bytes_max;
     bool at_least_one;
+    bool takes_ranges;                  /* a slice may be a file range */
     enum partition_isolation isolation; /* READ_TO_LOG_END: for coordinators that load */
     enum kafka_error error;             /* out: OFFSET_OUT_OF_RANGE, KAFKA_STORAGE_ERROR, ... */
     struct batches_read batches;        /* out; release with batches_read_release() */

@@ -88,6 +88,9 @@ struct disk_operations {
                        void (*visit)(void *context, const char *name), void *context);
     enum error (*space)(struct disk *disk, const char *path, int64_t *out_total,
                         int64_t *out_usable);
+    /* Is all of the range in memory, so that reading it would not wait? NULL: never. No promise:
+     * it may be gone a moment later. Does not block. */
+    bool (*is_resident)(struct disk *disk, int fd, int64_t offset, int64_t length);
 };
 
 /* The first member of every engine. */
@@ -103,6 +106,12 @@ static inline void disk_submit(struct disk *disk, enum disk_lane lane, struct di
 static inline void disk_execute(struct disk *disk, struct disk_request *request)
 {
     disk->operations->execute(disk, request);
+}
+
+static inline bool disk_is_resident(struct disk *disk, int fd, int64_t offset, int64_t length)
+{
+    return disk->operations->is_resident != NULL &&
+           disk->operations->is_resident(disk, fd, offset, length);
 }
 
 #endif

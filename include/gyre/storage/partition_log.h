@@ -123,6 +123,7 @@ struct batches_read {
     int64_t limit_offset; /* only batches wholly below: high watermark or last stable offset */
     size_t bytes_max;
     bool at_least_one; /* the first batch comes even if it is larger than bytes_max */
+    bool takes_ranges; /* a slice may be a file range (gyre/runtime/file_range.h) */
     struct buffer_slice slices[BATCHES_READ_SLICES_MAX]; /* out; whole batches, in order */
     int slice_count;
     size_t bytes;
