@@ -21,7 +21,19 @@ SAID = {
 }
 # It often meets the end of the connection before it has looked at the answer in front of it.
 KAFKA_PYTHON = r"error_code={}|after {}: socket disconnected"
+# Of version 0 of the handshake, in which the broker has no words for a refusal; and it may still
+# be writing when the broker has refused its certificate.
+OLD_KAFKA_PYTHON = (r"after SaslHandShakeRequest_v0: Error receiving reply from server "
+                    r"Connection reset")
 OWN = {
+    ("kafka-python-2.0.2", "wrong-password"): OLD_KAFKA_PYTHON,
+    ("kafka-python-2.0.2", "unknown-user"): OLD_KAFKA_PYTHON,
+    ("kafka-python-2.0.2", "wrong-mechanism"):
+        r"error_code=33|after SaslHandShakeRequest_v0: socket disconnected",
+    ("kafka-python-2.0.2", "no-certificate"): r"certificate.required|SSLEOFError",
+    ("kafka-python-2.0.2", "expired-certificate"): r"certificate.expired|SSLEOFError",
+    ("kafka-python-2.0.2", "revoked-certificate"): r"certificate.revoked|SSLEOFError",
+    ("kafka-python-2.0.2", "foreign-certificate"): r"unknown.ca|certificate.required|SSLEOFError",
     ("kafka-python", "wrong-password"): KAFKA_PYTHON.format(58, "SaslAuthenticateRequest"),
     ("kafka-python", "unknown-user"): KAFKA_PYTHON.format(58, "SaslAuthenticateRequest"),
     ("kafka-python", "expired-token"): KAFKA_PYTHON.format(58, "SaslAuthenticateRequest"),
