@@ -158,6 +158,16 @@ bool config_is_kafka_key(struct string name)
     return false;
 }
 
+bool config_is_custom_key(struct string name)
+{
+    static const char ours[] = "gyre.";
+    bool is_ours =
+        (size_t)name.length >= sizeof ours - 1 && memcmp(name.bytes, ours, sizeof ours - 1) == 0;
+
+    return name.length > 0 && !is_ours && broker_option_find(name) == NULL &&
+           broker_option_find_of_listener(name) == NULL && find_kafka_key(name) == NULL;
+}
+
 /* ---- the nearest name: Levenshtein's distance ---- */
 
 enum { SUGGESTION_BYTES_MAX = 96 };

@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <math.h>
 
+#include "gyre/base/map.h"
+
 #include "handlers/access.h"
 #include "handlers/broker.h"
 #include "handlers/catalog_changes.h"
@@ -19,10 +21,19 @@ enum { ENTRIES_MAX = 10000 };
 static const double long_max = 9223372036854775807.0;
 static const double fraction_max = 1e-6;
 
+/* An entity of the request, in its arena. */
+struct quota_entry {
+    struct map_link link;
+    struct catalog_quota entity;
+    struct alter_client_quotas_response_entries *out;
+    bool is_twice;
+};
+
 struct quota_alteration {
     struct request *request; /* we live in its arena */
     struct alter_client_quotas_request in;
     struct alter_client_quotas_response out;
+    struct quota_entry *entries; /* as many as the answer has */
     struct catalog_changes changes;
 };
 
@@ -64,12 +75,7 @@ static bool take_part(struct quota_alteration *self,
     struct catalog_quota_part *ours = part == QUOTA_USER        ? &entity->user
                                       : part == QUOTA_CLIENT_ID ? &entity->client_id
                                                                 : &entity->ip;
-    if (ours->is_given) {
-        return refuse(
-            out, catalog_changes_text(self->request,
-                                      "Invalid client quota entity, duplicate entity entry %.*s",
-                                      STRING_ARGUMENTS(in->entity_type)));
-    }
+    /* Named twice, the last one counts, as in Kafka's map. */
     *ours = (struct catalog_quota_part){.is_given = true, .name = in->entity_name};
     if (in->entity_name.bytes != NULL && in->entity_name.length == 0) {
         return refuse(out, catalog_changes_text(self->request, "Empty %.*s not supported",
@@ -106,6 +112,28 @@ static bool take_entity(struct quota_alteration *self,
     return true;
 }
 
+/* Kafka's: what its map prints, by the names that are hashed to the front. */
+static struct string duplicate_text(struct quota_alteration *self,
+                                    const struct catalog_quota *entity)
+{
+    const struct catalog_quota_part *parts[] = {&entity->client_id, &entity->user, &entity->ip};
+    static const char *const names[] = {"client-id", "user", "ip"};
+    struct string text = STRING("");
+
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        struct string name = parts[i]->name.bytes == NULL ? STRING("null") : parts[i]->name;
+
+        if (parts[i]->is_given) {
+            text =
+                catalog_changes_text(self->request, "%.*s%s%s=%.*s", STRING_ARGUMENTS(text),
+                                     text.length > 0 ? ", " : "", names[i], STRING_ARGUMENTS(name));
+        }
+    }
+    return catalog_changes_text(self->request,
+                                "Ignoring duplicate entity ClientQuotaEntity(entries={%.*s})",
+                                STRING_ARGUMENTS(text));
+}
+
 /* ---- the quotas ---- */
 
 static bool check_value(struct quota_alteration *self,
@@ -137,7 +165,8 @@ static bool check_value(struct quota_alteration *self,
 }
 
 static bool check_values(struct quota_alteration *self,
-                         const struct alter_client_quotas_request_entries *in, bool is_of_ip,
+                         const struct alter_client_quotas_request_entries *in,
+                         const struct catalog_quota *entity,
                          struct alter_client_quotas_response_entries *out)
 {
     if (in->ops.count > CATALOG_QUOTA_VALUES_MAX) {
@@ -146,14 +175,11 @@ static bool check_values(struct quota_alteration *self,
     for (int32_t i = 0; i < in->ops.count; i++) {
         for (int32_t j = 0; j < i; j++) {
             if (string_equal(in->ops.items[i].key, in->ops.items[j].key)) {
-                return refuse(out,
-                              catalog_changes_text(
-                                  self->request,
-                                  "Duplicate quota key %.*s not updating quota for this entity",
-                                  STRING_ARGUMENTS(in->ops.items[i].key)));
+                return refuse(out, duplicate_text(self, entity));
             }
         }
-        if (!in->ops.items[i].remove && !check_value(self, &in->ops.items[i], is_of_ip, out)) {
+        if (!in->ops.items[i].remove &&
+            !check_value(self, &in->ops.items[i], entity->ip.is_given, out)) {
             return false;
         }
     }
@@ -194,22 +220,86 @@ static bool submit(struct quota_alteration *self,
     return true;
 }
 
-static void alter(struct quota_alteration *self,
-                  const struct alter_client_quotas_request_entries *in,
-                  struct alter_client_quotas_response_entries *out)
-{
-    struct catalog_quota entity = {0};
+/* ---- entities ---- */
 
-    if (take_entity(self, in, out, &entity) && check_values(self, in, entity.ip.is_given, out) &&
-        !self->in.validate_only) {
-        (void)submit(self, in, &entity, out);
+static bool part_equal(const struct catalog_quota_part *a, const struct catalog_quota_part *b)
+{
+    return a->is_given == b->is_given && (a->name.bytes == NULL) == (b->name.bytes == NULL) &&
+           (a->name.bytes == NULL || string_equal(a->name, b->name));
+}
+
+static uint64_t entity_hash(const struct catalog_quota *entity)
+{
+    const struct catalog_quota_part *parts[] = {&entity->user, &entity->client_id, &entity->ip};
+    uint64_t hash = 0;
+
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        hash = hash * 31 + (uint64_t)parts[i]->is_given;
+        hash = hash * 31 + (parts[i]->name.bytes == NULL ? 0 : string_hash(parts[i]->name));
     }
+    return hash;
+}
+
+static struct quota_entry *find_same(const struct map *map, const struct catalog_quota *entity)
+{
+    map_for_each_match(link, map, entity_hash(entity)) {
+        struct quota_entry *entry = CONTAINER_OF(link, struct quota_entry, link);
+
+        if (part_equal(&entry->entity.user, &entity->user) &&
+            part_equal(&entry->entity.client_id, &entity->client_id) &&
+            part_equal(&entry->entity.ip, &entity->ip)) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+/* What is asked twice is answered once; its first change counts. False: no answer of its own. */
+static bool alter(struct quota_alteration *self, struct map *map,
+                  const struct alter_client_quotas_request_entries *in,
+                  struct alter_client_quotas_response_entries *out, struct quota_entry *entry)
+{
+    *entry = (struct quota_entry){.out = out}; /* it may have been a duplicate's */
+    bool is_sound = take_entity(self, in, out, &entry->entity);
+    struct quota_entry *same = is_sound ? find_same(map, &entry->entity) : NULL;
+
+    if (same != NULL) {
+        same->is_twice = true;
+        return false;
+    }
+    if (is_sound) {
+        map_insert(map, &entry->link, entity_hash(&entry->entity));
+        if (check_values(self, in, &entry->entity, out) && !self->in.validate_only) {
+            (void)submit(self, in, &entry->entity, out);
+        }
+    }
+    return true;
+}
+
+static void alter_all(struct quota_alteration *self)
+{
+    struct alter_client_quotas_response_entries *items = self->out.entries.items;
+    struct map map;
+    int32_t kept = 0;
+
+    map_init(&map);
+    for (int32_t i = 0; i < self->in.entries.count; i++) {
+        items[kept] = items[i];
+        kept += alter(self, &map, &self->in.entries.items[i], &items[kept], &self->entries[kept]);
+    }
+    self->out.entries.count = kept;
+    map_release(&map);
 }
 
 static void reply(struct catalog_changes *changes)
 {
     struct quota_alteration *self = changes->context;
 
+    for (int32_t i = 0; i < self->out.entries.count; i++) {
+        if (self->entries[i].is_twice) {
+            (void)refuse(self->entries[i].out, duplicate_text(self, &self->entries[i].entity));
+        }
+    }
     request_reply(self->request, &alter_client_quotas_response_layout, &self->out);
 }
 
@@ -217,8 +307,11 @@ static void reply(struct catalog_changes *changes)
 static bool prepare(struct quota_alteration *self)
 {
     struct arena *arena = &self->request->arena;
+    size_t count = (size_t)(self->in.entries.count < 0 ? 0 : self->in.entries.count);
 
-    if (alter_client_quotas_response_entries_array_alloc(&self->out.entries, arena,
+    self->entries = arena_alloc_array(arena, count + 1, sizeof *self->entries);
+    if (self->entries == NULL ||
+        alter_client_quotas_response_entries_array_alloc(&self->out.entries, arena,
                                                          self->in.entries.count) != ERROR_NONE) {
         return false;
     }
@@ -269,8 +362,6 @@ void alter_client_quotas_handle(struct request *request)
         return;
     }
     catalog_changes_init(&self->changes, request, reply, self);
-    for (int32_t i = 0; i < self->in.entries.count; i++) {
-        alter(self, &self->in.entries.items[i], &self->out.entries.items[i]);
-    }
+    alter_all(self);
     catalog_changes_all_made(&self->changes);
 }

@@ -227,9 +227,10 @@ void config_view_broker_setting(struct request *request, const struct catalog_se
         .value = setting->value,
         .source = (int8_t)source,
         .type = (int8_t)(option == NULL ? OPTION_TYPE_STRING : option->type),
-        .is_read_only = is_of_listener && option != NULL, /* Kafka says so, and changes it */
+        /* Kafka says so, and changes it. */
+        .is_read_only = (is_of_listener && option != NULL) || config_is_custom_key(setting->name),
         .is_sensitive = (option != NULL && option->type == OPTION_TYPE_PASSWORD) ||
-                        is_secret(setting->name.bytes),
+                        is_secret(setting->name.bytes) || config_is_custom_key(setting->name),
         .doc = option == NULL ? NULL : option->doc,
     };
     add_broker_layers(broker, &layers);
@@ -276,6 +277,20 @@ enum error config_view_check_topic(struct string name, struct string value, char
     return topic_option_validate(name, value, reason, reason_size);
 }
 
+static const char of_one_broker[] =
+    "Cannot update these configs at default cluster level, broker id must be specified";
+
+static const char *why_not_custom(struct string name, bool is_default)
+{
+    static const char of_listeners[] = "listener.name.";
+    size_t length = sizeof of_listeners - 1;
+
+    return is_default && (size_t)name.length >= length &&
+                   memcmp(name.bytes, of_listeners, length) == 0
+               ? of_one_broker
+               : NULL;
+}
+
 /* Kafka's sentences, and in its order. NULL: it may be changed. */
 static const char *why_not_dynamic(struct string name, const struct broker_option *option,
                                    const struct broker_option *of_listener, bool is_default)
@@ -284,10 +299,7 @@ static const char *why_not_dynamic(struct string name, const struct broker_optio
         if (!broker_option_is_of_listener(of_listener) || of_listener->change == OPTION_READ_ONLY) {
             return "Cannot update these configs dynamically";
         }
-        return of_listener->change == OPTION_OF_LISTENER && is_default
-                   ? "Cannot update these configs at default cluster level, broker id must be "
-                     "specified"
-                   : NULL;
+        return of_listener->change == OPTION_OF_LISTENER && is_default ? of_one_broker : NULL;
     }
     if (option != NULL && option->change == OPTION_OF_LISTENER) {
         return "These security configs can be dynamically updated only per-listener using the "
@@ -304,11 +316,13 @@ enum error config_view_check_broker(struct string name, struct string value, boo
     const char *why_not;
     char problem[VALUE_BYTES_MAX / 8];
 
-    if (option == NULL && of_listener == NULL && !config_is_kafka_key(name)) {
+    if (option == NULL && of_listener == NULL && !config_is_kafka_key(name) &&
+        !config_is_custom_key(name)) {
         (void)snprintf(reason, reason_size, "Unknown config name: %.*s", STRING_ARGUMENTS(name));
         return ERROR_NOT_FOUND;
     }
-    why_not = why_not_dynamic(name, option, of_listener, is_default);
+    why_not = config_is_custom_key(name) ? why_not_custom(name, is_default)
+                                         : why_not_dynamic(name, option, of_listener, is_default);
     if (why_not != NULL) {
         (void)snprintf(reason, reason_size, "%s: [%.*s]", why_not, STRING_ARGUMENTS(name));
         return ERROR_INVALID;

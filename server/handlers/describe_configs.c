@@ -172,8 +172,8 @@ static void describe_all_brokers(struct answer *answer)
     }
 }
 
-/* What was set for this broker under the name of a listener. */
-static void describe_listeners(struct answer *answer)
+/* What was set for this broker and is no option: of a listener, or without use here. */
+static void describe_other_settings(struct answer *answer)
 {
     struct request *request = answer->self->request;
     const struct list *settings =
@@ -182,8 +182,7 @@ static void describe_listeners(struct answer *answer)
     list_for_each(link, settings) {
         const struct catalog_setting *setting = list_entry(link, struct catalog_setting, link);
         struct config_entry entry;
-        if (broker_option_find_of_listener(setting->name) != NULL &&
-            is_wanted(answer, setting->name.bytes)) {
+        if (broker_option_find(setting->name) == NULL && is_wanted(answer, setting->name.bytes)) {
             config_view_broker_setting(request, setting, CONFIG_SOURCE_DYNAMIC_BROKER, &entry);
             add_entry(answer, &entry);
         }
@@ -205,7 +204,7 @@ static void describe_this_broker(struct answer *answer)
             add_entry(answer, &entry);
         }
     }
-    describe_listeners(answer);
+    describe_other_settings(answer);
 }
 
 static void describe_broker(struct answer *answer)

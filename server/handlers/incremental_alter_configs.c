@@ -164,6 +164,11 @@ static bool resolve(struct incremental_change *self, const struct config_target 
             catalog_changes_text(
                 self->request, "%s operation is not allowed for the BROKER_LOGGER resource", word));
     }
+    if (target->type == CONFIG_RESOURCE_BROKER && config_is_custom_key(in->name)) {
+        return refuse(fault, KAFKA_ERROR_INVALID_CONFIG,
+                      catalog_changes_text(self->request, "Unknown config name: %.*s",
+                                           STRING_ARGUMENTS(in->name)));
+    }
     if (!is_list(target, in->name)) {
         return refuse(fault, KAFKA_ERROR_INVALID_CONFIG,
                       catalog_changes_text(self->request,

@@ -6,7 +6,7 @@
 
 /* Values were checked by the one who submitted them, against the options that he knows; a broker
  * of another release may know others, so only what everybody can judge is judged here. */
-enum { SETTING_VALUE_BYTES_MAX = 32767 };
+enum { SETTING_VALUE_BYTES_MAX = 32767, BROKER_SETTINGS_MAX = 500 };
 
 static bool is_sound(struct string name, struct string value, struct catalog_result *result)
 {
@@ -50,6 +50,27 @@ static void drop_if_empty(struct map *map, struct string owner)
     }
 }
 
+/* Keys are anybody's who may change settings: not as many as he likes. */
+static bool are_too_many(const struct settings_object *owner,
+                         const struct catalog_set_broker_settings *in)
+{
+    int32_t count = 0;
+
+    if (owner != NULL) {
+        list_for_each(link, &owner->settings) {
+            count++;
+        }
+    }
+    for (int32_t i = 0; i < in->changes.count; i++) {
+        struct string name = in->changes.items[i].name;
+        bool is_there = owner != NULL && settings_find(&owner->settings, name).bytes != NULL;
+        bool is_value = in->changes.items[i].value.bytes != NULL;
+
+        count += (int32_t)is_value - (int32_t)is_there;
+    }
+    return count > BROKER_SETTINGS_MAX;
+}
+
 void catalog_apply_broker_settings(struct catalog_state *state, const void *message,
                                    struct catalog_result *result)
 {
@@ -63,6 +84,10 @@ void catalog_apply_broker_settings(struct catalog_state *state, const void *mess
         if (!is_sound(in->changes.items[i].name, in->changes.items[i].value, result)) {
             return;
         }
+    }
+    if (are_too_many(settings_find_owner(&state->broker_settings, in->broker), in)) {
+        catalog_refuse(result, KAFKA_ERROR_INVALID_CONFIG, "The broker has too many settings.");
+        return;
     }
     struct settings_object *owner = settings_get_owner(&state->broker_settings, in->broker);
     for (int32_t i = 0; i < in->changes.count; i++) {

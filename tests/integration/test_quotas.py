@@ -95,3 +95,32 @@ def test_an_address_that_dials_too_fast_waits_and_is_closed(own_region):
                 refused += 1
     assert 1 <= refused <= 10
     assert region.metric(0, "gyre_connections_held_total") >= refused
+
+
+def alter(region, *entries):
+    """Entities as lists of (type, name), each with one quota's value: what is said of them."""
+    with Connection(region.address(region.node_ids[0])) as connection:
+        answer = connection.call("AlterClientQuotas", 1, validate_only=False, entries=[
+            {"entity": [{"entity_type": kind, "entity_name": name} for kind, name in parts],
+             "ops": [{"key": "producer_byte_rate", "value": value, "remove": value == 0}
+                     for value in values]} for parts, *values in entries])
+    return [(one["error_code"], one["error_message"]) for one in answer["entries"]]
+
+
+def test_an_entity_that_is_named_twice_is_answered_once(region):
+    """In the words of Kafka 4.3.1, which makes the first of the changes all the same."""
+    user, both = [("user", "dora")], [("user", "dora"), ("client-id", "c")]
+    said = "Ignoring duplicate entity ClientQuotaEntity(entries={%s})"
+    assert alter(region, (user, 1000), (both, 7), (user, 2000)) == [
+        (42, said % "user=dora"), (0, None)]
+    assert region.on("quota", "list", "--for-user", "dora", "-o", "json") == [
+        {"entity": {"user": "dora"}, "quotas": {"producer_byte_rate": 1000.0}},
+        {"entity": {"user": "dora", "client-id": "c"}, "quotas": {"producer_byte_rate": 7.0}}]
+    assert alter(region, (both, 0), (both[::-1], 0)) == [
+        (42, said % "client-id=c, user=dora")]
+    assert alter(region, (user, 5, 6)) == [(42, said % "user=dora")]
+    assert alter(region, ([("user", None)], 0), ([("user", None)], 0)) == [
+        (42, said % "user=null")]
+    # A part that is named twice: the last one counts.
+    assert alter(region, ([("user", "nobody"), ("user", "dora")], 0)) == [(0, None)]
+    assert region.on("quota", "list", "-o", "json") == []

@@ -324,6 +324,30 @@ def test_settings_are_refused_with_kafkas_error(cluster, topic):
     assert value(cluster, topic, "retention.ms") == ("604800000", 5)
 
 
+@pytest.mark.parametrize("node_id", ["0", ""])
+def test_a_broker_keeps_keys_that_only_a_plug_in_knows(cluster, node_id):
+    """As Kafka 4.3.1: write them, do not read them back; ours alone are all known."""
+    def broker(*changes):
+        return alter(cluster, node_id, *changes, kind=BROKER)
+
+    def keys():
+        return [(key, one["value"], one["read_only"], one["is_sensitive"], one["config_source"])
+                for key, one in describe(cluster, node_id, kind=BROKER)[1].items()
+                if key.startswith("some.plugin")]
+
+    assert broker(("some.plugin.key", SET, "x")) == NONE
+    assert keys() == [("some.plugin.key", None, True, True, 2 if node_id else 3)]
+    assert broker(("some.plugin.list", APPEND, "x")) == INVALID_CONFIG
+    assert broker(("gyre.no.such.key", SET, "x")) == INVALID_CONFIG
+    assert broker(("node.id", SET, "7")) == INVALID_REQUEST
+    assert broker(("listener.name.l.no.such.key", SET, "x")) == (
+        NONE if node_id else INVALID_REQUEST)
+    assert broker(*((f"some.plugin.{i}", SET, "x") for i in range(501))) == INVALID_CONFIG
+    assert broker(("some.plugin.key", DELETE, None),
+                  ("listener.name.l.no.such.key", DELETE, None)) == NONE
+    assert keys() == []
+
+
 def test_the_older_way_replaces_all_settings(cluster, topic):
     cluster.make(topic, configs={"retention.ms": 1000, "segment.bytes": 2 << 20})
     for validate_only in (True, False):

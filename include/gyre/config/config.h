@@ -157,6 +157,9 @@ bool broker_option_is_of_listener(const struct broker_option *option);
 bool config_is_kafka_key(struct string name);
 /* Does AlterConfigs change this key of ours or of Kafka's while the broker runs? */
 bool config_is_dynamic_key(struct string name);
+/* Neither Kafka's nor ours, nor an option under the name of a listener: somebody's plug-in may read
+ * it, and a running broker may be told of it. */
+bool config_is_custom_key(struct string name);
 
 /* The value as given in the file, null string when it was not given. */
 struct string config_given(const struct broker_config *config, const char *name);
