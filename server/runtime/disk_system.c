@@ -13,7 +13,8 @@
 #include "gyre/base/check.h"
 #include "gyre/runtime/disk_engine.h"
 
-/* A request's vectors are borrowed and must not change, so short transfers go on in a copy. */
+/* A request's vectors are borrowed and must not change, so short transfers go on in a copy. It is
+ * large, and so made only for them. */
 struct transfer {
     struct iovec vectors[IOV_MAX];
     int count;
@@ -53,12 +54,13 @@ static void fail(struct disk_request *request)
     request->error = error_from_errno(errno);
 }
 
-static void perform_read(struct disk_request *request)
+static void read_rest(struct disk_request *request)
 {
     struct transfer transfer;
-    bool more = true;
+    bool more;
 
     transfer_load(&transfer, request);
+    more = transfer_advance(&transfer, (size_t)request->bytes);
     while (more) {
         ssize_t got = preadv(request->fd, &transfer.vectors[transfer.first],
                              transfer.count - transfer.first, request->offset + request->bytes);
@@ -77,12 +79,13 @@ static void perform_read(struct disk_request *request)
     }
 }
 
-static void perform_write(struct disk_request *request, int flags)
+static void write_rest(struct disk_request *request, int flags)
 {
     struct transfer transfer;
-    bool more = true;
+    bool more;
 
     transfer_load(&transfer, request);
+    more = transfer_advance(&transfer, (size_t)request->bytes);
     while (more) {
         ssize_t put =
             pwritev2(request->fd, &transfer.vectors[transfer.first],
@@ -96,6 +99,46 @@ static void perform_write(struct disk_request *request, int flags)
         }
         request->bytes += put;
         more = transfer_advance(&transfer, (size_t)put);
+    }
+}
+
+static int64_t length_of(const struct disk_request *request)
+{
+    int64_t length = 0;
+
+    for (int i = 0; i < request->vector_count; i++) {
+        length += (int64_t)request->vectors[i].iov_len;
+    }
+    return length;
+}
+
+/* One call does it all, but for signals, ends of files and the like. */
+static void perform_read(struct disk_request *request)
+{
+    ssize_t got = preadv(request->fd, request->vectors, request->vector_count, request->offset);
+
+    if (got < 0 && errno != EINTR) {
+        fail(request);
+        return;
+    }
+    request->bytes = got < 0 ? 0 : got;
+    if (got != 0 && request->bytes < length_of(request)) {
+        read_rest(request);
+    }
+}
+
+static void perform_write(struct disk_request *request, int flags)
+{
+    ssize_t put =
+        pwritev2(request->fd, request->vectors, request->vector_count, request->offset, flags);
+
+    if (put < 0 && errno != EINTR) {
+        fail(request);
+        return;
+    }
+    request->bytes = put < 0 ? 0 : put;
+    if (request->bytes < length_of(request)) {
+        write_rest(request, flags);
     }
 }
 
