@@ -151,7 +151,7 @@ static struct inflight_batch *batch_new(struct partition *partition,
                                         const struct record_batch_info *info,
                                         const struct producer_claim *claim)
 {
-    struct inflight_batch *batch = check_alloc_zero(sizeof *batch);
+    struct inflight_batch *batch = partition_table_take_batch(partition->table);
 
     list_init(&batch->link);
     list_init(&batch->of_producer);
@@ -289,7 +289,7 @@ static void answer_acks_0(struct partition *partition, struct inflight_batch *ba
 /* Hand over what is prepared, as much as one call takes: all or none of what it is given. */
 static enum error submit_prepared(struct partition *partition)
 {
-    struct log_entry entries[PARTITION_SUBMIT_MAX];
+    struct log_entry *entries = partition->table->submitting;
     enum error error = ERROR_BUSY;
     int count = 0;
 

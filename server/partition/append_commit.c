@@ -13,7 +13,7 @@ static void batch_free(struct partition *partition, struct inflight_batch *batch
     producer_overlay_remove(&partition->overlay, batch);
     buffer_slice_unref(&batch->batch);
     list_remove(&batch->link);
-    free(batch);
+    partition_table_return_batch(partition->table, batch);
 }
 
 static void finish(struct partition *partition, struct partition_append *append,

@@ -25,7 +25,8 @@ enum {
     PARTITION_PENDING_BYTES_MAX = 64 * 1024 * 1024,
     PARTITION_PENDING_COUNT_MAX = 10000,
     APPEND_FAULT_ARENA_BYTES = 64 * 1024, /* for the indexes of faulty records */
-    PARTITION_SUBMIT_MAX = 64,            /* entries handed to consensus in one call */
+    PARTITION_SPARE_BATCHES_MAX = 1024,
+    PARTITION_SUBMIT_MAX = 64, /* entries handed to consensus in one call */
     /* A live replica whose log ends this many entries behind the leader's is not in sync. */
     PARTITION_IN_SYNC_ENTRIES = 10000,
 };
@@ -57,6 +58,10 @@ struct partition_table {
     struct timer upkeep;
     uint64_t retention_due_us;
     uint64_t expiry_due_us;
+    struct list
+        spare_batches; /* owned struct inflight_batch, as one comes and goes with each append */
+    int spare_count;
+    struct log_entry submitting[PARTITION_SUBMIT_MAX]; /* scratch of one call of append_submit() */
 };
 
 struct partition {
@@ -119,6 +124,8 @@ void partition_table_complete_truncate(struct partition_table *table,
                                        struct partition_truncate *truncate, enum kafka_error error);
 void partition_table_mark_changed(struct partition *partition);
 void partition_table_mark_busy(struct partition *partition);
+struct inflight_batch *partition_table_take_batch(struct partition_table *table); /* zeroed */
+void partition_table_return_batch(struct partition_table *table, struct inflight_batch *batch);
 
 /* ---- append.c ---- */
 void append_init(struct partition *partition);

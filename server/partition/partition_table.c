@@ -54,6 +54,40 @@ void partition_table_complete_truncate(struct partition_table *table,
     loop_defer(table->services.loop, &table->complete);
 }
 
+/* ---- batches on their way ---- */
+
+struct inflight_batch *partition_table_take_batch(struct partition_table *table)
+{
+    struct inflight_batch *batch;
+
+    if (list_is_empty(&table->spare_batches)) {
+        return check_alloc_zero(sizeof *batch);
+    }
+    batch = list_first(&table->spare_batches, struct inflight_batch, link);
+    list_remove(&batch->link);
+    table->spare_count--;
+    *batch = (struct inflight_batch){0};
+    return batch;
+}
+
+void partition_table_return_batch(struct partition_table *table, struct inflight_batch *batch)
+{
+    if (table->spare_count == PARTITION_SPARE_BATCHES_MAX) {
+        free(batch);
+        return;
+    }
+    list_prepend(&table->spare_batches, &batch->link); /* the newest is in the cache */
+    table->spare_count++;
+}
+
+static void free_spare_batches(struct partition_table *table)
+{
+    list_for_each_safe(link, &table->spare_batches) {
+        list_remove(link);
+        free(list_entry(link, struct inflight_batch, link));
+    }
+}
+
 /* ---- waiters ---- */
 
 /* A waiter may cancel itself or any other from changed(), or close the partition. */
@@ -203,6 +237,7 @@ struct partition_table *partition_table_new(const struct partition_services *ser
     list_init(&table->orphans);
     list_init(&table->busy);
     list_init(&table->closing);
+    list_init(&table->spare_batches);
     task_init(&table->complete, run_complete);
     task_init(&table->wake, run_wake);
     timer_init(&table->sweep, run_sweep);
@@ -227,6 +262,7 @@ static void stop(struct partition_table *table)
     timer_stop(table->services.loop, &table->sweep);
     timer_stop(table->services.loop, &table->upkeep);
     map_release(&table->by_group);
+    free_spare_batches(table);
     free(table);
 }
 
