@@ -99,8 +99,11 @@ enum error message_array_alloc(const struct struct_layout *layout, struct arena 
             return ERROR_LIMIT;
         }
     }
-    for (int32_t i = 0; i < count; i++) {
-        message_init_struct(layout, result.items + (size_t)i * layout->size);
+    if (count > 0) {
+        message_init_struct(layout, result.items);
+    }
+    for (int32_t i = 1; i < count; i++) { /* defaults own nothing: copies are as good */
+        memcpy(result.items + (size_t)i * layout->size, result.items, layout->size);
     }
     memcpy(array, &result, sizeof result);
     return ERROR_NONE;
