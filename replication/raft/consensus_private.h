@@ -201,7 +201,7 @@ void consensus_work_later(struct consensus_group *group);
 
 static inline uint64_t consensus_now_us(const struct consensus *consensus)
 {
-    return clock_monotonic_us(consensus->loop->clock);
+    return loop_clock_us(consensus->loop);
 }
 
 #endif

@@ -83,9 +83,11 @@ static bool wants_mover(const struct partition_log *log, bool force)
     if (log->needs_segment || has_doomed_now(log) || !list_is_empty(&log->pulled)) {
         return true;
     }
-    return mover_has_work(log) &&
-           (force || log->is_in_checkpoint || log->is_installing || log->storage->is_closing ||
-            log->unmoved_bytes >= MOVE_BYTES_MIN);
+    /* What is in hand first: mover_has_work() looks at an entry that may be long out of the cache.
+     */
+    return (force || log->is_in_checkpoint || log->is_installing || log->storage->is_closing ||
+            log->unmoved_bytes >= MOVE_BYTES_MIN) &&
+           mover_has_work(log);
 }
 
 /* ---- files ---- */

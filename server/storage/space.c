@@ -71,7 +71,7 @@ void space_take(struct storage *storage, size_t bytes)
     storage->taken_bytes += bytes;
     storage->usable_bytes -= (int64_t)bytes;
     if (storage->taken_bytes > ASK_BYTES ||
-        clock_monotonic_us(storage->loop->clock) - storage->usable_asked_us > ASK_US) {
+        loop_clock_us(storage->loop) > storage->usable_asked_us + ASK_US) {
         space_ask(storage);
         if (!is_enough(storage)) {
             space_set(storage, false);

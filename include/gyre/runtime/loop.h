@@ -74,4 +74,10 @@ static inline uint64_t loop_now_us(const struct loop *loop)
     return loop->now_us;
 }
 
+/* The same within a turn, and the clock itself between turns, where loop_now_us() is old. */
+static inline uint64_t loop_clock_us(const struct loop *loop)
+{
+    return loop->is_turning ? loop->now_us : clock_monotonic_us(loop->clock);
+}
+
 #endif
