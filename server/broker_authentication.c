@@ -19,12 +19,21 @@ static bool find_scram(void *context, struct string user, enum scram_mechanism m
                        struct scram_credential *out_credential)
 {
     const struct broker *broker = context;
-    const struct scram_credential *found = catalog_find_scram(broker->catalog, user, mechanism);
+    bool is_theirs = false;
+    const struct scram_credential *found =
+        catalog_find_scram_or_other(broker->catalog, user, mechanism, &is_theirs);
 
     if (found != NULL) {
         *out_credential = *found;
     }
-    return found != NULL;
+    return is_theirs;
+}
+
+static struct bytes get_secret(void *context)
+{
+    const struct broker *broker = context;
+
+    return catalog_region_secret(broker->catalog);
 }
 
 static bool find_token(void *context, struct string id, struct delegation_token *out_token)
@@ -75,7 +84,7 @@ enum error broker_authentication_start(struct broker_authentication *self, struc
         .loop = broker->loop,
         .pool = broker->pool,
         .config = broker->config,
-        .credentials = {find_scram, find_token, is_fresh, broker},
+        .credentials = {find_scram, find_token, is_fresh, get_secret, broker},
     };
     char message[MESSAGE_BYTES] = "";
     enum error error = sasl_service_new(&options, message, &broker->sasl);
@@ -85,7 +94,6 @@ enum error broker_authentication_start(struct broker_authentication *self, struc
         log_error(LOG_MAIN, "authentication cannot be set up", field_string("reason", message));
         return error;
     }
-    sasl_service_set_cluster_id(broker->sasl, broker->cluster_id);
     self->listener =
         (struct catalog_listener){.security_changed = on_security_changed, .context = self};
     catalog_add_listener(broker->catalog, &self->listener);

@@ -11,6 +11,7 @@
 #include "broker_process.h"
 
 #include <limits.h>
+#include <openssl/rand.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,7 +97,8 @@ struct broker_process {
     struct authorization *authorization;
     struct token_sweep *token_sweep;
     struct first_credentials first_credentials;
-    struct admin_http *admin; /* NULL: not wanted */
+    char region_secret[CATALOG_SECRET_BYTES]; /* the region's, if it has none and we lead */
+    struct admin_http *admin;                 /* NULL: not wanted */
     struct broker broker;
     struct broker_authentication authentication;
     struct broker_metrics broker_metrics;
@@ -113,6 +115,7 @@ static void start_ground(struct broker_process *process)
     process->descriptors = descriptor_budget_make(process->config->max_connections);
     random_seed_from_system(&process->random);
     hash_set_seed(random_u64(&process->random));
+    CHECK(RAND_bytes((unsigned char *)process->region_secret, CATALOG_SECRET_BYTES) == 1);
     process->incarnation = random_u64(&process->random) >> 1; /* kept in signed fields */
     CHECK(uv_loop_init(&process->uv) == 0);
     loop_init(&process->loop, clock_system());
@@ -228,6 +231,7 @@ static enum error open_catalog(struct broker_process *process)
         return error;
     }
     services.first_credentials = process->first_credentials.command;
+    services.secret = process->region_secret;
     (void)snprintf(path, sizeof path, "%s/catalog", data_directory(process->config));
     error = catalog_store_open(path, &process->store);
     if (error != ERROR_NONE) {
@@ -363,7 +367,6 @@ static void on_cluster_id_known(void *context, struct uuid cluster_id)
 
     process->broker.cluster_id = cluster_id;
     broker_audit_name_region(process->audit, cluster_id);
-    sasl_service_set_cluster_id(process->broker.sasl, cluster_id);
     links_uv_set_cluster_id(process->links, cluster_id);
 }
 

@@ -2,7 +2,6 @@
 #include "gyre/sasl/sasl_service.h"
 
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,7 +161,6 @@ enum error sasl_service_new(const struct sasl_service_options *options, char *me
     keyed_hash_init(&service->sha_256, "SHA256");
     keyed_hash_init(&service->sha_512, "SHA512");
     CHECK(RAND_bytes(service->process_key, sizeof service->process_key) == 1);
-    sasl_service_set_cluster_id(service, (struct uuid){0});
     error = open_cyrus(service, message);
     if (error == ERROR_NONE) {
         error = check_mechanisms(service, message);
@@ -196,18 +194,6 @@ void sasl_service_free(struct sasl_service *service)
     free(service->proved);
     OPENSSL_cleanse(service, sizeof *service);
     free(service);
-}
-
-/* The secret of delegation tokens, where there is one, is the region's only one in all brokers. */
-void sasl_service_set_cluster_id(struct sasl_service *service, struct uuid cluster_id)
-{
-    struct string secret = service->config->delegation_token_secret_key.bytes == NULL
-                               ? STRING("gyre")
-                               : service->config->delegation_token_secret_key;
-    unsigned length = 0;
-
-    CHECK(HMAC(EVP_sha256(), secret.bytes, secret.length, (const unsigned char *)&cluster_id,
-               sizeof cluster_id, service->mock_key, &length) != NULL);
 }
 
 /* ---- mechanisms ---- */
@@ -251,11 +237,25 @@ bool sasl_service_is_fresh(const struct sasl_service *service)
            service->credentials.is_fresh(service->credentials.context);
 }
 
+/* Before the region has a secret salts differ from broker to broker, and are as hard to guess. */
+static struct bytes mock_key(struct sasl_service *service)
+{
+    const struct sasl_credentials *credentials = &service->credentials;
+    struct bytes secret = {0};
+
+    if (credentials->get_secret != NULL) {
+        secret = credentials->get_secret(credentials->context);
+    }
+    return secret.length > 0
+               ? secret
+               : (struct bytes){(char *)service->process_key, sizeof service->process_key};
+}
+
 /* Always computed, for those who exist too: the time must not tell. */
 static void make_mock(struct sasl_service *service, struct string user,
                       enum scram_mechanism mechanism, struct scram_credential *mock)
 {
-    struct bytes key = {(char *)service->mock_key, sizeof service->mock_key};
+    struct bytes key = mock_key(service);
     uint8_t bytes[EVP_MAX_MD_SIZE];
 
     keyed_hash_sign(&service->sha_512, key, user, bytes);

@@ -27,7 +27,6 @@ struct sasl_service {
 
     struct keyed_hash sha_256;
     struct keyed_hash sha_512;
-    uint8_t mock_key[SASL_SECRET_BYTES];    /* of the region: what unknown users are shown */
     uint8_t process_key[SASL_SECRET_BYTES]; /* of this process: keys of `proved` */
     /* HMACs of user, password and version of PLAIN authentications that succeeded, by their first
      * bytes; a newer one takes the place. */

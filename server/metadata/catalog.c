@@ -114,7 +114,8 @@ static void add_first_credentials(const struct buffer *encoded, struct arena *ar
     }
 }
 
-/* The first leader writes down which region this is; producer ids carry its index. */
+/* The first leader writes down which region this is; producer ids carry its index. A region that an
+ * older release has formed gets its secret from the first leader that knows of secrets. */
 static void form_region(struct catalog *catalog)
 {
     const struct broker_config *config = catalog->services.config;
@@ -123,8 +124,13 @@ static void form_region(struct catalog *catalog)
     struct arena arena;
 
     catalog_form_region_init(&command);
-    if (config == NULL || !uuid_is_zero(catalog->state.cluster_id)) {
+    if (config == NULL || (!uuid_is_zero(catalog->state.cluster_id) &&
+                           (catalog->state.has_secret || catalog->services.secret == NULL))) {
         return;
+    }
+    if (catalog->services.secret != NULL) {
+        command.secret =
+            (struct bytes){(char *)(uintptr_t)catalog->services.secret, CATALOG_SECRET_BYTES};
     }
     command.cluster_id = storage_identity(catalog->services.storage)->cluster_id;
     command.region = config->gyre_region;

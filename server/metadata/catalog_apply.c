@@ -22,6 +22,16 @@ void catalog_refuse(struct catalog_result *result, enum kafka_error error, const
     va_end(arguments);
 }
 
+/* Regions of older releases began without. The first one stays. */
+static void take_secret(struct catalog_state *state, struct bytes secret)
+{
+    if (!state->has_secret && secret.length == CATALOG_SECRET_BYTES) {
+        memcpy(state->secret, secret.bytes, CATALOG_SECRET_BYTES);
+        state->has_secret = true;
+        catalog_state_touch(state, ROW_REGION, NULL, 0);
+    }
+}
+
 static void form_region(struct catalog_state *state, const void *message,
                         struct catalog_result *result)
 {
@@ -31,6 +41,8 @@ static void form_region(struct catalog_state *state, const void *message,
         if (!uuid_equal(state->cluster_id, in->cluster_id)) {
             catalog_refuse(result, KAFKA_ERROR_INCONSISTENT_CLUSTER_ID,
                            "The region was formed already, with another cluster id.");
+        } else {
+            take_secret(state, in->secret);
         }
         return;
     }
@@ -48,6 +60,7 @@ static void form_region(struct catalog_state *state, const void *message,
     string_drop(&state->region);
     state->region = string_keep(in->region);
     state->region_index = in->region_index;
+    take_secret(state, in->secret);
     catalog_state_touch(state, ROW_REGION, NULL, 0);
 }
 

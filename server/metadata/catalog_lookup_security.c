@@ -21,6 +21,27 @@ const struct scram_credential *catalog_find_scram(const struct catalog *catalog,
     return scram == NULL ? NULL : &scram->credential;
 }
 
+struct bytes catalog_region_secret(const struct catalog *catalog)
+{
+    const struct catalog_state *state = &catalog->state;
+
+    return (struct bytes){(char *)(uintptr_t)state->secret,
+                          state->has_secret ? CATALOG_SECRET_BYTES : 0};
+}
+
+const struct scram_credential *catalog_find_scram_or_other(const struct catalog *catalog,
+                                                           struct string user,
+                                                           enum scram_mechanism mechanism,
+                                                           bool *out_is_theirs)
+{
+    struct catalog_scram_row row = {.user = user, .mechanism = (int8_t)mechanism};
+    const struct security_object *object =
+        security_find_scram_or_other(&catalog->state.security, &row, out_is_theirs);
+    const struct catalog_scram *scram = object == NULL ? NULL : object->view;
+
+    return scram == NULL ? NULL : &scram->credential;
+}
+
 const struct delegation_token *catalog_find_token(const struct catalog *catalog, struct string id)
 {
     struct catalog_token_row row = {.id = id};

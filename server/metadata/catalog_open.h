@@ -24,6 +24,9 @@ struct catalog_services {
     /* An encoded CatalogSetScram: users that the region begins with, if this broker forms it. NULL:
      * none. */
     const struct buffer *first_credentials;
+    /* By chance, CATALOG_SECRET_BYTES: the region's, if this broker leads before it has one. NULL:
+     * none. */
+    const char *secret;
 };
 
 /* Reads what the store holds (blocks, before the loop runs) and answers the other brokers' calls

@@ -40,6 +40,9 @@ static void append_region(struct frame_output *output, const struct catalog_stat
     row.region = state->region;
     row.region_index = state->region_index;
     row.next_producer_id = state->next_producer_id;
+    if (state->has_secret) {
+        row.secret = (struct bytes){(char *)(uintptr_t)state->secret, CATALOG_SECRET_BYTES};
+    }
     append_row(output, &catalog_region_row_layout, CATALOG_REGION_ROW_RECORD, &row);
 }
 

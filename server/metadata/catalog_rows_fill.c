@@ -245,6 +245,10 @@ static void put_region(struct catalog_state *state, const struct catalog_region_
     state->region = string_keep(row->region);
     state->region_index = row->region_index;
     state->next_producer_id = row->next_producer_id;
+    state->has_secret = row->secret.length == CATALOG_SECRET_BYTES;
+    if (state->has_secret) {
+        memcpy(state->secret, row->secret.bytes, CATALOG_SECRET_BYTES);
+    }
     catalog_state_touch(state, ROW_REGION, NULL, 0);
 }
 

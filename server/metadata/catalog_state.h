@@ -48,6 +48,8 @@ struct catalog_state {
     struct string region; /* owned */
     int32_t region_index;
     int64_t next_producer_id; /* without the region's bits */
+    char secret[CATALOG_SECRET_BYTES];
+    bool has_secret;
 
     struct map topics_by_name;
     struct map topics_by_id;

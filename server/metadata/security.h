@@ -25,6 +25,8 @@ struct security {
     struct map by_digest;
     struct list objects[CATALOG_SECURITY_KINDS];
     int32_t counts[CATALOG_SECURITY_KINDS];
+    struct security_object **scrams; /* owned; all credentials, in no order */
+    int32_t scram_capacity;
     struct acl_set *acls;   /* owned; the same entries, to decide with */
     struct map memberships; /* struct security_membership, by principal */
 };
@@ -33,6 +35,7 @@ struct security_object {
     struct map_link by_identity;
     struct map_link by_digest;
     struct list link; /* among its kind */
+    int32_t at;       /* of a credential: in security.scrams */
     enum catalog_security kind;
     struct arena arena;    /* what follows, but for the bytes */
     struct buffer *bytes;  /* owned: the row */
@@ -55,6 +58,9 @@ void security_release(struct security *security);
 /* `row` is the kind's row; only what identifies the thing need be set. NULL: there is none. */
 const struct security_object *security_find(const struct security *security,
                                             enum catalog_security kind, const void *row);
+/* Of a credential's row: it, or another one with as much work. NULL: there are none. */
+const struct security_object *security_find_scram_or_other(const struct security *security,
+                                                           const void *row, bool *out_is_it);
 const struct security_object *security_find_digest(const struct security *security,
                                                    const void *digest);
 

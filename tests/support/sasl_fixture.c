@@ -17,6 +17,9 @@ static bool find_scram(void *context, struct string user, enum scram_mechanism m
     const struct sasl_fixture *fixture = context;
     int found = -1;
 
+    if (fixture->find_scram != NULL) {
+        return fixture->find_scram(fixture->find_context, user, mechanism, out_credential);
+    }
     for (int i = 0; fixture->has_users && i < 3; i++) {
         const char *name = i < 2 ? "alice" : "b=o,b";
 
@@ -40,6 +43,13 @@ static bool find_token(void *context, struct string id, struct delegation_token 
                                            .owner = STRING("User:carol"),
                                            .expires_ms = fixture->token_expires_ms};
     return true;
+}
+
+static struct bytes get_secret(void *context)
+{
+    struct sasl_fixture *fixture = context;
+
+    return (struct bytes){fixture->secret, (int32_t)strlen(fixture->secret)};
 }
 
 static bool is_fresh(void *context)
@@ -118,6 +128,7 @@ void sasl_fixture_init(struct sasl_fixture *fixture, const char *const *override
     loop_init(&fixture->loop, &fixture->clock.clock);
     fixture->pool.operations = &pool_operations;
     fixture->has_users = true;
+    (void)snprintf(fixture->secret, sizeof fixture->secret, "nobody knows this secret");
     fixture->has_token = true;
     fixture->token_expires_ms = clock_wall_ms(&fixture->clock.clock) + 60000;
     make_credential(&fixture->credentials[0], SCRAM_SHA_256, "pencil", 11);
@@ -126,7 +137,8 @@ void sasl_fixture_init(struct sasl_fixture *fixture, const char *const *override
     CHECK(config_load(NULL, all, 4 + count, &report, &fixture->config) == ERROR_NONE);
     config_report_release(&report);
     options.config = fixture->config;
-    options.credentials = (struct sasl_credentials){find_scram, find_token, is_fresh, fixture};
+    options.credentials =
+        (struct sasl_credentials){find_scram, find_token, is_fresh, get_secret, fixture};
     if (sasl_service_new(&options, message, &fixture->server) != ERROR_NONE) {
         (void)fprintf(stderr, "%s\n", message);
         CHECK(false);

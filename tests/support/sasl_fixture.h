@@ -30,6 +30,11 @@ struct sasl_fixture {
     struct scram_credential credentials[3];
     bool has_users; /* false: nobody exists any more */
     bool has_token;
+    char secret[33]; /* of the region; "" is none */
+    /* Who is asked about users in place of the three; NULL: nobody. */
+    bool (*find_scram)(void *context, struct string user, enum scram_mechanism mechanism,
+                       struct scram_credential *out_credential);
+    void *find_context;
     int64_t token_expires_ms;
     bool is_stale;
 

@@ -30,6 +30,7 @@ enum {
     CATALOG_STREAM_PROPERTIES_MAX = 100,
     CATALOG_ROLES_MAX = 10000,
     CATALOG_ROLE_MEMBERS_MAX = 10000,
+    CATALOG_SECRET_BYTES = 32,
 };
 
 /* What listeners are told has changed. */
@@ -99,6 +100,19 @@ struct catalog_groups {
     const struct string *names;
     int32_t count;
 };
+
+/* What no client is told and every broker of the region knows, made by chance when the region
+ * formed; empty before. */
+struct bytes catalog_region_secret(const struct catalog *catalog);
+
+/*
+ * The credential of a user, or with false in `out_is_theirs` that of somebody else, by as much
+ * work: the time does not tell who exists. NULL: nobody has one.
+ */
+const struct scram_credential *catalog_find_scram_or_other(const struct catalog *catalog,
+                                                           struct string user,
+                                                           enum scram_mechanism mechanism,
+                                                           bool *out_is_theirs);
 
 /* ---- looking things up: NULL where there is none ---- */
 const struct scram_credential *catalog_find_scram(const struct catalog *catalog, struct string user,

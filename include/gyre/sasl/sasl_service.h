@@ -11,7 +11,6 @@
 #include <stdbool.h>
 
 #include "gyre/base/bytes.h"
-#include "gyre/base/uuid.h"
 #include "gyre/sasl/credential.h"
 
 struct broker_config;
@@ -24,12 +23,16 @@ enum { SASL_MECHANISMS_MAX = 8 };
 
 /* What the region knows of users and tokens. Called on the loop; false: there is none. */
 struct sasl_credentials {
+    /* Where there is none `out_credential` may be filled all the same: both take the same time. */
     bool (*find_scram)(void *context, struct string user, enum scram_mechanism mechanism,
                        struct scram_credential *out_credential);
     /* The token's text is borrowed until the end of the loop's turn. */
     bool (*find_token)(void *context, struct string id, struct delegation_token *out_token);
     /* False: what is known may be out of date by too much, nobody new is let in. NULL: never. */
     bool (*is_fresh)(void *context);
+    /* Known to all brokers of the region and to no client; empty while there is none. NULL: none.
+     */
+    struct bytes (*get_secret)(void *context);
     void *context;
 };
 
@@ -49,9 +52,6 @@ enum error sasl_service_new(const struct sasl_service_options *options, char *me
 void sasl_service_stop(struct sasl_service *service);
 /* After the work pool has ended, and every exchange is freed. */
 void sasl_service_free(struct sasl_service *service);
-
-/* Unknown users are shown salts made from this: the same on all brokers of a region. */
-void sasl_service_set_cluster_id(struct sasl_service *service, struct uuid cluster_id);
 
 /* Names of the mechanisms that a listener offers, static, by its sasl.enabled.mechanisms. */
 int sasl_service_mechanisms(const struct sasl_service *service, const char *listener,

@@ -220,6 +220,34 @@ static void a_reassignment_begins_ends_and_is_called_off(void **state)
     catalog_fixture_release(&fixture);
 }
 
+static void the_first_secret_of_a_region_stays(void **state)
+{
+    struct catalog_fixture fixture;
+    char secrets[2][CATALOG_SECRET_BYTES];
+    struct catalog_form_region form = {.cluster_id = uuid_of(9), .region = STRING("eu")};
+
+    (void)state;
+    memset(secrets[0], 'a', CATALOG_SECRET_BYTES);
+    memset(secrets[1], 'b', CATALOG_SECRET_BYTES);
+    catalog_fixture_init(&fixture, 1);
+    /* An older release forms it, and sends none. */
+    assert_int_equal(apply_command(&fixture, form_region, FORM_REGION, &form), KAFKA_ERROR_NONE);
+    assert_false(fixture.state.has_secret);
+    form.secret = (struct bytes){secrets[0], CATALOG_SECRET_BYTES - 1};
+    assert_int_equal(apply_command(&fixture, form_region, FORM_REGION, &form), KAFKA_ERROR_NONE);
+    assert_false(fixture.state.has_secret);
+    for (int i = 0; i < 2; i++) {
+        form.secret = (struct bytes){secrets[i], CATALOG_SECRET_BYTES};
+        assert_int_equal(apply_command(&fixture, form_region, FORM_REGION, &form),
+                         KAFKA_ERROR_NONE);
+        assert_memory_equal(fixture.state.secret, secrets[0], CATALOG_SECRET_BYTES);
+    }
+    form.cluster_id = uuid_of(8);
+    assert_int_equal(apply_command(&fixture, form_region, FORM_REGION, &form),
+                     KAFKA_ERROR_INCONSISTENT_CLUSTER_ID);
+    catalog_fixture_release(&fixture);
+}
+
 static void producer_ids_never_repeat_and_carry_the_region(void **state)
 {
     struct catalog_fixture fixture;
@@ -278,6 +306,7 @@ int main(void)
         cmocka_unit_test(settings_of_all_brokers_reach_topics_that_say_nothing),
         cmocka_unit_test(a_broker_without_its_disk_does_not_come_back),
         cmocka_unit_test(a_reassignment_begins_ends_and_is_called_off),
+        cmocka_unit_test(the_first_secret_of_a_region_stays),
         cmocka_unit_test(producer_ids_never_repeat_and_carry_the_region),
         cmocka_unit_test(bytes_that_are_no_command_are_known_as_such),
     };

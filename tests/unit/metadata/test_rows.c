@@ -10,10 +10,14 @@
 #include "metadata/catalog_store.h"
 #include "support/test.h"
 
+static char secret[] = "thirty-two bytes of some secret.";
+
 static void fill(struct catalog_fixture *fixture)
 {
-    struct catalog_form_region form = {
-        .cluster_id = uuid_of(9), .region = STRING("eu"), .region_index = 3};
+    struct catalog_form_region form = {.cluster_id = uuid_of(9),
+                                       .region = STRING("eu"),
+                                       .region_index = 3,
+                                       .secret = {secret, CATALOG_SECRET_BYTES}};
     struct catalog_set_broker_settings_changes change = {.name = STRING("log.retention.ms"),
                                                          .value = STRING("5000")};
     struct catalog_set_broker_settings all = {.broker = STRING(""), .changes = {&change, 1}};
@@ -45,6 +49,8 @@ static void assert_filled(const struct catalog_state *state)
     assert_int_equal(state->brokers.count, 3);
     assert_int_equal(state->partition_count, 6);
     assert_int_equal(state->region_index, 3);
+    assert_true(state->has_secret);
+    assert_memory_equal(state->secret, secret, CATALOG_SECRET_BYTES);
     assert_true(string_is(state->region, "eu"));
     const struct topic_object *topic = topics_find(state, STRING("clicks"));
     assert_int_equal(topic->topic.partitions[4].replicas[2], 0);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Credentials, access rules, quotas, tokens, streams and roles: every command does what it says,
  * changes nothing when it is refused or repeated, and survives snapshot and store. */
+#include <stdio.h>
+
 #include "catalog_fixture.h"
 #include "metadata/catalog_internal.h"
 #include "metadata/catalog_rows.h"
@@ -143,6 +145,46 @@ static void a_refused_credential_changes_nothing_of_its_command(void **state)
     assert_int_equal(upsert(&world, "bob", SCRAM_SHA_256, 4095), KAFKA_ERROR_INVALID_REQUEST);
     assert_int_equal(count(&world, CATALOG_SCRAM), 0);
     assert_string_equal(world.fixture.heard, "");
+    world_release(&world);
+}
+
+/* Whoever is looked for, somebody's credential is read. */
+static void in_place_of_nobody_somebody_is_found(void **state)
+{
+    struct world world;
+    char name[16];
+    bool is_theirs = true;
+
+    (void)state;
+    world_init(&world);
+    assert_null(catalog_find_scram_or_other(look(&world), STRING("u1"), SCRAM_SHA_256, &is_theirs));
+    assert_false(is_theirs);
+    for (int i = 0; i < 100; i++) {
+        (void)snprintf(name, sizeof name, "u%d", i);
+        struct catalog_set_scram_upsertions one = credential(name, SCRAM_SHA_256);
+        struct catalog_set_scram set = {.upsertions = {&one, 1}};
+        assert_int_equal(apply_command(&world.fixture, set_scram, SET_SCRAM, &set),
+                         KAFKA_ERROR_NONE);
+    }
+    for (int i = 0; i < 100; i += 3) {
+        (void)snprintf(name, sizeof name, "u%d", i);
+        struct catalog_set_scram_deletions one = {string_from(name), SCRAM_SHA_256};
+        struct catalog_set_scram set = {.deletions = {&one, 1}};
+        assert_int_equal(apply_command(&world.fixture, set_scram, SET_SCRAM, &set),
+                         KAFKA_ERROR_NONE);
+    }
+    for (int i = 0; i < 200; i++) {
+        (void)snprintf(name, sizeof name, "u%d", i);
+        const struct scram_credential *found =
+            catalog_find_scram_or_other(look(&world), string_from(name), SCRAM_SHA_256, &is_theirs);
+        assert_non_null(found);
+        assert_int_equal(is_theirs, i < 100 && i % 3 != 0);
+        assert_true(!is_theirs ||
+                    found == catalog_find_scram(look(&world), string_from(name), SCRAM_SHA_256));
+        assert_non_null(catalog_find_scram_or_other(look(&world), string_from(name), SCRAM_SHA_512,
+                                                    &is_theirs));
+        assert_false(is_theirs);
+    }
     world_release(&world);
 }
 
@@ -534,6 +576,7 @@ int main(void)
         cmocka_unit_test(a_credential_is_found_by_user_and_mechanism),
         cmocka_unit_test(the_version_of_a_credential_grows_with_every_change),
         cmocka_unit_test(a_refused_credential_changes_nothing_of_its_command),
+        cmocka_unit_test(in_place_of_nobody_somebody_is_found),
         cmocka_unit_test(the_first_credentials_come_with_the_region),
         cmocka_unit_test(rules_are_a_set),
         cmocka_unit_test(quotas_of_an_entity_are_merged_and_sorted),

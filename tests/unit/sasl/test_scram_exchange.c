@@ -275,6 +275,29 @@ static void who_does_not_exist_is_challenged_alike_each_time(void **state)
     sasl_fixture_release(&fixture);
 }
 
+/* What a stranger knows of a region (its cluster id, its configuration's defaults) makes no salt.
+ */
+static void salts_of_nobody_hang_on_the_secret_of_the_region(void **state)
+{
+    static const char *const secrets[] = {"one", "two", "two", "", ""};
+    char salts[5][80];
+
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        struct sasl_fixture fixture;
+
+        sasl_fixture_init(&fixture, NULL, 0);
+        (void)snprintf(fixture.secret, sizeof fixture.secret, "%s", secrets[i]);
+        assert_true(sasl_fixture_begin(&fixture, "SCRAM-SHA-512"));
+        send_text(&fixture, "n,,n=ghost,r=a");
+        assert_int_equal(sscanf(strstr(fixture.answer, ",s="), ",s=%79[^,],i=4096", salts[i]), 1);
+        sasl_fixture_release(&fixture);
+    }
+    assert_string_not_equal(salts[0], salts[1]);
+    assert_string_equal(salts[1], salts[2]);
+    assert_string_not_equal(salts[3], salts[4]); /* none yet: each broker's own */
+}
+
 /* ---- tokens, and what is taken away ---- */
 
 static void a_token_stands_for_its_owner_until_it_expires(void **state)
@@ -425,6 +448,7 @@ int main(void)
         cmocka_unit_test(every_lie_is_answered_alike),
         cmocka_unit_test(messages_out_of_order_or_of_no_sense_are_refused),
         cmocka_unit_test(who_does_not_exist_is_challenged_alike_each_time),
+        cmocka_unit_test(salts_of_nobody_hang_on_the_secret_of_the_region),
         cmocka_unit_test(a_token_stands_for_its_owner_until_it_expires),
         cmocka_unit_test(a_changed_credential_is_not_valid_any_more),
         cmocka_unit_test(nobody_new_comes_in_by_a_catalog_that_is_out_of_date),
