@@ -191,33 +191,24 @@ const struct security_object *security_find(const struct security *security,
     return find_row(security, kind, row);
 }
 
-/* What lies where the hash points to is read and compared like what is looked for. */
+/* By another way than the others are found: one of the same length for all. */
 const struct security_object *security_find_scram_or_other(const struct security *security,
                                                            const void *row, bool *out_is_it)
 {
-    uint32_t count = (uint32_t)security->counts[CATALOG_SCRAM];
     const struct security_object *object;
-    struct map_link *link;
     struct arena arena;
     struct bytes identity;
     uint64_t hash;
 
-    *out_is_it = false;
-    if (count == 0) {
-        return NULL;
-    }
     arena_init(&arena, SIZE_MAX / 2);
     identity = identity_of(CATALOG_SCRAM, row, &arena);
     hash = hash_bytes(identity.bytes, (size_t)identity.length);
-    link = map_first_match(&security->by_identity, hash);
-    object = link == NULL ? security->scrams[hash % count]
-                          : CONTAINER_OF(link, struct security_object, by_identity);
-    *out_is_it = is_identity(object, identity);
-    while (!*out_is_it && link != NULL) { /* another one with the same hash */
-        link = map_next_match(link);
-        object = link == NULL ? security->scrams[hash % count]
-                              : CONTAINER_OF(link, struct security_object, by_identity);
-        *out_is_it = is_identity(object, identity);
+    object = scram_index_find(&security->scrams, hash);
+    *out_is_it = object != NULL && is_identity(object, identity);
+    if (!*out_is_it && object != NULL && object->by_identity.hash == hash) {
+        const struct security_object *other = find_identity(security, identity);
+        *out_is_it = other != NULL; /* two have one hash: no one will live to see it */
+        object = other != NULL ? other : object;
     }
     arena_release(&arena);
     return object;
@@ -252,26 +243,6 @@ const struct security_object *security_find_digest(const struct security *securi
 
 /* ---- coming and going ---- */
 
-static void enter_scram(struct security *security, struct security_object *object)
-{
-    object->at = security->counts[CATALOG_SCRAM] - 1; /* it is counted */
-    if (object->at == security->scram_capacity) {
-        security->scram_capacity =
-            security->scram_capacity == 0 ? 16 : security->scram_capacity * 2;
-        security->scrams = check_realloc(security->scrams, (size_t)security->scram_capacity *
-                                                               sizeof(struct security_object *));
-    }
-    security->scrams[object->at] = object;
-}
-
-static void leave_scram(struct security *security, const struct security_object *object)
-{
-    struct security_object *last = security->scrams[security->counts[CATALOG_SCRAM] - 1];
-
-    security->scrams[object->at] = last;
-    last->at = object->at;
-}
-
 static void enter(struct security *security, struct security_object *object)
 {
     uint64_t hash = hash_bytes(object->identity.bytes, (size_t)object->identity.length);
@@ -288,7 +259,7 @@ static void enter(struct security *security, struct security_object *object)
     } else if (object->kind == CATALOG_ROLE) {
         security_members_enter(security, object->view);
     } else if (object->kind == CATALOG_SCRAM) {
-        enter_scram(security, object);
+        scram_index_add(&security->scrams, hash, object);
     }
 }
 
@@ -300,7 +271,9 @@ static void leave(struct security *security, struct security_object *object)
     } else if (object->kind == CATALOG_ROLE) {
         security_members_leave(security, object->view);
     } else if (object->kind == CATALOG_SCRAM) {
-        leave_scram(security, object);
+        scram_index_remove(&security->scrams,
+                           hash_bytes(object->identity.bytes, (size_t)object->identity.length),
+                           object);
     }
     map_remove(&security->by_identity, &object->by_identity);
     map_remove(&security->by_digest, &object->by_digest);
@@ -405,6 +378,6 @@ void security_release(struct security *security)
     map_release(&security->by_identity);
     map_release(&security->by_digest);
     security_members_release(security);
-    free(security->scrams);
+    scram_index_release(&security->scrams);
     acl_set_free(security->acls);
 }

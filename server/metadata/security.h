@@ -15,6 +15,8 @@
 #include "gyre/base/map.h"
 #include "gyre/metadata/catalog_security.h"
 
+#include "metadata/scram_index.h"
+
 struct catalog_state;
 struct message_layout;
 
@@ -25,17 +27,15 @@ struct security {
     struct map by_digest;
     struct list objects[CATALOG_SECURITY_KINDS];
     int32_t counts[CATALOG_SECURITY_KINDS];
-    struct security_object **scrams; /* owned; all credentials, in no order */
-    int32_t scram_capacity;
-    struct acl_set *acls;   /* owned; the same entries, to decide with */
-    struct map memberships; /* struct security_membership, by principal */
+    struct scram_index scrams; /* all credentials */
+    struct acl_set *acls;      /* owned; the same entries, to decide with */
+    struct map memberships;    /* struct security_membership, by principal */
 };
 
 struct security_object {
     struct map_link by_identity;
     struct map_link by_digest;
     struct list link; /* among its kind */
-    int32_t at;       /* of a credential: in security.scrams */
     enum catalog_security kind;
     struct arena arena;    /* what follows, but for the bytes */
     struct buffer *bytes;  /* owned: the row */
