@@ -55,6 +55,7 @@
 #include "handlers/fetch_session.h"
 #include "handlers/forward.h"
 #include "handlers/quotas.h"
+#include "handlers/token_index.h"
 #include "metadata/catalog_open.h"
 #include "metadata/catalog_store.h"
 #include "network/admin_http.h"
@@ -95,6 +96,7 @@ struct broker_process {
     struct audit_topic *audit_topic; /* NULL: not wanted */
     struct quotas *quotas;
     struct authorization *authorization;
+    struct token_index *tokens;
     struct token_sweep *token_sweep;
     struct first_credentials first_credentials;
     char region_secret[CATALOG_SECRET_BYTES]; /* the region's, if it has none and we lead */
@@ -284,6 +286,7 @@ static void fill_broker(struct broker_process *process)
     process->audit = broker_audit_new(process->config, &process->broker, &process->loop,
                                       process->pool, process->metrics, &process->audit_topic);
     process->quotas = quotas_new(&process->loop, process->catalog, process->config);
+    process->tokens = token_index_new(process->catalog, process->config);
     process->authorization =
         authorization_new(process->config, process->catalog, process->incarnation);
     process->broker = (struct broker){
@@ -309,6 +312,7 @@ static void fill_broker(struct broker_process *process)
         .quotas = process->quotas,
     };
     broker_audit_name_region(process->audit, process->broker.cluster_id);
+    process->broker.tokens = process->tokens;
     process->token_sweep = delegation_tokens_start_sweep(&process->broker);
     forward_serve(&process->broker);
     audit_topic_serve(&process->broker);
@@ -448,6 +452,7 @@ static void on_network_closed(void *context)
     group_coordinator_free(process->groups);
     authorization_free(process->authorization);
     delegation_tokens_stop_sweep(process->token_sweep);
+    token_index_free(process->tokens);
     quotas_free(process->quotas);
     catalog_free(process->catalog);
     first_credentials_release(&process->first_credentials);

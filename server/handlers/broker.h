@@ -35,6 +35,7 @@ struct broker {
     struct authorization *authorization;   /* NULL: everybody may do everything */
     struct sasl_service *sasl;             /* gyre/sasl/sasl_service.h; NULL: none (tests) */
     struct quotas *quotas;                 /* handlers/quotas.h; NULL: none (tests) */
+    struct token_index *tokens;            /* handlers/token_index.h */
 };
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "handlers/delegation_tokens.h"
 
-#include <openssl/crypto.h>
 #include <stdlib.h>
 
 #include "gyre/access/identity.h"
@@ -14,6 +13,7 @@
 #include "handlers/broker.h"
 #include "handlers/catalog_changes.h"
 #include "handlers/request.h"
+#include "handlers/token_index.h"
 #include "metadata/catalog_commands.h"
 
 enum { SWEEP_TOKENS_MAX = 1000 }; /* in one command; the rest goes with the next */
@@ -69,37 +69,6 @@ struct string delegation_tokens_join(struct request *request, struct string type
         memcpy(text + type.length + 1, name.bytes, (size_t)name.length);
     }
     return (struct string){text, type.length + name.length + 1};
-}
-
-/* ---- by its HMAC ---- */
-
-struct token_search {
-    struct string secret;
-    struct bytes hmac;
-    const struct delegation_token *found;
-};
-
-static void compare_token(void *context, const struct delegation_token *token)
-{
-    struct token_search *search = context;
-    uint8_t hmac[DELEGATION_TOKEN_HMAC_BYTES];
-
-    if (search->found == NULL &&
-        credential_token_hmac(search->secret, token->id, hmac) == ERROR_NONE &&
-        CRYPTO_memcmp(hmac, search->hmac.bytes, sizeof hmac) == 0) {
-        search->found = token;
-    }
-}
-
-const struct delegation_token *delegation_tokens_find(const struct broker *broker,
-                                                      struct bytes hmac)
-{
-    struct token_search search = {broker->config->delegation_token_secret_key, hmac, NULL};
-
-    if (hmac.length == DELEGATION_TOKEN_HMAC_BYTES) {
-        catalog_for_each_token(broker->catalog, compare_token, &search);
-    }
-    return search.found;
 }
 
 bool delegation_tokens_may_be_renewed_by(const struct delegation_token *token,
@@ -235,6 +204,6 @@ enum kafka_error delegation_tokens_look_up(const struct request *request, struct
     if (!delegation_tokens_are_enabled(request->broker)) {
         return KAFKA_ERROR_DELEGATION_TOKEN_AUTH_DISABLED;
     }
-    *out_token = delegation_tokens_find(request->broker, hmac);
+    *out_token = token_index_find(request->broker->tokens, hmac);
     return *out_token == NULL ? KAFKA_ERROR_DELEGATION_TOKEN_NOT_FOUND : KAFKA_ERROR_NONE;
 }

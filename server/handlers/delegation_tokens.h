@@ -26,9 +26,6 @@ void delegation_tokens_split(struct string principal, struct string *out_type,
 struct string delegation_tokens_join(struct request *request, struct string type,
                                      struct string name);
 
-/* The token whose HMAC this is. NULL: none. */
-const struct delegation_token *delegation_tokens_find(const struct broker *broker,
-                                                      struct bytes hmac);
 /* Its owner, its requester or a renewer? */
 bool delegation_tokens_concern(const struct delegation_token *token, struct string principal);
 /* Its owner or a renewer? */

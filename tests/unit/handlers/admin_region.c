@@ -7,6 +7,7 @@
 #include "gyre/partition/partition.h"
 
 #include "cluster/cluster.h"
+#include "handlers/token_index.h"
 #include "handlers/topics.h"
 #include "support/test.h"
 #include "wire_messages/api_keys.h"
@@ -167,6 +168,7 @@ struct admin_region *admin_region_new(void)
         .catalog = admin->region->nodes[0].catalog,
         .cluster = &admin->cluster,
     };
+    admin->broker.tokens = token_index_new(admin->broker.catalog, admin->config);
     request_fixture_init(&admin->fixture, &admin->broker);
     create(admin, "clicks", 3, 3);
     create(admin, "views", 1, 1);
@@ -176,6 +178,7 @@ struct admin_region *admin_region_new(void)
 void admin_region_free(struct admin_region *admin)
 {
     request_fixture_release(&admin->fixture);
+    token_index_free(admin->broker.tokens);
     region_free(admin->region);
     config_free(admin->config);
     free(admin);

@@ -441,6 +441,34 @@ static void a_token_lives_from_create_to_expire(void **state)
     admin_region_free(admin);
 }
 
+static void each_of_many_tokens_is_found_by_its_hmac(void **state)
+{
+    enum { COUNT = 12 };
+    struct admin_region *admin = secured();
+    char hmacs[COUNT][DELEGATION_TOKEN_HMAC_BYTES];
+    int64_t expires_ms = 0;
+
+    (void)state;
+    admin->config->delegation_token_secret_key = STRING("secret");
+    become(admin, "alice", NULL);
+    for (int i = 0; i < COUNT; i++) {
+        struct create_delegation_token_response made = create_token(admin, 600000);
+        memcpy(hmacs[i], made.hmac.bytes, sizeof hmacs[i]);
+        assert_int_equal(renew(admin, hmacs[i], &expires_ms), KAFKA_ERROR_NONE);
+        assert_int_equal(renew(admin, hmacs[i / 2], &expires_ms),
+                         i / 2 % 3 == 0 && i / 2 < i ? KAFKA_ERROR_DELEGATION_TOKEN_NOT_FOUND
+                                                     : KAFKA_ERROR_NONE);
+        if (i % 3 == 0) {
+            assert_int_equal(expire(admin, hmacs[i], -1), KAFKA_ERROR_NONE);
+        }
+    }
+    for (int i = 0; i < COUNT; i++) {
+        assert_int_equal(renew(admin, hmacs[i], &expires_ms),
+                         i % 3 == 0 ? KAFKA_ERROR_DELEGATION_TOKEN_NOT_FOUND : KAFKA_ERROR_NONE);
+    }
+    admin_region_free(admin);
+}
+
 static void expired_tokens_are_removed_by_the_broker_that_leads(void **state)
 {
     struct admin_region *admin = secured();
@@ -503,6 +531,7 @@ int main(void)
         cmocka_unit_test(quotas_are_set_and_found_by_filters),
         cmocka_unit_test(a_quota_that_makes_no_sense_is_refused),
         cmocka_unit_test(a_token_lives_from_create_to_expire),
+        cmocka_unit_test(each_of_many_tokens_is_found_by_its_hmac),
         cmocka_unit_test(expired_tokens_are_removed_by_the_broker_that_leads),
         cmocka_unit_test(tokens_need_a_secret_and_a_connection_that_proves_who_asks),
     };
