@@ -192,6 +192,15 @@ void consensus_snapshot_cancel(struct consensus_group *group)
     }
 }
 
+/* The snapshot that is given may begin before the log does by now. */
+static int64_t given_from(const struct consensus_group *group)
+{
+    int64_t snapshot = partition_log_snapshot(group->log)->start_offset;
+    int64_t log = partition_log_start_offset(group->log);
+
+    return snapshot < log ? snapshot : log;
+}
+
 static void renew_pin(struct consensus_group *group, int32_t peer)
 {
     uint64_t expires_us = consensus_now_us(group->consensus) + PIN_US;
@@ -207,7 +216,7 @@ static void renew_pin(struct consensus_group *group, int32_t peer)
     pin = check_alloc_zero(sizeof *pin);
     *pin = (struct pull_pin){.group = group, .peer = peer, .expires_us = expires_us};
     list_init(&pin->pin.link);
-    pin->pin.offset = partition_log_start_offset(group->log);
+    pin->pin.offset = given_from(group);
     list_append(&group->consensus->pins, &pin->link);
     partition_log_pin(group->log, &pin->pin);
 }

@@ -72,6 +72,8 @@ void log_begin_behind_snapshot(struct partition_log *log);
 
 /* ---- log_retention.c ---- */
 void log_drop_old_segments(struct partition_log *log);
+/* From where on batches can be read: a pin may keep what lies before the start. */
+int64_t log_readable_from(const struct partition_log *log);
 /* Do entries in memory keep a segment from being dropped? */
 bool log_drop_waits_for_move(const struct partition_log *log);
 

@@ -66,7 +66,7 @@ static bool read_memory(struct partition_log *log, struct batches_read *caller)
 {
     uint64_t index;
 
-    if (caller->offset < log->start_offset || caller->offset > log->end_offset) {
+    if (caller->offset < log_readable_from(log) || caller->offset > log->end_offset) {
         caller->error = ERROR_RANGE;
         return true;
     }

@@ -33,17 +33,23 @@ void partition_log_forget(struct partition_log *log, uint64_t index)
 
 /* ---- segments ---- */
 
-static int64_t keep_from(const struct partition_log *log)
+int64_t log_readable_from(const struct partition_log *log)
 {
-    int64_t keep = log->start_offset;
+    int64_t from = log->start_offset;
 
-    keep = log->snapshot.start_offset < keep && !MUTATION(52) ? log->snapshot.start_offset : keep;
     list_for_each(link, &log->pins) {
         const struct log_pin *pin = list_entry(link, struct log_pin, link);
 
-        keep = pin->offset < keep && !MUTATION(53) ? pin->offset : keep;
+        from = pin->offset < from && !MUTATION(53) ? pin->offset : from;
     }
-    return keep;
+    return from;
+}
+
+static int64_t keep_from(const struct partition_log *log)
+{
+    int64_t keep = log_readable_from(log);
+
+    return log->snapshot.start_offset < keep && !MUTATION(52) ? log->snapshot.start_offset : keep;
 }
 
 static bool may_drop_first(const struct partition_log *log)

@@ -127,7 +127,7 @@ struct batches_read {
     struct buffer_slice slices[BATCHES_READ_SLICES_MAX]; /* out; whole batches, in order */
     int slice_count;
     size_t bytes;
-    enum error error; /* RANGE: below the start or above the end. CORRUPT */
+    enum error error; /* RANGE: below the start, and not pinned, or above the end. CORRUPT */
     void (*done)(struct batches_read *read);
     void *private_state;
 };
@@ -154,7 +154,7 @@ bool partition_log_find_max_time(struct partition_log *log, struct time_search *
  * start if nothing is to go. -1 means no limit. */
 int64_t partition_log_retention_offset(const struct partition_log *log, int64_t now_ms,
                                        int64_t retention_ms, int64_t retention_bytes);
-/* While pinned (a follower or mirror pulls), files at or above `offset` stay. */
+/* While pinned (a follower or mirror pulls), batches at or above `offset` stay and can be read. */
 struct log_pin {
     struct list link;
     int64_t offset;

@@ -279,6 +279,68 @@ static void segments_below_the_start_go_without_further_writes(void **state)
     storage_world_release(&world);
 }
 
+static enum error read_at(struct storage_world *world, struct partition_log *log, int64_t offset)
+{
+    static struct batches_read read;
+    struct owner owner = {0};
+
+    read = (struct batches_read){.offset = offset,
+                                 .limit_offset = INT64_MAX,
+                                 .bytes_max = 2000,
+                                 .at_least_one = true,
+                                 .done = on_batches,
+                                 .private_state = &owner};
+    if (!partition_log_read_batches(log, &read)) {
+        storage_world_run(world, 100000);
+        assert_int_equal(owner.reads_done, 1);
+    }
+    if (read.error == ERROR_NONE) {
+        assert_int_equal(load_be64(read.slices[0].bytes), (uint64_t)offset);
+    }
+    batches_read_release(&read);
+    return read.error;
+}
+
+/* Who pulls was told of a start that the log has left behind since. */
+static void what_is_pinned_can_be_read_though_the_start_moved_on(void **state)
+{
+    struct storage_world world;
+    struct partition_log *log;
+    struct log_pin pin = {.offset = 150};
+    struct log_snapshot snapshot = {.term = 1};
+    struct log_options options = {
+        .segment_bytes = 100000, .segment_ms = INT64_MAX, .index_interval_bytes = 4096};
+
+    (void)state;
+    init(&world);
+    storage_world_open(&world);
+    log = storage_create_log(world.storage, storage_world_group(1));
+    partition_log_set_options(log, &options);
+    (void)partition_log_set_term_vote(log, 1, 1);
+    for (int i = 0; i < 500; i++) {
+        (void)append_batch(log, 1, 1000);
+    }
+    storage_world_run(&world, 3000000);
+    list_init(&pin.link);
+    partition_log_pin(log, &pin);
+    snapshot.index = partition_log_last_index(log);
+    snapshot.next_offset = partition_log_end_offset(log);
+    snapshot.start_offset = 450;
+    partition_log_set_start_offset(log, snapshot.start_offset);
+    (void)partition_log_set_snapshot(log, &snapshot);
+    storage_world_run(&world, 5000000);
+    assert_int_equal(count_segments(&world), 4); /* the first lies wholly before the pin */
+    assert_int_equal(read_at(&world, log, 150), ERROR_NONE);
+    assert_int_equal(read_at(&world, log, 449), ERROR_NONE);
+    assert_int_equal(read_at(&world, log, 149), ERROR_RANGE);
+    partition_log_unpin(log, &pin);
+    storage_world_run(&world, 5000000);
+    assert_int_equal(count_segments(&world), 1);
+    assert_int_equal(read_at(&world, log, 449), ERROR_RANGE);
+    assert_int_equal(read_at(&world, log, 450), ERROR_NONE);
+    storage_world_release(&world);
+}
+
 static uint64_t reads_to_find(struct storage_world *world, struct partition_log *log,
                               int64_t offset)
 {
@@ -335,6 +397,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_durable_is_there_after_a_crash),
         cmocka_unit_test(segments_below_the_start_go_without_further_writes),
+        cmocka_unit_test(what_is_pinned_can_be_read_though_the_start_moved_on),
         cmocka_unit_test(a_lookup_after_a_start_walks_one_segment_once),
         cmocka_unit_test(batches_move_to_segments_and_the_journal_goes_round),
     };
