@@ -321,7 +321,7 @@ static void begin_compare(struct consensus_install *install)
         return;
     }
     if (MUTATION(20)) {
-        open_install(install, group->applied_index);
+        open_install(install, consensus_group_last_index(group));
         return;
     }
     buffer_slice_unref(&install->theirs);

@@ -108,7 +108,8 @@ static enum error admit(struct consensus_group *group, size_t bytes, int count)
                      group->open_bytes + bytes > options->inflight_bytes_max)) {
         return ERROR_BUSY;
     }
-    return storage_has_space(group->consensus->storage, bytes) ? ERROR_NONE : ERROR_NO_SPACE;
+    return storage_has_space(group->consensus->storage, bytes) || MUTATION(49) ? ERROR_NONE
+                                                                               : ERROR_NO_SPACE;
 }
 
 enum error consensus_submit(struct consensus_group *group, struct log_entry *entries, int count)

@@ -104,6 +104,9 @@ void consensus_sleep_wake(struct consensus_group *group)
     group->next_tick_us = now_us;
     list_append(&group->consensus->awake, &group->walk_link);
     group->consensus->stats.groups_asleep--;
+    if (MUTATION(55)) {
+        return;
+    }
     if (group->is_elected) {
         send_to_all(group, MESSAGE_WAKE);
     } else if (leader_peer(group) != NULL) {

@@ -276,9 +276,6 @@ static void look_for_work(struct consensus_group *group)
     if (consensus_group_apply_limit(group) > group->applied_index ||
         group->is_elected != group->leads || consensus_group_leader(group) != group->told_leader ||
         (group->told_leader != -1 && raft_current_term(&group->engine) != group->told_term)) {
-        if (MUTATION(1)) {
-            (void)consensus_apply_run(group);
-        }
         consensus_work_later(group);
     }
 }
@@ -294,6 +291,13 @@ bool consensus_step(struct consensus_group *group, struct raft_event *event,
     if (raft_step(&group->engine, event, &update) != 0) {
         consensus_group_fail(group, "the log contradicts what is committed");
         return false;
+    }
+    if (MUTATION(1)) {
+        struct consensus_group *running = group->consensus->running;
+
+        group->consensus->running = group;
+        (void)consensus_apply_run(group);
+        group->consensus->running = running;
     }
     was_change =
         (update.flags & (RAFT_UPDATE_ENTRIES)) != 0 && update.entries.batch[0].type == RAFT_CHANGE;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "gyre/base/check.h"
+#include "gyre/base/mutation.h"
 #include "gyre/observe/log.h"
 #include "gyre/wire/record_batch.h"
 
@@ -325,11 +326,11 @@ static void install_step(struct install *install)
 {
     struct partition_log *log = install->log;
 
-    if (install->step == SYNCING && sync_next(install)) {
+    if (install->step == SYNCING && !MUTATION(60) && sync_next(install)) {
         return;
     }
     install->step++;
-    if (install->step == NAMING && !log->has_directory) {
+    if (install->step == NAMING && (!log->has_directory || MUTATION(60))) {
         install->step = WRITING_STATE;
     }
     if (install->step == NAMING) {

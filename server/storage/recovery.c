@@ -10,7 +10,6 @@
 
 #include "gyre/base/check.h"
 #include "gyre/base/crc32c.h"
-#include "gyre/base/mutation.h"
 #include "gyre/wire/record_batch.h"
 
 #include "checkpoint.h"
@@ -309,9 +308,6 @@ static void finish_log(struct recovery *recovery, struct partition_log *log)
     }
     if (log->is_installing) {
         log->is_installing = false;
-        if (MUTATION(60)) {
-            return;
-        }
         log_mark_corrupt(log, "a refill from a peer was cut short");
     }
     recovery_verify_outside(log, recovery->replay.watermark);
