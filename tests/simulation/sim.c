@@ -320,6 +320,7 @@ static void begin(struct sim *sim)
     sim->clients = sim_clients_new(sim);
     sim->faults = sim_faults_new(sim);
     sim->plots = sim_plots_new(sim);
+    sim->scenes = sim_scenes_new(sim);
     for (int32_t i = 0; i < SIM_NODES; i++) {
         sim_node_init(sim, i);
         sim_node_start(&sim->nodes[i]);
@@ -339,6 +340,7 @@ static void end(struct sim *sim)
     sim_clients_free(sim->clients);
     sim_faults_free(sim->faults);
     sim_plots_free(sim->plots);
+    sim_scenes_free(sim->scenes);
     sim_history_free(sim->history);
 }
 
@@ -354,6 +356,8 @@ bool sim_run(uint64_t seed, bool is_verbose, struct sim_totals *out_totals, uint
     run_to(sim, sim->clock.now_us + (uint64_t)SIM_SECONDS * SECOND_US);
     settle(sim);
     if (sim->failure[0] == '\0') {
+        /* What is damaged is found in groups that may sleep. */
+        run_to(sim, sim->clock.now_us + (uint64_t)REST_SECONDS * SECOND_US);
         read_all(sim);
         settle(sim);
     }

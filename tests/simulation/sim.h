@@ -73,6 +73,7 @@ struct sim_node {
     bool was_damaged;                         /* and has not been refilled since */
     bool damage_is_plain;                     /* it is found when the node starts */
     bool was_unclean; /* lost power while group 0 was in memory, and has not caught up since */
+    int64_t served[SIM_GROUPS]; /* behind what readers got from it while it followed */
 };
 
 struct sim_totals {
@@ -93,6 +94,7 @@ struct sim {
     struct sim_clients *clients;
     struct sim_faults *faults;
     struct sim_plots *plots;
+    struct sim_scenes *scenes;
     bool has_big_batches; /* some go around the journal; segments are larger */
     bool has_memory;      /* group 0 acknowledges what a majority has in memory */
     bool is_healing;      /* the end: no new faults, producers stop */
@@ -140,6 +142,14 @@ void sim_clients_free(struct sim_clients *clients);
 uint64_t sim_clients_next_us(const struct sim_clients *clients);
 void sim_clients_run(struct sim_clients *clients);
 void sim_clients_node_died(struct sim_clients *clients, const struct sim_node *node);
+/* No answer arrives, until this is taken back. */
+void sim_clients_set_deaf(struct sim_clients *clients, bool are_deaf);
+/* Most batches go around the journal, where the segments are large enough. */
+void sim_clients_set_big(struct sim_clients *clients, bool are_big);
+/* Acknowledgements of this group since sim_clients_watch(), by `node` (-1: any), of what was sent
+ * since then. */
+void sim_clients_watch(struct sim_clients *clients, int group, int32_t node);
+int sim_clients_watched(const struct sim_clients *clients);
 /* Nothing is open any more. */
 bool sim_clients_are_done(const struct sim_clients *clients);
 
@@ -149,12 +159,16 @@ void sim_faults_free(struct sim_faults *faults);
 uint64_t sim_faults_next_us(const struct sim_faults *faults);
 void sim_faults_run(struct sim_faults *faults);
 void sim_faults_heal(struct sim_faults *faults);
+/* What is broken is mended; what comes next is not touched. */
+void sim_faults_calm(struct sim_faults *faults);
+bool sim_faults_is_changing(const struct sim_faults *faults);
 /* By chance between so many milliseconds from now. */
 uint64_t sim_after(struct sim *sim, uint64_t least_ms, uint64_t most_ms);
 /* Is no replica damaged, so that one may be? */
 bool sim_may_damage(const struct sim *sim);
-/* Crash it, damage what it has, and start it again soon. */
-void sim_damage(struct sim_node *node, bool in_journal);
+/* Crash it, damage what it has, and start it again soon. False: there was nothing to damage. */
+enum sim_damage { SIM_DAMAGE_LOG, SIM_DAMAGE_JOURNAL, SIM_DAMAGE_OUTSIDE };
+bool sim_damage(struct sim_node *node, enum sim_damage where);
 
 /* ---- plots: faults in an order that a bug needs to be seen (sim_plots.c) ---- */
 struct sim_plots *sim_plots_new(struct sim *sim);
@@ -164,5 +178,13 @@ void sim_plots_run(struct sim_plots *plots);
 void sim_plots_stop(struct sim_plots *plots);
 uint64_t sim_plots_next_us(const struct sim_plots *plots); /* 0: nothing is planned */
 bool sim_plots_is_busy(const struct sim_plots *plots);
+
+/* ---- scenes: one bug's whole story, undisturbed (sim_scenes.c) ---- */
+struct sim_scenes *sim_scenes_new(struct sim *sim);
+void sim_scenes_free(struct sim_scenes *scenes);
+void sim_scenes_run(struct sim_scenes *scenes);
+void sim_scenes_stop(struct sim_scenes *scenes);
+uint64_t sim_scenes_next_us(const struct sim_scenes *scenes);
+bool sim_scenes_is_busy(const struct sim_scenes *scenes);
 
 #endif

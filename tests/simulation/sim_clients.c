@@ -24,6 +24,7 @@ enum {
     BIG_BYTES_MIN = 132 * 1024, /* such a batch goes around the journal */
     BIG_BYTES_MAX = 200 * 1024,
     BIG_CHANCE = 10000,
+    BIG_CHANCE_OFTEN = 600000,
 };
 
 /* One attempt; outlives the producer's patience. */
@@ -34,6 +35,7 @@ struct attempt {
     struct sim_node *node;
     struct sim *sim;
     int32_t epoch; /* in which the node led */
+    uint64_t sent_us;
 };
 
 struct producer {
@@ -63,6 +65,11 @@ struct sim_clients {
     struct producer producers[SIM_PRODUCERS];
     struct reader readers[SIM_READERS];
     struct list attempts;
+    bool are_deaf, are_big;
+    int watched_group; /* -1: none */
+    int32_t watched_node;
+    uint64_t watched_from_us;
+    int watched;
 };
 
 /* ---- producers ---- */
@@ -110,6 +117,17 @@ static uint64_t pause_us(struct sim *sim, uint64_t least, uint64_t most)
     return sim->clock.now_us + least + random_below(&sim->random, most - least + 1);
 }
 
+static void note_watched(const struct attempt *attempt)
+{
+    struct sim_clients *clients = attempt->sim->clients;
+
+    if (attempt->producer->group == clients->watched_group &&
+        attempt->sent_us >= clients->watched_from_us &&
+        (clients->watched_node < 0 || clients->watched_node == attempt->node->id)) {
+        clients->watched++;
+    }
+}
+
 static void on_append(struct partition_append *append)
 {
     struct attempt *attempt = CONTAINER_OF(append, struct attempt, append);
@@ -122,7 +140,13 @@ static void on_append(struct partition_append *append)
         return;
     }
     producer->attempt = NULL;
+    if (attempt->sim->clients->are_deaf) {
+        producer->next_us = pause_us(producer->sim, 50 * 1000, 400 * 1000);
+        free(attempt);
+        return;
+    }
     if (append->error == KAFKA_ERROR_NONE) {
+        note_watched(attempt);
         note_acked(producer, append->base_offset);
         producer->next_us = pause_us(producer->sim, 50 * 1000, 400 * 1000);
     } else if (append->error == KAFKA_ERROR_DUPLICATE_SEQUENCE_NUMBER) {
@@ -146,7 +170,8 @@ static void choose_batch(struct producer *producer)
 
     producer->count = 1 + (int)random_below(&sim->random, RECORDS_MAX);
     producer->key_bytes = 0;
-    if (sim->has_big_batches && random_chance(&sim->random, BIG_CHANCE)) {
+    if (sim->has_big_batches &&
+        random_chance(&sim->random, sim->clients->are_big ? BIG_CHANCE_OFTEN : BIG_CHANCE)) {
         producer->count = 1;
         producer->key_bytes =
             BIG_BYTES_MIN + random_below(&sim->random, BIG_BYTES_MAX - BIG_BYTES_MIN);
@@ -173,6 +198,7 @@ static void send_batch(struct producer *producer)
     attempt->producer = producer;
     attempt->node = node;
     attempt->sim = sim;
+    attempt->sent_us = sim->clock.now_us;
     partition_status(node->partitions[producer->group], &status);
     attempt->epoch = status.leader_epoch;
     batch = make_batch(producer);
@@ -240,6 +266,19 @@ static bool leads_no_more(const struct reader *reader)
            status->leader_epoch < sim_history_newest_epoch(reader->sim->history, reader->group);
 }
 
+/* What a follower shows is on its own disk. A leader, and who was one, may show what only others
+ * have there. */
+static void note_served(const struct reader *reader, int64_t next)
+{
+    struct sim_node *node = reader->node;
+    struct consensus_stats stats;
+
+    consensus_stats(node->consensus, &stats);
+    if (stats.elections == 0 && !node->was_damaged && next > node->served[reader->group]) {
+        node->served[reader->group] = next;
+    }
+}
+
 static void take_read(struct reader *reader)
 {
     struct partition_read *read = &reader->read;
@@ -261,6 +300,9 @@ static void take_read(struct reader *reader)
                 next = record_batch_last_offset(batch) + 1;
                 at += record_batch_size(batch);
             }
+        }
+        if (next > reader->offset) {
+            note_served(reader, next);
         }
         reader->offset = next;
     } else if (read->error == KAFKA_ERROR_OFFSET_OUT_OF_RANGE) {
@@ -322,6 +364,7 @@ struct sim_clients *sim_clients_new(struct sim *sim)
     struct sim_clients *clients = check_alloc_zero(sizeof *clients);
 
     clients->sim = sim;
+    clients->watched_group = -1;
     list_init(&clients->attempts);
     for (int i = 0; i < SIM_PRODUCERS; i++) {
         clients->producers[i] =
@@ -392,6 +435,29 @@ void sim_clients_node_died(struct sim_clients *clients, const struct sim_node *n
             clients->readers[i].is_reading = false;
         }
     }
+}
+
+void sim_clients_set_deaf(struct sim_clients *clients, bool are_deaf)
+{
+    clients->are_deaf = are_deaf;
+}
+
+void sim_clients_set_big(struct sim_clients *clients, bool are_big)
+{
+    clients->are_big = are_big;
+}
+
+void sim_clients_watch(struct sim_clients *clients, int group, int32_t node)
+{
+    clients->watched_group = group;
+    clients->watched_node = node;
+    clients->watched_from_us = clients->sim->clock.now_us;
+    clients->watched = 0;
+}
+
+int sim_clients_watched(const struct sim_clients *clients)
+{
+    return clients->watched;
 }
 
 bool sim_clients_are_done(const struct sim_clients *clients)

@@ -44,9 +44,25 @@ void sim_disk_set_delay(struct sim_disk *self, uint64_t min_us, uint64_t max_us)
     memory_disk_set_sync(self->disk, min_us, max_us);
 }
 
+void sim_disk_set_journal_delay(struct sim_disk *self, uint64_t min_us, uint64_t max_us)
+{
+    sim_disk_set_delay(self, min_us, max_us);
+}
+
 void sim_disk_set_full(struct sim_disk *self, bool is_full)
 {
     memory_disk_set_full(self->disk, is_full);
+}
+
+void sim_disk_fill(struct sim_disk *self)
+{
+    sim_disk_set_full(self, true);
+}
+
+bool sim_disk_has_room(const struct sim_disk *self)
+{
+    (void)self;
+    return true; /* how much was never counted */
 }
 
 bool sim_disk_damage(struct sim_disk *self, struct group_id group)
@@ -59,6 +75,32 @@ bool sim_disk_damage_journal(struct sim_disk *self)
 {
     (void)self;
     return false; /* there is none */
+}
+
+void sim_disk_note_outside(struct sim_disk *self, struct group_id group)
+{
+    (void)self;
+    (void)group;
+}
+
+bool sim_disk_damage_outside(struct sim_disk *self)
+{
+    (void)self;
+    return false; /* there is no journal to go around */
+}
+
+void sim_disk_fail_at(struct sim_disk *self, bool in_journal, int count)
+{
+    (void)self;
+    (void)in_journal;
+    (void)count;
+}
+
+bool sim_disk_fails_soon(const struct sim_disk *self, bool in_journal)
+{
+    (void)self;
+    (void)in_journal;
+    return false;
 }
 
 void sim_disk_fail_soon(struct sim_disk *self)

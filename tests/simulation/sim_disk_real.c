@@ -13,7 +13,7 @@
 #include "support/fake_disk.h"
 
 enum { JOURNAL_FILE_BYTES = 256 * 1024, CACHE_BYTES = 256 * 1024, FULL_SLACK_BYTES = 8 * 1024 };
-enum { PLACES_MAX = 8, FAIL_AFTER_MAX = 20 };
+enum { PLACES_MAX = 8, FAIL_AFTER_MAX = 20, OUTSIDE_BYTES_MIN = 128 * 1024 };
 
 /* A frame of the journal. */
 struct journal_place {
@@ -34,6 +34,10 @@ struct sim_disk {
     char prefix[96];
     uint64_t candidates, chosen;
     char path[256];
+    /* the big batch that was noted: a byte of it, and the newest frame then */
+    char outside_path[256];
+    int64_t outside_offset, outside_at;
+    uint64_t outside_sequence;
     struct journal_place places[PLACES_MAX]; /* the newest frames, newest first */
     int place_count;
 };
@@ -128,10 +132,30 @@ void sim_disk_set_delay(struct sim_disk *self, uint64_t min_us, uint64_t max_us)
     fake_disk_set_delay(self->fake, min_us, max_us);
 }
 
+void sim_disk_set_journal_delay(struct sim_disk *self, uint64_t min_us, uint64_t max_us)
+{
+    fake_disk_set_lane_delay(self->fake, DISK_LANE_JOURNAL, min_us, max_us);
+}
+
 void sim_disk_set_full(struct sim_disk *self, bool is_full)
 {
     fake_disk_set_capacity(self->fake,
                            is_full ? fake_disk_used(self->fake) + FULL_SLACK_BYTES : INT64_MAX);
+}
+
+void sim_disk_fill(struct sim_disk *self)
+{
+    fake_disk_set_capacity(self->fake, fake_disk_used(self->fake));
+}
+
+bool sim_disk_has_room(const struct sim_disk *self)
+{
+    struct disk *disk = fake_disk_as_disk(self->fake);
+    int64_t total = 0;
+    int64_t usable = 0;
+
+    return disk->operations->space(disk, options.directory, &total, &usable) != ERROR_NONE ||
+           usable > 0;
 }
 
 static void choose(void *context, const char *path)
@@ -167,12 +191,17 @@ static int64_t choose_byte(struct sim_disk *self)
     return chosen < size ? chosen : size - 1;
 }
 
-bool sim_disk_damage(struct sim_disk *self, struct group_id group)
+static void set_prefix(struct sim_disk *self, struct group_id group)
 {
     char topic[UUID_TEXT_LENGTH + 1];
 
     uuid_format(group.topic, topic);
     (void)snprintf(self->prefix, sizeof self->prefix, "/data/%s-%d/", topic, group.partition);
+}
+
+bool sim_disk_damage(struct sim_disk *self, struct group_id group)
+{
+    set_prefix(self, group);
     for (int pass = 0; pass < 2; pass++) {
         self->chosen = pass == 0 ? UINT64_MAX : random_below(self->random, self->candidates);
         self->candidates = 0;
@@ -183,6 +212,36 @@ bool sim_disk_damage(struct sim_disk *self, struct group_id group)
     }
     return fake_disk_flip(self->fake, self->path, choose_byte(self),
                           (unsigned)random_below(self->random, 8));
+}
+
+/* The newest big batch of this file, if it is newer than the one that was found before. */
+static void find_outside(void *context, const char *path)
+{
+    struct sim_disk *self = context;
+    const char *suffix = strrchr(path, '.');
+    const char *bytes = fake_disk_bytes(self->fake, path);
+    int64_t size = fake_disk_size(self->fake, path);
+    int64_t at = 0;
+
+    if (suffix == NULL || strcmp(suffix, ".log") != 0) {
+        return;
+    }
+    while (at + RECORD_BATCH_HEADER_BYTES < size) {
+        int64_t length = (int64_t)record_batch_size(bytes + at);
+
+        if (length < RECORD_BATCH_HEADER_BYTES || length > size - at) {
+            break;
+        }
+        if (length >= OUTSIDE_BYTES_MIN &&
+            record_batch_base_offset(bytes + at) > self->outside_offset) {
+            self->outside_offset = record_batch_base_offset(bytes + at);
+            self->outside_at =
+                at + RECORD_BATCH_HEADER_BYTES +
+                (int64_t)random_below(self->random, (uint64_t)(length - RECORD_BATCH_HEADER_BYTES));
+            (void)snprintf(self->outside_path, sizeof self->outside_path, "%s", path);
+        }
+        at += length;
+    }
 }
 
 /* ---- the journal ---- */
@@ -246,6 +305,30 @@ bool sim_disk_damage_journal(struct sim_disk *self)
                           (unsigned)random_below(self->random, 8));
 }
 
+/* ---- around the journal ---- */
+
+static uint64_t newest_sequence(struct sim_disk *self)
+{
+    self->place_count = 0;
+    fake_disk_for_each_file(self->fake, "/data/journal/", note_frames, self);
+    return self->place_count == 0 ? 0 : self->places[0].header.sequence;
+}
+
+void sim_disk_note_outside(struct sim_disk *self, struct group_id group)
+{
+    set_prefix(self, group);
+    self->outside_offset = -1;
+    fake_disk_for_each_file(self->fake, self->prefix, find_outside, self);
+    self->outside_sequence = newest_sequence(self);
+}
+
+bool sim_disk_damage_outside(struct sim_disk *self)
+{
+    return self->outside_offset >= 0 && newest_sequence(self) >= self->outside_sequence + 2 &&
+           fake_disk_flip(self->fake, self->outside_path, self->outside_at,
+                          (unsigned)random_below(self->random, 8));
+}
+
 /* ---- errors ---- */
 
 void sim_disk_fail_soon(struct sim_disk *self)
@@ -255,6 +338,22 @@ void sim_disk_fail_soon(struct sim_disk *self)
     self->may_fail = true;
     fake_disk_fail(self->fake, failing[which], 1 + (int)random_below(self->random, FAIL_AFTER_MAX),
                    ERROR_IO);
+}
+
+static enum disk_operation failing_in(bool in_journal)
+{
+    return in_journal ? DISK_WRITE_DURABLE : DISK_SYNC;
+}
+
+void sim_disk_fail_at(struct sim_disk *self, bool in_journal, int count)
+{
+    self->may_fail = true;
+    fake_disk_fail(self->fake, failing_in(in_journal), count, ERROR_IO);
+}
+
+bool sim_disk_fails_soon(const struct sim_disk *self, bool in_journal)
+{
+    return fake_disk_fails_soon(self->fake, failing_in(in_journal));
 }
 
 void sim_disk_fail_no_more(struct sim_disk *self)

@@ -108,22 +108,34 @@ bool sim_may_damage(const struct sim *sim)
     return true;
 }
 
-void sim_damage(struct sim_node *node, bool in_journal)
+static bool damage(struct sim_node *node, enum sim_damage where)
 {
+    switch (where) {
+    case SIM_DAMAGE_LOG: return sim_disk_damage(node->disk, sim_groups[0]);
+    case SIM_DAMAGE_JOURNAL: return sim_disk_damage_journal(node->disk);
+    case SIM_DAMAGE_OUTSIDE: return sim_disk_damage_outside(node->disk);
+    }
+    return false;
+}
+
+bool sim_damage(struct sim_node *node, enum sim_damage where)
+{
+    static const char *const places[] = {"", " in its journal", " around its journal"};
     struct sim *sim = node->sim;
     bool is_damaged;
 
     node->restart_at_us = sim_after(sim, 50, 500);
     sim_node_crash(node, false);
     sim->totals.crashes++;
-    is_damaged = in_journal ? sim_disk_damage_journal(node->disk)
-                            : sim_disk_damage(node->disk, sim_groups[0]);
+    is_damaged = damage(node, where);
     if (is_damaged) {
         node->was_damaged = true;
-        node->damage_is_plain = in_journal;
+        node->damage_is_plain = where == SIM_DAMAGE_JOURNAL;
+        node->served[0] = 0;
         sim->totals.damages++;
-        sim_trace(sim, "node %d is damaged%s", node->id, in_journal ? " in its journal" : "");
+        sim_trace(sim, "node %d is damaged%s", node->id, places[where]);
     }
+    return is_damaged;
 }
 
 /* One replica's disk at a time: the majority keeps its own. */
@@ -134,7 +146,9 @@ static void damage_one(struct sim_faults *faults)
 
     if (sim_may_damage(sim) && sim_node_is_voter(node, 0) && !faults->is_changing &&
         sim_node_voter_count(node, 0) >= VOTERS_MIN) {
-        sim_damage(node, node->id != SIM_SINGLE_NODE && random_chance(&sim->random, 500000));
+        bool in_journal = node->id != SIM_SINGLE_NODE && random_chance(&sim->random, 500000);
+
+        (void)sim_damage(node, in_journal ? SIM_DAMAGE_JOURNAL : SIM_DAMAGE_LOG);
     }
 }
 
@@ -484,6 +498,7 @@ uint64_t sim_faults_next_us(const struct sim_faults *faults)
     uint64_t next_us = earlier(faults->next_us, faults->heal_network_us);
 
     next_us = earlier(next_us, sim_plots_next_us(faults->sim->plots));
+    next_us = earlier(next_us, sim_scenes_next_us(faults->sim->scenes));
     if (faults->is_changing) {
         next_us = earlier(next_us, faults->change_deadline_us);
     }
@@ -504,21 +519,33 @@ void sim_faults_run(struct sim_faults *faults)
 
     run_recoveries(faults);
     sim_plots_run(sim->plots);
+    sim_scenes_run(sim->scenes);
     if (sim->clock.now_us >= faults->next_us) {
         faults->next_us = sim->is_healing ? UINT64_MAX : sim_after(sim, 300, 4000);
-        /* A plot goes mostly undisturbed. */
-        if (!sim->is_healing &&
+        /* A plot goes mostly undisturbed, a scene wholly. */
+        if (!sim->is_healing && !sim_scenes_is_busy(sim->scenes) &&
             (!sim_plots_is_busy(sim->plots) || random_chance(&sim->random, 150000))) {
             run_one_fault(faults);
         }
     }
 }
 
+bool sim_faults_is_changing(const struct sim_faults *faults)
+{
+    return faults->is_changing;
+}
+
 void sim_faults_heal(struct sim_faults *faults)
+{
+    faults->next_us = UINT64_MAX;
+    sim_scenes_stop(faults->sim->scenes);
+    sim_faults_calm(faults);
+}
+
+void sim_faults_calm(struct sim_faults *faults)
 {
     struct sim *sim = faults->sim;
 
-    faults->next_us = UINT64_MAX;
     faults->heal_network_us = 0;
     sim_plots_stop(sim->plots);
     fake_network_heal_all(sim->network);

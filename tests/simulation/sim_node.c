@@ -85,6 +85,23 @@ static const struct topic_config topic_defaults = {
     .timestamp_after_max_ms = INT64_MAX,
 };
 
+/* What readers got from a replica that followed is there when it comes back, but for what was in
+ * memory alone. */
+static void check_served(struct sim_node *node, int index)
+{
+    const struct partition_log *log = storage_find_log(node->storage, sim_groups[index]);
+
+    if (log == NULL || partition_log_is_corrupt(log) || node->was_damaged ||
+        node->sim->has_memory) {
+        return;
+    }
+    if (partition_log_end_offset(log) < node->served[index]) {
+        sim_fail(node->sim,
+                 "P3: node %d showed group %d up to offset %lld and comes back with %lld", node->id,
+                 index, (long long)node->served[index], (long long)partition_log_end_offset(log));
+    }
+}
+
 static void open_group(struct sim_node *node, int index)
 {
     struct topic_config topic = topic_defaults;
@@ -106,6 +123,7 @@ static void open_group(struct sim_node *node, int index)
     if (node->has_left[index]) {
         count = 0;
     }
+    check_served(node, index);
     error = partition_open(node->table, sim_groups[index], members, count, &topic,
                            &node->partitions[index]);
     CHECK(error == ERROR_NONE);
@@ -273,6 +291,7 @@ void sim_node_forget(struct sim_node *node, int group)
     partition_close(node->partitions[group], true);
     node->partitions[group] = NULL;
     node->has_left[group] = true;
+    node->served[group] = 0;
     node->must_reopen[group] = true;
     sim_node_reopen(node);
 }

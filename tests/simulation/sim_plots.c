@@ -187,7 +187,7 @@ static void damage_witness(struct sim_plots *plots)
 
     for (int i = 0; i < SIM_NODES; i++) {
         if (has(plots->witnesses, i) && i != SIM_SINGLE_NODE && sim_may_damage(sim)) {
-            sim_damage(&sim->nodes[i], true);
+            (void)sim_damage(&sim->nodes[i], SIM_DAMAGE_JOURNAL);
         }
     }
 }

@@ -35,9 +35,9 @@ struct fake_disk {
     int descriptors_open;
     int descriptors_peak;
     int descriptors_max;
-    struct list lanes[3]; /* of flights, oldest first */
-    uint64_t delay_min_us;
-    uint64_t delay_max_us;
+    struct list lanes[3];     /* of flights, oldest first */
+    uint64_t delay_min_us[3]; /* by lane */
+    uint64_t delay_max_us[3];
     int64_t capacity;
     int fail_count[OPERATIONS];
     enum error fail_error[OPERATIONS];
@@ -287,10 +287,10 @@ static void perform(struct fake_disk *fake, struct disk_request *request)
 static void start_flight(struct flight *flight)
 {
     struct fake_disk *fake = flight->fake;
-    uint64_t spread = fake->delay_max_us - fake->delay_min_us + 1;
+    uint64_t least_us = fake->delay_min_us[flight->lane];
+    uint64_t spread = fake->delay_max_us[flight->lane] - least_us + 1;
 
-    timer_start(fake->loop, &flight->timer,
-                fake->delay_min_us + random_below(&fake->random, spread));
+    timer_start(fake->loop, &flight->timer, least_us + random_below(&fake->random, spread));
 }
 
 static void on_landed(struct timer *timer)
@@ -477,9 +477,17 @@ void fake_disk_set_loop(struct fake_disk *fake, struct loop *loop)
 
 void fake_disk_set_delay(struct fake_disk *fake, uint64_t min_us, uint64_t max_us)
 {
+    for (int lane = 0; lane < 3; lane++) {
+        fake_disk_set_lane_delay(fake, (enum disk_lane)lane, min_us, max_us);
+    }
+}
+
+void fake_disk_set_lane_delay(struct fake_disk *fake, enum disk_lane lane, uint64_t min_us,
+                              uint64_t max_us)
+{
     CHECK(min_us <= max_us);
-    fake->delay_min_us = min_us;
-    fake->delay_max_us = max_us;
+    fake->delay_min_us[lane] = min_us;
+    fake->delay_max_us[lane] = max_us;
 }
 
 void fake_disk_crash(struct fake_disk *fake, bool tears)
@@ -549,6 +557,11 @@ void fake_disk_fail(struct fake_disk *fake, enum disk_operation operation, int c
 {
     fake->fail_count[operation] = count;
     fake->fail_error[operation] = error;
+}
+
+bool fake_disk_fails_soon(const struct fake_disk *fake, enum disk_operation operation)
+{
+    return fake->fail_count[operation] > 0;
 }
 
 uint64_t fake_disk_count(const struct fake_disk *fake, enum disk_operation operation)

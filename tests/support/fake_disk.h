@@ -28,6 +28,9 @@ void fake_disk_set_loop(struct fake_disk *fake, struct loop *loop);
 
 /* Each submitted request takes a random time in this range (default 20 to 200). */
 void fake_disk_set_delay(struct fake_disk *fake, uint64_t min_us, uint64_t max_us);
+/* The same for the requests of one lane. */
+void fake_disk_set_lane_delay(struct fake_disk *fake, enum disk_lane lane, uint64_t min_us,
+                              uint64_t max_us);
 
 /*
  * The power goes: requests under way are done in part or not at all and never call done(), open
@@ -67,6 +70,8 @@ void fake_disk_for_each_file(const struct fake_disk *fake, const char *prefix,
 /* The `count`-th request of this kind from now on (1 is the next) fails with `error`. 0: never. */
 void fake_disk_fail(struct fake_disk *fake, enum disk_operation operation, int count,
                     enum error error);
+/* It has not failed yet. */
+bool fake_disk_fails_soon(const struct fake_disk *fake, enum disk_operation operation);
 
 /* Requests done since the start, by operation. */
 uint64_t fake_disk_count(const struct fake_disk *fake, enum disk_operation operation);
