@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * io_uring for what latency and many requests at once are worth it: journal writes, reads, and the
- * syncs and durable writes that run beside reads. Names and lazy writes stay with the threads.
+ * io_uring for many requests at once: reads, and the syncs and durable writes that run beside them.
+ * Names, lazy writes and the journal stay with the threads. A journal write is one at a time; its
+ * flush would be issued and awaited by a worker of the kernel's that stands in line with all other
+ * work of the processor that took the interrupt, and our own thread need not.
  *
  * Whatever the ring answers oddly (short, interrupted, full) is done again from the start by a
  * thread: reads and writes at a position may be repeated.
@@ -26,8 +28,6 @@ struct disk_uring;
 struct flight {
     struct disk_uring *owner;
     struct disk_request *request;
-    enum disk_lane lane;
-    struct flight *next;       /* in the journal's queue */
     struct disk_request again; /* the same work, for a thread */
 };
 
@@ -36,8 +36,6 @@ struct disk_uring {
     struct disk *threads;
     struct io_uring ring;
     unsigned in_flight;
-    struct flight *journal_head; /* the first is being carried out */
-    struct flight *journal_tail;
     int event_fd;
     uv_poll_t poll;
     uv_timer_t retry;
@@ -60,25 +58,14 @@ static bool suits_ring(const struct disk_request *request)
            request->operation == DISK_WRITE_DURABLE || request->operation == DISK_SYNC;
 }
 
-static void start(struct flight *flight);
 static void push_again(uv_timer_t *retry);
 
 /* ---- the end of a request ---- */
 
 static void finish(struct flight *flight)
 {
-    struct disk_uring *self = flight->owner;
     struct disk_request *request = flight->request;
 
-    if (flight->lane == DISK_LANE_JOURNAL) {
-        CHECK(self->journal_head == flight);
-        self->journal_head = flight->next;
-        if (self->journal_head == NULL) {
-            self->journal_tail = NULL;
-        } else {
-            start(self->journal_head);
-        }
-    }
     free(flight);
     request->done(request);
 }
@@ -98,7 +85,7 @@ static void pass_to_thread(struct flight *flight)
 {
     flight->again = *flight->request;
     flight->again.done = on_thread_done;
-    disk_submit(flight->owner->threads, flight->lane, &flight->again);
+    disk_submit(flight->owner->threads, DISK_LANE_READ, &flight->again);
 }
 
 static void landed(struct flight *flight, int result)
@@ -198,27 +185,13 @@ static void uring_submit(struct disk *disk, enum disk_lane lane, struct disk_req
     struct disk_uring *self = CONTAINER_OF(disk, struct disk_uring, engine.disk);
     struct flight *flight;
 
-    if (lane == DISK_LANE_SEGMENT || (lane == DISK_LANE_READ && !suits_ring(request))) {
+    if (lane != DISK_LANE_READ || !suits_ring(request)) {
         disk_submit(self->threads, lane, request);
         return;
     }
     flight = check_alloc_zero(sizeof *flight);
     flight->owner = self;
     flight->request = request;
-    flight->lane = lane;
-    if (lane == DISK_LANE_JOURNAL) {
-        bool is_busy = self->journal_head != NULL;
-
-        if (is_busy) {
-            self->journal_tail->next = flight;
-        } else {
-            self->journal_head = flight;
-        }
-        self->journal_tail = flight;
-        if (is_busy) {
-            return;
-        }
-    }
     start(flight);
 }
 
@@ -243,7 +216,6 @@ static void uring_free(struct disk_engine *engine)
     struct disk_uring *self = CONTAINER_OF(engine, struct disk_uring, engine);
 
     CHECK(self->in_flight == 0);
-    CHECK(self->journal_head == NULL);
     disk_engine_free(self->threads);
     io_uring_queue_exit(&self->ring);
     (void)uv_poll_stop(&self->poll);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engines that do gyred's disk work. Threads: one for each ordered lane, four for reads;
- * journal writes carry RWF_DSYNC. io_uring: journal writes and reads go through a ring, everything
- * else through the threads. done() is called on the thread of `uv`.
+ * journal writes carry RWF_DSYNC. io_uring: reads, and what runs beside them, go through a ring,
+ * everything else through the threads. done() is called on the thread of `uv`.
  */
 #ifndef GYRE_RUNTIME_DISK_ENGINE_H
 #define GYRE_RUNTIME_DISK_ENGINE_H
