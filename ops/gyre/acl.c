@@ -7,15 +7,8 @@
 #include "gyre/access/acl_words.h"
 
 #include "acl_options.h"
-#include "admin.h"
 #include "json_print.h"
 #include "table.h"
-
-struct change {
-    const struct acl_arguments *arguments;
-    struct acl_rules rules; /* those to make, or the filters of those to remove */
-    struct acl_rules found;
-};
 
 static void print_rules(const struct acl_arguments *arguments, const struct acl_rules *rules,
                         const char *verb)
@@ -32,85 +25,39 @@ static void print_rules(const struct acl_arguments *arguments, const struct acl_
     }
 }
 
-/* A verb that makes rules out of its arguments and works on them. */
-static int run(const struct acl_syntax *syntax, bool is_filter, admin_work work, char **argv,
-               int argc)
-{
-    struct acl_arguments arguments;
-    struct change change = {.arguments = &arguments};
-    enum exit_status status = STATUS_USAGE;
-
-    acl_parse(syntax, argc, argv, &arguments);
-    acl_rules_init(&change.rules);
-    acl_rules_init(&change.found);
-    if (acl_arguments_to_rules(&arguments, is_filter, &change.rules)) {
-        status = admin_run(&arguments.connect, work, &change);
-    }
-    acl_rules_release(&change.found);
-    acl_rules_release(&change.rules);
-    acl_arguments_release(&arguments);
-    return (int)status;
-}
-
 /* ---- grant ---- */
 
 static enum exit_status grant_with(struct session *session, void *context)
 {
-    const struct change *change = context;
-    enum exit_status status = acl_rules_create(session, change->rules.items, change->rules.count);
+    const struct acl_arguments *arguments = context;
+    enum exit_status status =
+        acl_rules_create(session, arguments->rules.items, arguments->rules.count);
 
     if (status == STATUS_OK) {
-        print_rules(change->arguments, &change->rules, "granted");
+        print_rules(arguments, &arguments->rules, "granted");
     }
     return status;
-}
-
-static int grant(int argc, char **argv)
-{
-    static const struct acl_syntax syntax = {
-        acl_grant_options,
-        "Add rules: each principal with each operation on each resource.\v"
-        "A rule that is there already stays as it is. A name without a type is a user's.\n\n"
-        "Examples:\n"
-        "  gyre acl grant --principal User:alice --operation READ --topic orders --group reports\n"
-        "  gyre acl grant --principal bob --producer --topic ads. --prefix\n"
-        "  gyre acl grant --principal mallory --operation ALL --topic '*' --deny",
-        true, true, true};
-
-    return run(&syntax, false, grant_with, argv, argc);
 }
 
 /* ---- revoke ---- */
 
 static enum exit_status revoke_with(struct session *session, void *context)
 {
-    struct change *change = context;
-    enum exit_status status =
-        acl_rules_delete(session, change->rules.items, change->rules.count, &change->found);
+    const struct acl_arguments *arguments = context;
+    struct acl_rules gone;
+    enum exit_status status;
 
-    if (status != STATUS_OK) {
-        return status;
+    acl_rules_init(&gone);
+    status = acl_rules_delete(session, arguments->rules.items, arguments->rules.count, &gone);
+    if (status == STATUS_OK) {
+        print_rules(arguments, &gone, "revoked");
+        if (gone.count == 0 && !arguments->if_exists) {
+            complain("there is no such rule");
+            status = STATUS_FAILED;
+        }
     }
-    print_rules(change->arguments, &change->found, "revoked");
-    if (change->found.count == 0 && !change->arguments->if_exists) {
-        complain("there is no such rule");
-        return STATUS_FAILED;
-    }
-    return STATUS_OK;
-}
-
-static int revoke_verb(int argc, char **argv)
-{
-    static const struct acl_syntax syntax = {
-        acl_revoke_options,
-        "Remove rules.\vWhat is not told (operation, resource, host, allow or deny) matches all "
-        "rules of the principal; --prefix removes rules on prefixes, without it those on the very "
-        "name go.\n\nExamples:\n"
-        "  gyre acl revoke --principal User:alice --operation READ --topic orders\n"
-        "  gyre acl revoke --principal User:alice        (everything)",
-        true, false, false};
-
-    return run(&syntax, true, revoke_with, argv, argc);
+    acl_rules_release(&gone);
+    return status;
 }
 
 /* ---- list ---- */
@@ -139,50 +86,113 @@ static void print_table(const struct acl_rules *rules)
 
 static enum exit_status list_with(struct session *session, void *context)
 {
-    struct change *change = context;
+    const struct acl_arguments *arguments = context;
+    struct acl_rules found;
     enum exit_status status = STATUS_OK;
 
-    for (int i = 0; i < change->rules.count && status == STATUS_OK; i++) {
-        struct acl filter = change->rules.items[i];
+    acl_rules_init(&found);
+    for (int i = 0; i < arguments->rules.count && status == STATUS_OK; i++) {
+        struct acl filter = arguments->rules.items[i];
 
         /* People who ask about a topic mean every rule that speaks of it. */
         if (filter.pattern == ACL_LITERAL) {
             filter.pattern = ACL_PATTERN_MATCH;
         }
-        status = acl_rules_fetch(session, &filter, &change->found);
+        status = acl_rules_fetch(session, &filter, &found);
     }
-    if (status == STATUS_OK && change->arguments->connect.output == OUTPUT_JSON) {
-        json_print(acl_rules_to_json(&change->found));
+    if (status == STATUS_OK && arguments->connect.output == OUTPUT_JSON) {
+        json_print(acl_rules_to_json(&found));
     } else if (status == STATUS_OK) {
-        print_table(&change->found);
+        print_table(&found);
     }
+    acl_rules_release(&found);
     return status;
 }
 
-static int list(int argc, char **argv)
-{
-    static const struct acl_syntax syntax = {
-        acl_list_options,
-        "List rules; of a resource, all that speak of it: on its name, on '*' and on prefixes of "
-        "it.\vExamples:\n"
-        "  gyre acl list\n"
-        "  gyre acl list --topic ads.clicks\n"
-        "  gyre acl list --principal User:alice -o json",
-        false, false, false};
+/* ---- the table ---- */
 
-    return run(&syntax, true, list_with, argv, argc);
-}
+static const struct verb verbs[] = {
+    {.name = "grant",
+     .summary = "allow (or --deny) something",
+     .options = acl_grant_options,
+     .documentation =
+         "Add rules: each principal with each operation on each resource.\v"
+         "A rule that is there already stays as it is. A name without a type is a user's.\n\n"
+         "Examples:\n"
+         "  gyre acl grant --principal User:alice --operation READ --topic orders --group reports\n"
+         "  gyre acl grant --principal bob --producer --topic ads. --prefix\n"
+         "  gyre acl grant --principal mallory --operation ALL --topic '*' --deny",
+     .demands = ACL_NEEDS_PRINCIPAL | ACL_NEEDS_RESOURCE | ACL_NEEDS_OPERATION,
+     .prepare = acl_arguments_to_rules,
+     .unprepared = STATUS_USAGE,
+     .work = grant_with},
+    {.name = "revoke",
+     .summary = "remove rules",
+     .options = acl_revoke_options,
+     .documentation =
+         "Remove rules.\vWhat is not told (operation, resource, host, allow or deny) matches all "
+         "rules of the principal; --prefix removes rules on prefixes, without it those on the very "
+         "name go.\n\nExamples:\n"
+         "  gyre acl revoke --principal User:alice --operation READ --topic orders\n"
+         "  gyre acl revoke --principal User:alice        (everything)",
+     .demands = ACL_NEEDS_PRINCIPAL,
+     .prepare = acl_arguments_to_filters,
+     .unprepared = STATUS_USAGE,
+     .work = revoke_with},
+    {.name = "list",
+     .summary = "list the rules",
+     .options = acl_list_options,
+     .documentation =
+         "List rules; of a resource, all that speak of it: on its name, on '*' and on prefixes of "
+         "it.\vExamples:\n"
+         "  gyre acl list\n"
+         "  gyre acl list --topic ads.clicks\n"
+         "  gyre acl list --principal User:alice -o json",
+     .prepare = acl_arguments_to_filters,
+     .unprepared = STATUS_USAGE,
+     .work = list_with},
+    {.name = "matrix",
+     .summary = "who may do what on which topic",
+     .options = acl_matrix_options,
+     .documentation =
+         "Show who may do what on which topic, as rules, streams and super users come to.\v"
+         "All users and everybody who stands in a rule, or those of --principal; from your own "
+         "address, or from that of --host.\n\n"
+         "Examples:\n"
+         "  gyre acl matrix\n"
+         "  gyre acl matrix --principal alice --topic orders -o json",
+     .work = acl_matrix_with},
+    {.name = "test",
+     .summary = "may somebody do something, and by which rule",
+     .options = acl_test_options,
+     .documentation =
+         "Ask whether somebody may do something, and which rule decides.\v"
+         "Without --principal it is about yourself. --member-of tells of groups that come from "
+         "outside (a token, a directory); those of `gyre team` are known. Exit status 5 when "
+         "something is denied.\n\n"
+         "Examples:\n"
+         "  gyre acl test --principal alice --operation READ --topic orders --group reports\n"
+         "  gyre acl test --principal bob --operation WRITE --topic /ads/clicks:impressions",
+     .demands = ACL_NEEDS_RESOURCE | ACL_NEEDS_OPERATION,
+     .prepare = acl_arguments_to_rules,
+     .unprepared = STATUS_USAGE,
+     .work = acl_test_with},
+};
 
 int acl_command(int argc, char **argv)
 {
-    static const struct command verbs[] = {
-        {"grant", "allow (or --deny) something", grant},
-        {"revoke", "remove rules", revoke_verb},
-        {"list", "list the rules", list},
-        {"matrix", "who may do what on which topic", acl_matrix},
-        {"test", "may somebody do something, and by which rule", acl_test},
+    static struct acl_arguments arguments;
+    static const struct verb_group group = {
+        .path = "gyre acl",
+        .intro = "Say who may do what (Kafka's access control lists).",
+        .verbs = verbs,
+        .count = (int)(sizeof verbs / sizeof verbs[0]),
+        .arguments = &arguments,
+        .connect = &arguments.connect,
+        .release = acl_arguments_release,
+        .parse = acl_parse_option,
     };
 
-    return command_dispatch("gyre acl", "Say who may do what (Kafka's access control lists).",
-                            verbs, (int)(sizeof verbs / sizeof verbs[0]), argc, argv);
+    acl_arguments_init(&arguments);
+    return verb_group_run(&group, argc, argv);
 }

@@ -3,7 +3,10 @@
 #ifndef GYRE_OPS_ACL_H
 #define GYRE_OPS_ACL_H
 
-int acl_matrix(int argc, char **argv);
-int acl_test(int argc, char **argv);
+#include "session.h"
+
+/* Their context is a struct acl_arguments. */
+enum exit_status acl_matrix_with(struct session *session, void *context);
+enum exit_status acl_test_with(struct session *session, void *context);
 
 #endif

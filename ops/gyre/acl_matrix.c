@@ -344,13 +344,12 @@ static enum exit_status ask_topics(struct session *session, struct matrix *matri
                                 false, &matrix->topics);
 }
 
-static enum exit_status matrix_with(struct session *session, void *context)
+static enum exit_status fill_matrix(struct session *session, struct matrix *matrix)
 {
     const struct acl every_topic = {.resource = ACL_TOPIC,
                                     .pattern = ACL_PATTERN_ANY,
                                     .operation = ACL_OPERATION_ANY,
                                     .permission = ACL_PERMISSION_ANY};
-    struct matrix *matrix = context;
     struct client_call call = {.node_id = CLIENT_ANY_NODE};
     enum exit_status status = acl_rules_fetch(session, &every_topic, &matrix->rules);
 
@@ -373,28 +372,16 @@ static enum exit_status matrix_with(struct session *session, void *context)
     return status;
 }
 
-int acl_matrix(int argc, char **argv)
+enum exit_status acl_matrix_with(struct session *session, void *context)
 {
-    static const struct acl_syntax syntax = {
-        acl_matrix_options,
-        "Show who may do what on which topic, as rules, streams and super users come to.\v"
-        "All users and everybody who stands in a rule, or those of --principal; from your own "
-        "address, or from that of --host.\n\n"
-        "Examples:\n"
-        "  gyre acl matrix\n"
-        "  gyre acl matrix --principal alice --topic orders -o json",
-        false, false, false};
-    struct acl_arguments arguments;
-    struct matrix matrix = {.arguments = &arguments};
+    struct matrix matrix = {.arguments = context};
     enum exit_status status;
 
-    acl_parse(&syntax, argc, argv, &arguments);
     acl_rules_init(&matrix.rules);
     acl_rules_init(&matrix.principals);
-    status = admin_run(&arguments.connect, matrix_with, &matrix);
+    status = fill_matrix(session, &matrix);
     free(matrix.decisions);
     acl_rules_release(&matrix.principals);
     acl_rules_release(&matrix.rules);
-    acl_arguments_release(&arguments);
-    return (int)status;
+    return status;
 }

@@ -96,11 +96,6 @@ const struct argp_option acl_test_options[] = {
 
 /* ---- parsing ---- */
 
-struct input {
-    struct acl_arguments *arguments;
-    const struct acl_syntax *syntax;
-};
-
 struct string acl_principal(struct arena *arena, const char *text)
 {
     char *name;
@@ -155,19 +150,17 @@ static void add_member(struct argp_state *state, struct acl_arguments *arguments
     arguments->members[arguments->member_count++] = text;
 }
 
-static void check(struct argp_state *state, const struct input *input)
+static void check(struct argp_state *state, const struct acl_arguments *arguments, unsigned demands)
 {
-    const struct acl_arguments *arguments = input->arguments;
-    const struct acl_syntax *syntax = input->syntax;
     bool has_task = arguments->is_producer || arguments->is_consumer;
 
-    if (syntax->needs_principal && arguments->principal_count == 0) {
+    if ((demands & ACL_NEEDS_PRINCIPAL) != 0 && arguments->principal_count == 0) {
         argp_error(state, "whom is it about? (--principal)");
     }
-    if (syntax->needs_resource && arguments->resource_count == 0) {
+    if ((demands & ACL_NEEDS_RESOURCE) != 0 && arguments->resource_count == 0) {
         argp_error(state, "on what? (--topic, --group, --cluster, ...)");
     }
-    if (syntax->needs_operation && arguments->operation_count == 0 && !has_task) {
+    if ((demands & ACL_NEEDS_OPERATION) != 0 && arguments->operation_count == 0 && !has_task) {
         argp_error(state, "to do what? (--operation, --producer, --consumer)");
     }
     if (arguments->operation_count > 0 && has_task) {
@@ -193,13 +186,12 @@ static error_t parse_resource(int key, char *argument, struct argp_state *state,
     }
 }
 
-static error_t parse_option(int key, char *argument, struct argp_state *state)
+error_t acl_parse_option(int key, char *argument, struct argp_state *state)
 {
-    const struct input *input = state->input;
-    struct acl_arguments *arguments = input->arguments;
+    const struct verb_input *input = state->input;
+    struct acl_arguments *arguments = input->group->arguments;
 
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &arguments->connect; return 0;
     case KEY_PRINCIPAL: add_principal(state, arguments, argument); return 0;
     case KEY_OPERATION: add_operation(state, arguments, argument); return 0;
     case KEY_HOST: arguments->host = argument; return 0;
@@ -210,27 +202,23 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     case KEY_IF_EXISTS: arguments->if_exists = true; return 0;
     case KEY_MEMBER_OF: add_member(state, arguments, argument); return 0;
     case ARGP_KEY_ARG: argp_error(state, "what is '%s'?", argument); return 0;
-    case ARGP_KEY_END: check(state, input); return 0;
+    case ARGP_KEY_END: check(state, arguments, input->verb->demands); return 0;
     default: return parse_resource(key, argument, state, arguments);
     }
 }
 
-void acl_parse(const struct acl_syntax *syntax, int argc, char **argv,
-               struct acl_arguments *arguments)
+void acl_arguments_init(struct acl_arguments *arguments)
 {
-    const struct argp_child children[] = {{&connect_options, 0, NULL, 0}, {0}};
-    const struct argp parser = {syntax->options, parse_option, NULL, syntax->documentation,
-                                children,        NULL,         NULL};
-    struct input input = {arguments, syntax};
-
     *arguments = (struct acl_arguments){.host = NULL};
-    connect_arguments_init(&arguments->connect);
     arena_init(&arguments->arena, ARGUMENTS_ARENA_BYTES);
-    (void)argp_parse(&parser, argc, argv, 0, NULL, &input);
+    acl_rules_init(&arguments->rules);
 }
 
-void acl_arguments_release(struct acl_arguments *arguments)
+void acl_arguments_release(void *context)
 {
+    struct acl_arguments *arguments = context;
+
+    acl_rules_release(&arguments->rules);
     arena_release(&arguments->arena);
 }
 
@@ -322,9 +310,9 @@ static bool are_operations_used(const struct acl_arguments *arguments)
     return true;
 }
 
-bool acl_arguments_to_rules(const struct acl_arguments *arguments, bool is_filter,
-                            struct acl_rules *rules)
+static bool make_rules(struct acl_arguments *arguments, bool is_filter)
 {
+    struct acl_rules *rules = &arguments->rules;
     const char *host = arguments->host == NULL && !is_filter ? "*" : arguments->host;
     struct acl rule = {
         .resource = ACL_RESOURCE_ANY,
@@ -354,4 +342,14 @@ bool acl_arguments_to_rules(const struct acl_arguments *arguments, bool is_filte
         return false;
     }
     return true;
+}
+
+bool acl_arguments_to_rules(void *arguments)
+{
+    return make_rules(arguments, false);
+}
+
+bool acl_arguments_to_filters(void *arguments)
+{
+    return make_rules(arguments, true);
 }

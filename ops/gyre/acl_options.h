@@ -6,7 +6,7 @@
 #include <stdbool.h>
 
 #include "acl_rules.h"
-#include "connect_options.h"
+#include "verb.h"
 
 enum { ACL_WORDS_MAX = 64 };
 
@@ -31,7 +31,8 @@ struct acl_arguments {
     bool is_producer;
     bool is_consumer;
     bool if_exists;
-    struct arena arena; /* of principals that were written without "User:" */
+    struct arena arena;     /* of principals that were written without "User:" */
+    struct acl_rules rules; /* what acl_arguments_to_rules() or _to_filters() made of all this */
 };
 
 extern const struct argp_option acl_grant_options[];
@@ -40,26 +41,22 @@ extern const struct argp_option acl_list_options[];
 extern const struct argp_option acl_matrix_options[];
 extern const struct argp_option acl_test_options[];
 
-struct acl_syntax {
-    const struct argp_option *options;
-    const char *documentation;
-    bool needs_principal;
-    bool needs_resource;
-    bool needs_operation;
-};
+/* What verbs demand. */
+enum { ACL_NEEDS_PRINCIPAL = 1, ACL_NEEDS_RESOURCE = 2, ACL_NEEDS_OPERATION = 4 };
 
-/* Exits on wrong usage. Release the arguments. */
-void acl_parse(const struct acl_syntax *syntax, int argc, char **argv,
-               struct acl_arguments *arguments);
-void acl_arguments_release(struct acl_arguments *arguments);
+void acl_arguments_init(struct acl_arguments *arguments);
+void acl_arguments_release(void *arguments);
+
+/* Of a group of verbs whose arguments are a struct acl_arguments. */
+error_t acl_parse_option(int key, char *argument, struct argp_state *state);
 
 /*
- * The rules that these arguments speak of: each principal with each operation on each resource on
- * which the operation makes sense. An operation that makes sense on none of them is said; then
- * false. With `is_filter` what was not told matches everything.
+ * Before a verb: the rules that the arguments speak of, each principal with each operation on each
+ * resource on which the operation makes sense. An operation that makes sense on none of them is
+ * said; then false. In filters, what was not told matches everything.
  */
-bool acl_arguments_to_rules(const struct acl_arguments *arguments, bool is_filter,
-                            struct acl_rules *rules);
+bool acl_arguments_to_rules(void *arguments);
+bool acl_arguments_to_filters(void *arguments);
 
 /* "alice" is "User:alice". The text lies in the arena, or is the argument's own. */
 struct string acl_principal(struct arena *arena, const char *text);

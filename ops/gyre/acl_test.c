@@ -17,8 +17,8 @@
 enum { QUESTIONS_ARENA_BYTES = 8 << 20 };
 
 struct test {
-    const struct acl_arguments *arguments;
-    const struct acl_rules *rules; /* each is a question */
+    const struct acl_arguments *arguments; /* each of its rules is a question */
+    const struct acl_rules *rules;
     bool is_all_allowed;
 };
 
@@ -107,9 +107,10 @@ static enum exit_status judge(struct test *test, const struct explain_access_res
     return status;
 }
 
-static enum exit_status test_with(struct session *session, void *context)
+enum exit_status acl_test_with(struct session *session, void *context)
 {
-    struct test *test = context;
+    const struct acl_arguments *arguments = context;
+    struct test test = {.arguments = arguments, .rules = &arguments->rules, .is_all_allowed = true};
     struct explain_access_request request;
     struct client_call call = {.node_id = CLIENT_ANY_NODE,
                                .api_key = API_EXPLAIN_ACCESS,
@@ -123,48 +124,21 @@ static enum exit_status test_with(struct session *session, void *context)
     arena_init(&arena, QUESTIONS_ARENA_BYTES);
     explain_access_request_init(&request);
     CHECK(explain_access_request_questions_array_alloc(&request.questions, &arena,
-                                                       test->rules->count) == ERROR_NONE);
-    for (int i = 0; i < test->arguments->member_count; i++) {
-        groups[i] = string_from(test->arguments->members[i]);
+                                                       test.rules->count) == ERROR_NONE);
+    for (int i = 0; i < arguments->member_count; i++) {
+        groups[i] = string_from(arguments->members[i]);
     }
-    for (int i = 0; i < test->rules->count; i++) {
-        fill(&request.questions.items[i], test, &test->rules->items[i], groups);
+    for (int i = 0; i < test.rules->count; i++) {
+        fill(&request.questions.items[i], &test, &test.rules->items[i], groups);
     }
     status = admin_ask(session, &call, explain_code);
     response = call.response;
     if (status == STATUS_OK && response->error_code != KAFKA_ERROR_NONE) {
         status = session_refused("access", response->error_code, response->error_message);
     } else if (status == STATUS_OK) {
-        status = judge(test, response);
+        status = judge(&test, response);
     }
     client_call_release(&call);
     arena_release(&arena);
-    return status;
-}
-
-int acl_test(int argc, char **argv)
-{
-    static const struct acl_syntax syntax = {
-        acl_test_options,
-        "Ask whether somebody may do something, and which rule decides.\v"
-        "Without --principal it is about yourself. --member-of tells of groups that come from "
-        "outside (a token, a directory); those of `gyre team` are known. Exit status 5 when "
-        "something is denied.\n\n"
-        "Examples:\n"
-        "  gyre acl test --principal alice --operation READ --topic orders --group reports\n"
-        "  gyre acl test --principal bob --operation WRITE --topic /ads/clicks:impressions",
-        false, true, true};
-    struct acl_arguments arguments;
-    struct acl_rules rules;
-    struct test test = {.arguments = &arguments, .rules = &rules, .is_all_allowed = true};
-    enum exit_status status = STATUS_USAGE;
-
-    acl_parse(&syntax, argc, argv, &arguments);
-    acl_rules_init(&rules);
-    if (acl_arguments_to_rules(&arguments, false, &rules)) {
-        status = admin_run(&arguments.connect, test_with, &test);
-    }
-    acl_rules_release(&rules);
-    acl_arguments_release(&arguments);
-    return (int)(status == STATUS_OK && !test.is_all_allowed ? STATUS_DENIED : status);
+    return status == STATUS_OK && !test.is_all_allowed ? STATUS_DENIED : status;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * gyre is a tree of commands: `gyre GROUP VERB`. Each group is a file with a table of verbs; each
- * verb parses its own arguments with argp and returns an exit status.
+ * verb parses its own arguments with argp and returns an exit status. Groups that talk to a region
+ * are tables of verbs: verb.h.
  */
 #ifndef GYRE_OPS_COMMAND_H
 #define GYRE_OPS_COMMAND_H

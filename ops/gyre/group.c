@@ -2,7 +2,6 @@
 /* gyre group: list and delete; describe has a file of its own. */
 #include "group.h"
 
-#include <argp.h>
 #include <jansson.h>
 #include <stdio.h>
 
@@ -11,6 +10,7 @@
 #include "json_print.h"
 #include "session.h"
 #include "table.h"
+#include "verb.h"
 #include "wire_messages/api_keys.h"
 #include "wire_messages/delete_groups.h"
 #include "wire_messages/find_coordinator.h"
@@ -18,47 +18,6 @@
 #include "wire_messages/metadata.h"
 
 enum { FIND_COORDINATOR_VERSION_MAX = 3 /* one key a question */ };
-
-/* ---- arguments ---- */
-
-struct input {
-    struct group_arguments *arguments;
-    bool needs_name;
-};
-
-static error_t parse_option(int key, char *argument, struct argp_state *state)
-{
-    const struct input *input = state->input;
-
-    switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &input->arguments->connect; return 0;
-    case ARGP_KEY_ARG:
-        if (!input->needs_name || input->arguments->group != NULL) {
-            argp_error(state, "what is '%s'?", argument);
-        }
-        input->arguments->group = argument;
-        return 0;
-    case ARGP_KEY_END:
-        if (input->needs_name && input->arguments->group == NULL) {
-            argp_error(state, "which group?");
-        }
-        return 0;
-    default: return ARGP_ERR_UNKNOWN;
-    }
-}
-
-void group_parse(const char *documentation, bool needs_name, int argc, char **argv,
-                 struct group_arguments *arguments)
-{
-    const struct argp_child children[] = {{&connect_options, 0, NULL, 0}, {0}};
-    const struct argp parser = {
-        NULL, parse_option, needs_name ? "GROUP" : "", documentation, children, NULL, NULL};
-    struct input input = {arguments, needs_name};
-
-    *arguments = (struct group_arguments){.group = NULL};
-    connect_arguments_init(&arguments->connect);
-    (void)argp_parse(&parser, argc, argv, 0, NULL, &input);
-}
 
 /* ---- coordinators ---- */
 
@@ -153,27 +112,19 @@ static enum exit_status list_node(struct session *session, int32_t node_id, stru
     return status;
 }
 
-static int list(int argc, char **argv)
+static enum exit_status list_with(struct session *session, void *context)
 {
     static const char *const headings[] = {"GROUP", "STATE", "PROTOCOL", "COORDINATOR", NULL};
-    struct group_arguments arguments;
-    struct listing listing;
-    struct session session;
+    const struct group_arguments *arguments = context;
+    struct listing listing = {.json = json_array()};
     enum exit_status status;
 
-    group_parse("List the groups of all brokers.\vExample:\n  gyre group list -o json", false, argc,
-                argv, &arguments);
-    status = session_open(&session, &arguments.connect);
-    if (status != STATUS_OK) {
-        return (int)status;
-    }
-    listing.json = json_array();
     table_init(&listing.table, headings);
-    status = learn_nodes(&session);
-    for (int i = 0; status == STATUS_OK && i < client_node_count(session.client); i++) {
-        status = list_node(&session, client_node_at(session.client, i)->id, &listing);
+    status = learn_nodes(session);
+    for (int i = 0; status == STATUS_OK && i < client_node_count(session->client); i++) {
+        status = list_node(session, client_node_at(session->client, i)->id, &listing);
     }
-    if (arguments.connect.output == OUTPUT_TABLE && status == STATUS_OK) {
+    if (arguments->connect.output == OUTPUT_TABLE && status == STATUS_OK) {
         table_print(&listing.table);
     } else {
         table_release(&listing.table);
@@ -182,15 +133,15 @@ static int list(int argc, char **argv)
         }
     }
     json_decref(listing.json);
-    session_close(&session);
-    return (int)status;
+    return status;
 }
 
 /* ---- delete ---- */
 
-static enum exit_status delete_with(struct session *session, const char *group)
+static enum exit_status delete_with(struct session *session, void *context)
 {
-    struct string name = string_from(group);
+    const struct group_arguments *arguments = context;
+    struct string name = string_from(arguments->group);
     struct delete_groups_request request = {.groups_names = {&name, 1}};
     struct client_call call = {.api_key = API_DELETE_GROUPS,
                                .version_max = DELETE_GROUPS_REQUEST_VERSION_MAX,
@@ -200,7 +151,7 @@ static enum exit_status delete_with(struct session *session, const char *group)
     int16_t code = KAFKA_ERROR_NONE;
 
     do {
-        status = group_find_coordinator(session, group, &call.node_id);
+        status = group_find_coordinator(session, arguments->group, &call.node_id);
         if (status != STATUS_OK) {
             return status;
         }
@@ -213,40 +164,48 @@ static enum exit_status delete_with(struct session *session, const char *group)
         client_call_release(&call);
     } while (status == STATUS_OK && session_may_retry(session, code));
     if (status == STATUS_OK && code != KAFKA_ERROR_NONE) {
-        status = session_refused(group, code, STRING_NULL);
+        status = session_refused(arguments->group, code, STRING_NULL);
+    } else if (status == STATUS_OK && arguments->connect.output == OUTPUT_TABLE) {
+        (void)printf("deleted %s\n", arguments->group);
     }
     return status;
 }
 
-static int delete (int argc, char **argv)
-{
-    struct group_arguments arguments;
-    struct session session;
-    enum exit_status status;
+/* ---- the table ---- */
 
-    group_parse("Delete a group without members, with its offsets.\vExample:\n"
-                "  gyre group delete reports",
-                true, argc, argv, &arguments);
-    status = session_open(&session, &arguments.connect);
-    if (status != STATUS_OK) {
-        return (int)status;
-    }
-    status = delete_with(&session, arguments.group);
-    if (status == STATUS_OK && arguments.connect.output == OUTPUT_TABLE) {
-        (void)printf("deleted %s\n", arguments.group);
-    }
-    session_close(&session);
-    return (int)status;
-}
+static const struct verb verbs[] = {
+    {.name = "list",
+     .summary = "list the groups",
+     .operands = "",
+     .documentation = "List the groups of all brokers.\vExample:\n  gyre group list -o json",
+     .work = list_with},
+    {.name = "describe",
+     .summary = "members, positions and lag",
+     .operands = "GROUP",
+     .documentation = "Describe a group: members, what they are assigned, positions and lag.\v"
+                      "Example:\n  gyre group describe reports",
+     .work = group_describe_with},
+    {.name = "delete",
+     .summary = "delete a group that nobody is in",
+     .operands = "GROUP",
+     .documentation = "Delete a group without members, with its offsets.\vExample:\n"
+                      "  gyre group delete reports",
+     .work = delete_with},
+};
 
 int group_command(int argc, char **argv)
 {
-    static const struct command verbs[] = {
-        {"list", "list the groups", list},
-        {"describe", "members, positions and lag", group_describe},
-        {"delete", "delete a group that nobody is in", delete},
+    static struct group_arguments arguments;
+    static const struct verb_group group = {
+        .path = "gyre group",
+        .intro = "Look at consumer groups.",
+        .verbs = verbs,
+        .count = (int)(sizeof verbs / sizeof verbs[0]),
+        .arguments = &arguments,
+        .connect = &arguments.connect,
+        .name = &arguments.group,
+        .question = "which group?",
     };
 
-    return command_dispatch("gyre group", "Look at consumer groups.", verbs,
-                            (int)(sizeof verbs / sizeof verbs[0]), argc, argv);
+    return verb_group_run(&group, argc, argv);
 }

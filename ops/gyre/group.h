@@ -3,7 +3,6 @@
 #ifndef GYRE_OPS_GROUP_H
 #define GYRE_OPS_GROUP_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "connect_options.h"
@@ -15,13 +14,11 @@ struct group_arguments {
     const char *group;
 };
 
-void group_parse(const char *documentation, bool needs_name, int argc, char **argv,
-                 struct group_arguments *arguments);
-
 /* Waits for one to be there. All brokers are known afterwards. */
 enum exit_status group_find_coordinator(struct session *session, const char *group,
                                         int32_t *out_node_id);
 
-int group_describe(int argc, char **argv);
+/* The context is a struct group_arguments. */
+enum exit_status group_describe_with(struct session *session, void *context);
 
 #endif

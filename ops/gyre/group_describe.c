@@ -249,9 +249,9 @@ static void print_group(const struct describe_groups_response_groups *group, int
     json_decref(members);
 }
 
-static enum exit_status describe_with(struct session *session,
-                                      const struct group_arguments *arguments)
+enum exit_status group_describe_with(struct session *session, void *context)
 {
+    const struct group_arguments *arguments = context;
     struct client_call group_call = {.node_id = -1};
     struct client_call offsets_call = {.node_id = -1};
     enum exit_status status = ask_group(session, arguments->group, &group_call);
@@ -269,21 +269,4 @@ static enum exit_status describe_with(struct session *session,
     client_call_release(&offsets_call);
     client_call_release(&group_call);
     return status;
-}
-
-int group_describe(int argc, char **argv)
-{
-    struct group_arguments arguments;
-    struct session session;
-    enum exit_status status;
-
-    group_parse("Describe a group: members, what they are assigned, positions and lag.\v"
-                "Example:\n  gyre group describe reports",
-                true, argc, argv, &arguments);
-    status = session_open(&session, &arguments.connect);
-    if (status == STATUS_OK) {
-        status = describe_with(&session, &arguments);
-        session_close(&session);
-    }
-    return (int)status;
 }

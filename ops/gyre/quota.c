@@ -8,10 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "admin.h"
 #include "json_print.h"
 #include "quotas.h"
 #include "table.h"
+#include "verb.h"
 #include "wire_messages/describe_client_quotas.h"
 
 enum option_key {
@@ -36,11 +36,6 @@ struct quota_arguments {
 };
 
 /* ---- arguments ---- */
-
-struct input {
-    struct quota_arguments *arguments;
-    bool is_change;
-};
 
 static void add_part(struct argp_state *state, struct quota_arguments *arguments, const char *type,
                      const char *name)
@@ -108,11 +103,11 @@ static void check(struct argp_state *state, const struct quota_arguments *argume
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
-    const struct input *input = state->input;
-    struct quota_arguments *arguments = input->arguments;
+    const struct verb_input *input = state->input;
+    struct quota_arguments *arguments = input->group->arguments;
+    bool is_change = input->verb->operands[0] != '\0';
 
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &arguments->connect; return 0;
     case KEY_USER: add_part(state, arguments, "user", argument); return 0;
     case KEY_CLIENT_ID: add_part(state, arguments, "client-id", argument); return 0;
     case KEY_IP: add_part(state, arguments, "ip", argument); return 0;
@@ -121,13 +116,13 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     case KEY_DEFAULT_IP: add_part(state, arguments, "ip", NULL); return 0;
     case KEY_DELETE: add_change(state, arguments, argument, true); return 0;
     case ARGP_KEY_ARG:
-        if (!input->is_change) {
+        if (!is_change) {
             argp_error(state, "what is '%s'?", argument);
         }
         add_change(state, arguments, argument, false);
         return 0;
     case ARGP_KEY_END:
-        if (input->is_change) {
+        if (is_change) {
             check(state, arguments);
         }
         return 0;
@@ -145,16 +140,6 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
         "for-default-ip", KEY_DEFAULT_IP, NULL, 0, "Of each other address", 1                      \
     }
 
-static void parse(const struct argp *parser, int argc, char **argv, bool is_change,
-                  struct quota_arguments *arguments)
-{
-    struct input input = {arguments, is_change};
-
-    *arguments = (struct quota_arguments){.part_count = 0};
-    connect_arguments_init(&arguments->connect);
-    (void)argp_parse(parser, argc, argv, 0, NULL, &input);
-}
-
 /* ---- set ---- */
 
 static enum exit_status set_with(struct session *session, void *context)
@@ -171,35 +156,11 @@ static enum exit_status set_with(struct session *session, void *context)
     return status;
 }
 
-static int set(int argc, char **argv)
-{
-    static const struct argp_option options[] = {
-        OPTIONS_ENTITY,
-        {"delete", KEY_DELETE, "KEY", 0, "Remove a quota; repeatable", 2},
-        {0},
-    };
-    const struct argp_child children[] = {{&connect_options, 0, NULL, 0}, {0}};
-    const struct argp parser = {
-        options,
-        parse_option,
-        "KEY=VALUE...",
-        "Limit what a client may use.\v"
-        "Keys: producer_byte_rate and consumer_byte_rate (bytes a second and broker), "
-        "request_percentage (of a thread's time), controller_mutation_rate (partitions made or "
-        "removed a second), of --ip connection_creation_rate. The most particular quota holds: of "
-        "a user's client id, of the user, of a default.\n\n"
-        "Examples:\n"
-        "  gyre quota set --for-user alice producer_byte_rate=10M consumer_byte_rate=20M\n"
-        "  gyre quota set --for-default-user request_percentage=50\n"
-        "  gyre quota set --for-user alice --for-client-id reports --delete consumer_byte_rate",
-        children,
-        NULL,
-        NULL};
-    struct quota_arguments arguments;
-
-    parse(&parser, argc, argv, true, &arguments);
-    return (int)admin_run(&arguments.connect, set_with, &arguments);
-}
+static const struct argp_option set_options[] = {
+    OPTIONS_ENTITY,
+    {"delete", KEY_DELETE, "KEY", 0, "Remove a quota; repeatable", 2},
+    {0},
+};
 
 /* ---- list ---- */
 
@@ -280,32 +241,48 @@ static enum exit_status list_with(struct session *session, void *context)
     return status;
 }
 
-static int list(int argc, char **argv)
-{
-    static const struct argp_option options[] = {OPTIONS_ENTITY, {0}};
-    const struct argp_child children[] = {{&connect_options, 0, NULL, 0}, {0}};
-    const struct argp parser = {options,
-                                parse_option,
-                                "",
-                                "List the quotas, or those of one entity.\vExamples:\n"
-                                "  gyre quota list\n"
-                                "  gyre quota list --user alice -o json",
-                                children,
-                                NULL,
-                                NULL};
-    struct quota_arguments arguments;
+static const struct argp_option list_options[] = {OPTIONS_ENTITY, {0}};
 
-    parse(&parser, argc, argv, false, &arguments);
-    return (int)admin_run(&arguments.connect, list_with, &arguments);
-}
+/* ---- the table ---- */
+
+static const struct verb verbs[] = {
+    {.name = "set",
+     .summary = "limit what a client may use",
+     .options = set_options,
+     .operands = "KEY=VALUE...",
+     .documentation =
+         "Limit what a client may use.\v"
+         "Keys: producer_byte_rate and consumer_byte_rate (bytes a second and broker), "
+         "request_percentage (of a thread's time), controller_mutation_rate (partitions made or "
+         "removed a second), of --ip connection_creation_rate. The most particular quota holds: of "
+         "a user's client id, of the user, of a default.\n\n"
+         "Examples:\n"
+         "  gyre quota set --for-user alice producer_byte_rate=10M consumer_byte_rate=20M\n"
+         "  gyre quota set --for-default-user request_percentage=50\n"
+         "  gyre quota set --for-user alice --for-client-id reports --delete consumer_byte_rate",
+     .work = set_with},
+    {.name = "list",
+     .summary = "list the limits",
+     .options = list_options,
+     .operands = "",
+     .documentation = "List the quotas, or those of one entity.\vExamples:\n"
+                      "  gyre quota list\n"
+                      "  gyre quota list --user alice -o json",
+     .work = list_with},
+};
 
 int quota_command(int argc, char **argv)
 {
-    static const struct command verbs[] = {
-        {"set", "limit what a client may use", set},
-        {"list", "list the limits", list},
+    static struct quota_arguments arguments;
+    static const struct verb_group group = {
+        .path = "gyre quota",
+        .intro = "How much clients may use.",
+        .verbs = verbs,
+        .count = (int)(sizeof verbs / sizeof verbs[0]),
+        .arguments = &arguments,
+        .connect = &arguments.connect,
+        .parse = parse_option,
     };
 
-    return command_dispatch("gyre quota", "How much clients may use.", verbs,
-                            (int)(sizeof verbs / sizeof verbs[0]), argc, argv);
+    return verb_group_run(&group, argc, argv);
 }

@@ -8,11 +8,11 @@
 #include "gyre/base/check.h"
 #include "gyre/wire/kafka_error.h"
 
-#include "admin.h"
 #include "json_print.h"
 #include "stream_words.h"
 #include "streams.h"
 #include "table.h"
+#include "verb.h"
 #include "wire_messages/alter_stream.h"
 #include "wire_messages/describe_streams.h"
 
@@ -47,18 +47,7 @@ struct stream_arguments {
     bool if_not_exists;
 };
 
-struct stream_syntax {
-    const struct argp_option *options;
-    const char *documentation;
-    bool needs_name;
-};
-
 /* ---- arguments ---- */
-
-struct input {
-    struct stream_arguments *arguments;
-    const struct stream_syntax *syntax;
-};
 
 static void add_property(struct argp_state *state, struct stream_arguments *arguments,
                          struct string name, const char *value)
@@ -114,11 +103,10 @@ static error_t parse_setting(int key, char *argument, struct argp_state *state,
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
-    const struct input *input = state->input;
-    struct stream_arguments *arguments = input->arguments;
+    const struct verb_input *input = state->input;
+    struct stream_arguments *arguments = input->group->arguments;
 
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &arguments->connect; return 0;
     case KEY_PRODUCE: arguments->expressions[STREAM_PRODUCE] = argument; return 0;
     case KEY_CONSUME: arguments->expressions[STREAM_CONSUME] = argument; return 0;
     case KEY_TOPICS: arguments->expressions[STREAM_TOPICS] = argument; return 0;
@@ -127,37 +115,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     case KEY_OWNER: arguments->owner = argument; return 0;
     case KEY_IF_EXISTS: arguments->if_exists = true; return 0;
     case KEY_IF_NOT_EXISTS: arguments->if_not_exists = true; return 0;
-    case ARGP_KEY_ARG:
-        if (arguments->name != NULL) {
-            argp_error(state, "what is '%s'?", argument);
-        }
-        arguments->name = argument;
-        return 0;
-    case ARGP_KEY_END:
-        if (input->syntax->needs_name && arguments->name == NULL) {
-            argp_error(state, "which stream? (/path/name)");
-        }
-        return 0;
     default: return parse_setting(key, argument, state, arguments);
     }
-}
-
-static void parse(const struct stream_syntax *syntax, int argc, char **argv,
-                  struct stream_arguments *arguments)
-{
-    const struct argp_child children[] = {{&connect_options, 0, NULL, 0}, {0}};
-    const struct argp parser = {syntax->options,
-                                parse_option,
-                                syntax->needs_name ? "STREAM" : "[STREAM]",
-                                syntax->documentation,
-                                children,
-                                NULL,
-                                NULL};
-    struct input input = {arguments, syntax};
-
-    *arguments = (struct stream_arguments){.mode = -1};
-    connect_arguments_init(&arguments->connect);
-    (void)argp_parse(&parser, argc, argv, 0, NULL, &input);
 }
 
 #define OPTIONS_POLICY                                                                             \
@@ -234,31 +193,11 @@ static enum exit_status create_with(struct session *session, void *context)
     return status;
 }
 
-static int create(int argc, char **argv)
-{
-    static const struct argp_option options[] = {
-        OPTIONS_POLICY,
-        {"if-not-exists", KEY_IF_NOT_EXISTS, NULL, 0, "Be content with one that is there", 3},
-        {0},
-    };
-    static const struct stream_syntax syntax = {
-        options,
-        "Make a stream: a name under which topics lie, and one policy for all of them.\v"
-        "EXPRESSION: u:NAME a user, g:NAME a group, r:NAME a role, p everybody, combined by !, & "
-        "and |, with parentheses where & and | meet; \"\" nobody. What is not told is for the "
-        "owner alone. The topic clicks of /ads/web is /ads/web:clicks, for clients that insist on "
-        "Kafka's letters ads.web..clicks; it is one topic.\n\n"
-        "Examples:\n"
-        "  gyre stream create /ads/clicks --produce 'g:ads & !g:interns' --consume 'g:ads | "
-        "g:reports'\n"
-        "  gyre stream create /ads/web --produce g:ads --topics g:ads --ttl 7d "
-        "--default-partitions 6 --autocreate true",
-        true};
-    static struct stream_arguments arguments;
-
-    parse(&syntax, argc, argv, &arguments);
-    return (int)admin_run(&arguments.connect, create_with, &arguments);
-}
+static const struct argp_option create_options[] = {
+    OPTIONS_POLICY,
+    {"if-not-exists", KEY_IF_NOT_EXISTS, NULL, 0, "Be content with one that is there", 3},
+    {0},
+};
 
 static enum exit_status edit_with(struct session *session, void *context)
 {
@@ -271,25 +210,11 @@ static enum exit_status edit_with(struct session *session, void *context)
     return status;
 }
 
-static int edit(int argc, char **argv)
-{
-    static const struct argp_option options[] = {
-        OPTIONS_POLICY,
-        {"delete-config", KEY_DELETE_CONFIG, "KEY", 0, "Remove a setting; repeatable", 2},
-        {0},
-    };
-    static const struct stream_syntax syntax = {
-        options,
-        "Change what is told of a stream; the rest stays. It holds from the next request of every "
-        "client on.\vExamples:\n"
-        "  gyre stream edit /ads/clicks --consume 'g:ads | u:auditor'\n"
-        "  gyre stream edit /ads/clicks --ttl 30d",
-        true};
-    static struct stream_arguments arguments;
-
-    parse(&syntax, argc, argv, &arguments);
-    return (int)admin_run(&arguments.connect, edit_with, &arguments);
-}
+static const struct argp_option edit_options[] = {
+    OPTIONS_POLICY,
+    {"delete-config", KEY_DELETE_CONFIG, "KEY", 0, "Remove a setting; repeatable", 2},
+    {0},
+};
 
 /* ---- delete ---- */
 
@@ -315,18 +240,9 @@ static enum exit_status delete_with(struct session *session, void *context)
     return status;
 }
 
-static int delete (int argc, char **argv)
-{
-    static const struct argp_option options[] = {
-        {"if-exists", KEY_IF_EXISTS, NULL, 0, "Be content if it is not there", 0}, {0}};
-    static const struct stream_syntax syntax = {
-        options, "Delete a stream that has no topics.\vExample:\n  gyre stream delete /ads/clicks",
-        true};
-    static struct stream_arguments arguments;
-
-    parse(&syntax, argc, argv, &arguments);
-    return (int)admin_run(&arguments.connect, delete_with, &arguments);
-}
+static const struct argp_option delete_options[] = {
+    {"if-exists", KEY_IF_EXISTS, NULL, 0, "Be content if it is not there", 0},
+    {0}};
 
 /* ---- info and list ---- */
 
@@ -347,20 +263,6 @@ static enum exit_status info_with(struct session *session, void *context)
     }
     client_call_release(&call);
     return status;
-}
-
-static int info(int argc, char **argv)
-{
-    static const struct argp_option options[] = {{0}};
-    static const struct stream_syntax syntax = {
-        options,
-        "Show a stream: what you may do in it, its settings, and its policy if you administer it.\v"
-        "Example:\n  gyre stream info /ads/clicks",
-        true};
-    static struct stream_arguments arguments;
-
-    parse(&syntax, argc, argv, &arguments);
-    return (int)admin_run(&arguments.connect, info_with, &arguments);
 }
 
 static void print_list(const struct describe_streams_response *response)
@@ -404,27 +306,70 @@ static enum exit_status list_with(struct session *session, void *context)
     return status;
 }
 
-static int list(int argc, char **argv)
-{
-    static const struct argp_option options[] = {{0}};
-    static const struct stream_syntax syntax = {
-        options, "List the streams that you may see.\vExample:\n  gyre stream list -o json", false};
-    static struct stream_arguments arguments;
+/* ---- the table ---- */
 
-    parse(&syntax, argc, argv, &arguments);
-    return (int)admin_run(&arguments.connect, list_with, &arguments);
-}
+static const struct verb verbs[] = {
+    {.name = "create",
+     .summary = "make a stream",
+     .options = create_options,
+     .operands = "STREAM",
+     .documentation =
+         "Make a stream: a name under which topics lie, and one policy for all of them.\v"
+         "EXPRESSION: u:NAME a user, g:NAME a group, r:NAME a role, p everybody, combined by !, & "
+         "and |, with parentheses where & and | meet; \"\" nobody. What is not told is for the "
+         "owner alone. The topic clicks of /ads/web is /ads/web:clicks, for clients that insist on "
+         "Kafka's letters ads.web..clicks; it is one topic.\n\n"
+         "Examples:\n"
+         "  gyre stream create /ads/clicks --produce 'g:ads & !g:interns' --consume 'g:ads | "
+         "g:reports'\n"
+         "  gyre stream create /ads/web --produce g:ads --topics g:ads --ttl 7d "
+         "--default-partitions 6 --autocreate true",
+     .work = create_with},
+    {.name = "edit",
+     .summary = "change its policy and settings",
+     .options = edit_options,
+     .operands = "STREAM",
+     .documentation =
+         "Change what is told of a stream; the rest stays. It holds from the next request of every "
+         "client on.\vExamples:\n"
+         "  gyre stream edit /ads/clicks --consume 'g:ads | u:auditor'\n"
+         "  gyre stream edit /ads/clicks --ttl 30d",
+     .work = edit_with},
+    {.name = "info",
+     .summary = "show one",
+     .operands = "STREAM",
+     .documentation = "Show a stream: what you may do in it, its settings, and its policy if you "
+                      "administer it.\v"
+                      "Example:\n  gyre stream info /ads/clicks",
+     .work = info_with},
+    {.name = "list",
+     .summary = "list those that you may see",
+     .operands = "[STREAM]",
+     .documentation = "List the streams that you may see.\vExample:\n  gyre stream list -o json",
+     .work = list_with},
+    {.name = "delete",
+     .summary = "delete one without topics",
+     .options = delete_options,
+     .operands = "STREAM",
+     .documentation =
+         "Delete a stream that has no topics.\vExample:\n  gyre stream delete /ads/clicks",
+     .work = delete_with},
+};
 
 int stream_command(int argc, char **argv)
 {
-    static const struct command verbs[] = {
-        {"create", "make a stream", create},
-        {"edit", "change its policy and settings", edit},
-        {"info", "show one", info},
-        {"list", "list those that you may see", list},
-        {"delete", "delete one without topics", delete},
+    static struct stream_arguments arguments = {.mode = -1};
+    static const struct verb_group group = {
+        .path = "gyre stream",
+        .intro = "Streams: topics under one name with one policy.",
+        .verbs = verbs,
+        .count = (int)(sizeof verbs / sizeof verbs[0]),
+        .arguments = &arguments,
+        .connect = &arguments.connect,
+        .parse = parse_option,
+        .name = &arguments.name,
+        .question = "which stream? (/path/name)",
     };
 
-    return command_dispatch("gyre stream", "Streams: topics under one name with one policy.", verbs,
-                            (int)(sizeof verbs / sizeof verbs[0]), argc, argv);
+    return verb_group_run(&group, argc, argv);
 }

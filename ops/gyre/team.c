@@ -3,10 +3,10 @@
 #include <argp.h>
 #include <stdio.h>
 
-#include "admin.h"
 #include "json_print.h"
 #include "team_changes.h"
 #include "team_file.h"
+#include "verb.h"
 
 enum option_key { KEY_FILE = 'f', KEY_DRY_RUN = 'n' };
 
@@ -19,10 +19,10 @@ struct team_arguments {
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
-    struct team_arguments *arguments = state->input;
+    const struct verb_input *input = state->input;
+    struct team_arguments *arguments = input->group->arguments;
 
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &arguments->connect; return 0;
     case KEY_FILE: arguments->path = argument; return 0;
     case KEY_DRY_RUN: arguments->is_dry_run = true; return 0;
     case ARGP_KEY_ARG: argp_error(state, "what is '%s'?", argument); return 0;
@@ -57,59 +57,70 @@ static enum exit_status apply_with(struct session *session, void *context)
     return status;
 }
 
-static int apply(int argc, char **argv)
+static bool read_file(void *context)
 {
-    static const struct argp_option options[] = {
-        {"file", KEY_FILE, "TEAM.YAML", 0, "The team, or several as documents of one file", 1},
-        {"dry-run", KEY_DRY_RUN, NULL, 0, "Only show what would change", 1},
-        {0},
-    };
-    const struct argp_child children[] = {{&connect_options, 0, NULL, 0}, {0}};
-    const struct argp parser = {
-        options,
-        parse_option,
-        "",
-        "Make a region agree with a team's file, and print what changes.\v"
-        "The file:\n\n"
-        "  team: ads\n"
-        "  principals: [alice, bob]\n"
-        "  groups: [ads]            # who is in g:ads; the team's name if not told\n"
-        "  prefix: ads.             # they may do everything to topics named so\n"
-        "  streams:\n"
-        "    /ads/clicks:\n"
-        "      produce: g:ads & !g:interns\n"
-        "      consume: g:ads\n"
-        "      ttl: 7d\n"
-        "  quotas: {producer_byte_rate: 10485760}\n"
-        "  regions: [eu, us]        # everywhere if not told\n\n"
-        "What the file named when it was last applied and names no more is taken away: principals "
-        "out of the groups, rules of the prefix, quotas, settings and policies of streams. A "
-        "stream that is not named any more stays with its records, for its owner alone; how to "
-        "delete it is said. The same file again changes nothing.\n\n"
-        "Examples:\n"
-        "  gyre team apply -f ads.yaml --dry-run\n"
-        "  gyre team apply -f ads.yaml",
-        children,
-        NULL,
-        NULL};
-    static struct team_arguments arguments;
-    enum exit_status status = STATUS_FAILED;
+    struct team_arguments *arguments = context;
 
-    connect_arguments_init(&arguments.connect);
-    (void)argp_parse(&parser, argc, argv, 0, NULL, &arguments);
-    if (team_file_read(arguments.path, &arguments.file)) {
-        status = admin_run(&arguments.connect, apply_with, &arguments);
-    }
-    team_file_release(&arguments.file);
-    return (int)status;
+    return team_file_read(arguments->path, &arguments->file);
 }
+
+static void release_file(void *context)
+{
+    struct team_arguments *arguments = context;
+
+    team_file_release(&arguments->file);
+}
+
+static const struct argp_option apply_options[] = {
+    {"file", KEY_FILE, "TEAM.YAML", 0, "The team, or several as documents of one file", 1},
+    {"dry-run", KEY_DRY_RUN, NULL, 0, "Only show what would change", 1},
+    {0},
+};
+
+static const struct verb verbs[] = {
+    {.name = "apply",
+     .summary = "make the region agree with a team's file",
+     .options = apply_options,
+     .operands = "",
+     .documentation =
+         "Make a region agree with a team's file, and print what changes.\v"
+         "The file:\n\n"
+         "  team: ads\n"
+         "  principals: [alice, bob]\n"
+         "  groups: [ads]            # who is in g:ads; the team's name if not told\n"
+         "  prefix: ads.             # they may do everything to topics named so\n"
+         "  streams:\n"
+         "    /ads/clicks:\n"
+         "      produce: g:ads & !g:interns\n"
+         "      consume: g:ads\n"
+         "      ttl: 7d\n"
+         "  quotas: {producer_byte_rate: 10485760}\n"
+         "  regions: [eu, us]        # everywhere if not told\n\n"
+         "What the file named when it was last applied and names no more is taken away: principals "
+         "out of the groups, rules of the prefix, quotas, settings and policies of streams. A "
+         "stream that is not named any more stays with its records, for its owner alone; how to "
+         "delete it is said. The same file again changes nothing.\n\n"
+         "Examples:\n"
+         "  gyre team apply -f ads.yaml --dry-run\n"
+         "  gyre team apply -f ads.yaml",
+     .work = apply_with,
+     .prepare = read_file,
+     .unprepared = STATUS_FAILED},
+};
 
 int team_command(int argc, char **argv)
 {
-    static const struct command verbs[] = {
-        {"apply", "make the region agree with a team's file", apply},
+    static struct team_arguments arguments;
+    static const struct verb_group group = {
+        .path = "gyre team",
+        .intro = "Teams: principals, streams, quotas in one file.",
+        .verbs = verbs,
+        .count = (int)(sizeof verbs / sizeof verbs[0]),
+        .arguments = &arguments,
+        .connect = &arguments.connect,
+        .release = release_file,
+        .parse = parse_option,
     };
 
-    return command_dispatch("gyre team", "Teams: principals, streams, quotas in one file.", verbs,
-                            (int)(sizeof verbs / sizeof verbs[0]), argc, argv);
+    return verb_group_run(&group, argc, argv);
 }

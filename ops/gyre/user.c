@@ -7,11 +7,11 @@
 #include "gyre/base/check.h"
 #include "gyre/wire/kafka_error.h"
 
-#include "admin.h"
 #include "json_print.h"
 #include "scram_users.h"
 #include "secret.h"
 #include "table.h"
+#include "verb.h"
 #include "wire_messages/describe_user_scram_credentials.h"
 
 #define PASSWORD_VARIABLE "GYRE_NEW_PASSWORD"
@@ -27,18 +27,7 @@ struct user_arguments {
     char password[SECRET_BYTES];
 };
 
-struct user_syntax {
-    const struct argp_option *options;
-    const char *documentation;
-    bool needs_name;
-};
-
 /* ---- arguments ---- */
-
-struct input {
-    struct user_arguments *arguments;
-    const struct user_syntax *syntax;
-};
 
 static enum scram_mechanism mechanism_of(struct argp_state *state, const char *text)
 {
@@ -53,48 +42,18 @@ static enum scram_mechanism mechanism_of(struct argp_state *state, const char *t
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
-    const struct input *input = state->input;
-    struct user_arguments *arguments = input->arguments;
+    const struct verb_input *input = state->input;
+    struct user_arguments *arguments = input->group->arguments;
 
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &arguments->connect; return 0;
     case KEY_ITERATIONS:
         arguments->iterations =
             (int32_t)option_number(state, argument, SCRAM_ITERATIONS_MIN, SCRAM_ITERATIONS_MAX);
         return 0;
     case KEY_MECHANISM: arguments->mechanism = mechanism_of(state, argument); return 0;
     case KEY_IF_EXISTS: arguments->if_exists = true; return 0;
-    case ARGP_KEY_ARG:
-        if (arguments->name != NULL || argument[0] == '\0') {
-            argp_error(state, "what is '%s'?", argument);
-        }
-        arguments->name = argument;
-        return 0;
-    case ARGP_KEY_END:
-        if (input->syntax->needs_name && arguments->name == NULL) {
-            argp_error(state, "which user?");
-        }
-        return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
-}
-
-static void parse(const struct user_syntax *syntax, int argc, char **argv,
-                  struct user_arguments *arguments)
-{
-    const struct argp_child children[] = {{&connect_options, 0, NULL, 0}, {0}};
-    const struct argp parser = {syntax->options,
-                                parse_option,
-                                syntax->needs_name ? "NAME" : "[NAME]",
-                                syntax->documentation,
-                                children,
-                                NULL,
-                                NULL};
-    struct input input = {arguments, syntax};
-
-    *arguments = (struct user_arguments){.iterations = SCRAM_ITERATIONS_DEFAULT};
-    connect_arguments_init(&arguments->connect);
-    (void)argp_parse(&parser, argc, argv, 0, NULL, &input);
 }
 
 #define OPTION_ITERATIONS                                                                          \
@@ -170,46 +129,21 @@ static enum exit_status rotate_with(struct session *session, void *context)
     return status;
 }
 
-static int with_password(const struct user_syntax *syntax, admin_work work, int argc, char **argv)
+static bool read_password(void *context)
 {
-    struct user_arguments arguments;
-    enum exit_status status = STATUS_USAGE;
+    struct user_arguments *arguments = context;
 
-    parse(syntax, argc, argv, &arguments);
-    if (secret_read(PASSWORD_VARIABLE, "password", true, arguments.password)) {
-        status = admin_run(&arguments.connect, work, &arguments);
-    }
-    secret_wipe(arguments.password, sizeof arguments.password);
-    return (int)status;
+    return secret_read(PASSWORD_VARIABLE, "password", true, arguments->password);
 }
 
-static int create(int argc, char **argv)
+static void wipe_password(void *context)
 {
-    static const struct argp_option options[] = {OPTION_ITERATIONS, OPTION_MECHANISM, {0}};
-    static const struct user_syntax syntax = {
-        options,
-        "Make a user, for SCRAM-SHA-256, SCRAM-SHA-512 and PLAIN.\v"
-        "The password is asked for on the terminal, or is the first line of standard input, or "
-        "$" PASSWORD_VARIABLE ". It is salted here: the brokers never see it.\n\n"
-        "Examples:\n"
-        "  gyre user create alice\n"
-        "  pwgen 24 1 | tee alice.secret | gyre user create alice",
-        true};
+    struct user_arguments *arguments = context;
 
-    return with_password(&syntax, create_with, argc, argv);
+    secret_wipe(arguments->password, sizeof arguments->password);
 }
 
-static int rotate(int argc, char **argv)
-{
-    static const struct argp_option options[] = {OPTION_ITERATIONS, OPTION_MECHANISM, {0}};
-    static const struct user_syntax syntax = {
-        options,
-        "Give a user another password; who is connected with the old one is cut off.\v"
-        "The password comes as for `gyre user create`.\n\nExample:\n  gyre user rotate alice",
-        true};
-
-    return with_password(&syntax, rotate_with, argc, argv);
-}
+static const struct argp_option password_options[] = {OPTION_ITERATIONS, OPTION_MECHANISM, {0}};
 
 /* ---- delete ---- */
 
@@ -253,24 +187,11 @@ static enum exit_status delete_with(struct session *session, void *context)
     return status;
 }
 
-static int delete (int argc, char **argv)
-{
-    static const struct argp_option options[] = {
-        OPTION_MECHANISM,
-        {"if-exists", KEY_IF_EXISTS, NULL, 0, "Be content if there is no such user", 0},
-        {0},
-    };
-    static const struct user_syntax syntax = {
-        options,
-        "Remove a user; who is connected as this user is cut off.\v"
-        "Rules on the user stay: `gyre acl revoke --principal User:NAME` removes them.\n\n"
-        "Example:\n  gyre user delete alice",
-        true};
-    struct user_arguments arguments;
-
-    parse(&syntax, argc, argv, &arguments);
-    return (int)admin_run(&arguments.connect, delete_with, &arguments);
-}
+static const struct argp_option delete_options[] = {
+    OPTION_MECHANISM,
+    {"if-exists", KEY_IF_EXISTS, NULL, 0, "Be content if there is no such user", 0},
+    {0},
+};
 
 /* ---- list ---- */
 
@@ -339,26 +260,64 @@ static enum exit_status list_with(struct session *session, void *context)
     return status;
 }
 
-static int list(int argc, char **argv)
-{
-    static const struct argp_option options[] = {{0}};
-    static const struct user_syntax syntax = {
-        options, "List the users that have passwords.\vExample:\n  gyre user list -o json", false};
-    struct user_arguments arguments;
+/* ---- the table ---- */
 
-    parse(&syntax, argc, argv, &arguments);
-    return (int)admin_run(&arguments.connect, list_with, &arguments);
-}
+static const struct verb verbs[] = {
+    {.name = "create",
+     .summary = "make a user with a password",
+     .options = password_options,
+     .operands = "NAME",
+     .documentation =
+         "Make a user, for SCRAM-SHA-256, SCRAM-SHA-512 and PLAIN.\v"
+         "The password is asked for on the terminal, or is the first line of standard input, or "
+         "$" PASSWORD_VARIABLE ". It is salted here: the brokers never see it.\n\n"
+         "Examples:\n"
+         "  gyre user create alice\n"
+         "  pwgen 24 1 | tee alice.secret | gyre user create alice",
+     .work = create_with,
+     .prepare = read_password,
+     .unprepared = STATUS_USAGE},
+    {.name = "rotate",
+     .summary = "give a user another password",
+     .options = password_options,
+     .operands = "NAME",
+     .documentation =
+         "Give a user another password; who is connected with the old one is cut off.\v"
+         "The password comes as for `gyre user create`.\n\nExample:\n  gyre user rotate alice",
+     .work = rotate_with,
+     .prepare = read_password,
+     .unprepared = STATUS_USAGE},
+    {.name = "list",
+     .summary = "list the users",
+     .operands = "[NAME]",
+     .documentation = "List the users that have passwords.\vExample:\n  gyre user list -o json",
+     .work = list_with},
+    {.name = "delete",
+     .summary = "remove a user",
+     .options = delete_options,
+     .operands = "NAME",
+     .documentation =
+         "Remove a user; who is connected as this user is cut off.\v"
+         "Rules on the user stay: `gyre acl revoke --principal User:NAME` removes them.\n\n"
+         "Example:\n  gyre user delete alice",
+     .work = delete_with},
+};
 
 int user_command(int argc, char **argv)
 {
-    static const struct command verbs[] = {
-        {"create", "make a user with a password", create},
-        {"rotate", "give a user another password", rotate},
-        {"list", "list the users", list},
-        {"delete", "remove a user", delete},
+    static struct user_arguments arguments = {.iterations = SCRAM_ITERATIONS_DEFAULT};
+    static const struct verb_group group = {
+        .path = "gyre user",
+        .intro = "Users whose passwords the region checks.",
+        .verbs = verbs,
+        .count = (int)(sizeof verbs / sizeof verbs[0]),
+        .arguments = &arguments,
+        .connect = &arguments.connect,
+        .release = wipe_password,
+        .parse = parse_option,
+        .name = &arguments.name,
+        .question = "which user?",
     };
 
-    return command_dispatch("gyre user", "Users whose passwords the region checks.", verbs,
-                            (int)(sizeof verbs / sizeof verbs[0]), argc, argv);
+    return verb_group_run(&group, argc, argv);
 }
