@@ -109,7 +109,7 @@ static void journal_entry(struct partition_log *log, struct tail_entry *entry)
                                     .payload = &payload,
                                     .payload_count = 1,
                                     .is_relaxed =
-                                        log->is_memory && entry->entry.kind != ENTRY_CHANGE,
+                                        log_is_relaxed(log) && entry->entry.kind != ENTRY_CHANGE,
                                     .has_crc = true,
                                     .crc = entry->crc};
 

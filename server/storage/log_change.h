@@ -13,6 +13,10 @@ struct partition_log *log_new(struct storage *storage, struct group_id group);
 void log_free(struct partition_log *log); /* memory only */
 void log_note_term(struct partition_log *log, uint64_t index, uint64_t term);
 void log_cut_terms(struct partition_log *log, uint64_t last_index);
+/* Is an entry reported before it is on stable storage? */
+bool log_is_relaxed(const struct partition_log *log);
+/* A big batch that nobody waited for is stable, or gone. */
+void log_outside_settled(struct partition_log *log);
 /* Tell the owner what has become durable. */
 void log_report(struct partition_log *log);
 /* Now and after every restart, until an install. `reason` is copied. */
@@ -53,6 +57,8 @@ void log_encode_snapshot(const struct log_snapshot *snapshot, struct snapshot_me
 void log_decode_snapshot(struct partition_log *log, const struct snapshot_meta *meta,
                          const char *configuration, const char *state);
 void log_snapshot_release(struct log_snapshot *snapshot);
+/* Big batches that its record waits for may be stable now. */
+void log_announce_stable(struct partition_log *log);
 /* Make `announced` the snapshot, now. */
 void log_adopt_snapshot(struct partition_log *log);
 /* Read the state of `announced` from its file, blocking. CORRUPT if it is not what meta says. */

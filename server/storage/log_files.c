@@ -148,6 +148,15 @@ void log_file_let_go(struct storage *storage, struct log_file *file)
     }
 }
 
+void log_file_abandon(struct log_file *file)
+{
+    file->users--;
+    file->holders--;
+    if (file->is_orphan && file->holders == 0) {
+        free_container(file);
+    }
+}
+
 void log_file_unuse(struct storage *storage, struct log_file *file)
 {
     CHECK(file->users > 0);

@@ -25,6 +25,8 @@ void log_file_let_go(struct storage *storage, struct log_file *file);
 /* The same for a request: the file also stays open. Only work that ends by itself may use one. */
 void log_file_use(struct log_file *file);
 void log_file_unuse(struct storage *storage, struct log_file *file);
+/* The use ends with a simulated crash: nothing is closed. */
+void log_file_abandon(struct log_file *file);
 /* Its use or its dirt may have ended: it may be closed when descriptors are short. */
 void log_file_settle(struct storage *storage, struct log_file *file);
 void log_file_close(struct storage *storage, struct log_file *file);

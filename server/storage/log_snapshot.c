@@ -379,7 +379,22 @@ static void on_state_written(struct partition_log *log)
         log_write_state(log, &log->announced, on_state_written);
         return;
     }
+    if (!outside_is_stable(log, log->announced.index)) {
+        /* It must not say more than the disk holds. */
+        log->announced_waits = true;
+        outside_flush_now(log->storage);
+        return;
+    }
     add_record(log);
+}
+
+void log_announce_stable(struct partition_log *log)
+{
+    if (log->announced_waits &&
+        (log->announced.index == 0 || outside_is_stable(log, log->announced.index))) {
+        log->announced_waits = false;
+        on_state_written(log);
+    }
 }
 
 uint64_t partition_log_set_snapshot(struct partition_log *log, const struct log_snapshot *snapshot)
@@ -392,11 +407,12 @@ uint64_t partition_log_set_snapshot(struct partition_log *log, const struct log_
     }
     log_snapshot_release(&log->announced);
     log->announced = *snapshot;
-    if (log->state_job != NULL) {
+    if (log->state_job != NULL || log->announced_waits) {
         log->announced_is_newer = true;
         return log->sequence;
     }
-    if (snapshot->state.length > STATE_INLINE_BYTES_MAX) {
+    if (snapshot->state.length > STATE_INLINE_BYTES_MAX ||
+        !outside_is_stable(log, snapshot->index)) {
         log->announced_hold = outside_hold(log, log->sequence);
     }
     log->written_state_index = snapshot->index;

@@ -10,24 +10,11 @@
 #include "failure.h"
 #include "log_change.h"
 #include "log_files.h"
+#include "log_sync.h"
 #include "log_tail.h"
 #include "mover.h"
+#include "outside_job.h"
 #include "removal.h"
-
-struct outside_job {
-    struct storage_job job;
-    struct list link; /* in log.outside_jobs, oldest first */
-    struct partition_log *log;
-    struct data_segment *segment; /* used while running */
-    struct outside_write *write;  /* NULL: the entry is gone */
-    uint64_t index;
-    uint32_t position;
-    struct buffer_slice payload;
-    struct disk_request request;
-    struct iovec vector;
-    bool is_running;
-    char path[STORAGE_PATH_MAX];
-};
 
 /* ---- who waits ---- */
 
@@ -83,6 +70,8 @@ static void job_free(struct outside_job *job)
 {
     list_remove(&job->job.link);
     list_remove(&job->link);
+    list_remove(&job->unsynced_link);
+    job->log->outside_relaxed -= job->is_relaxed ? 1 : 0;
     job->log->storage->outside_bytes -= job->payload.length;
     buffer_slice_unref(&job->payload);
     free(job);
@@ -90,10 +79,19 @@ static void job_free(struct outside_job *job)
 
 static void abandon(struct storage_job *base)
 {
-    job_free(CONTAINER_OF(base, struct outside_job, job));
+    struct outside_job *job = CONTAINER_OF(base, struct outside_job, job);
+
+    if (job->is_running) {
+        log_file_abandon(&job->segment->file);
+    }
+    if (!list_is_alone(&job->unsynced_link) && job->write != NULL) {
+        list_remove(&job->write->all_link);
+        free(job->write); /* its log knows it no more */
+    }
+    job_free(job);
 }
 
-static void job_end(struct outside_job *job)
+void outside_job_end(struct outside_job *job)
 {
     struct partition_log *log = job->log;
     struct outside_write *write = job->write;
@@ -109,9 +107,29 @@ static void job_end(struct outside_job *job)
         removal_poke(storage); /* the log may be gone afterwards */
         return;
     }
+    log_outside_settled(log);
     mover_kick(log, false);
     log_install_poke(log);
     log_report(log);
+}
+
+/* The change is durable as it is asked for; the watermark waits until the bytes are stable. */
+static void settle_for_written(struct outside_job *job)
+{
+    struct partition_log *log = job->log;
+
+    log_sync_mark(log->storage, &job->segment->file);
+    log->storage->outside_bytes -= job->payload.length;
+    buffer_slice_unref(&job->payload);
+    job->payload = (struct buffer_slice){0};
+    list_remove(&job->write->link);
+    if (MUTATION(73)) {
+        list_remove(&job->write->all_link);
+        move_watermark(log->storage);
+    }
+    outside_flush_later(job);
+    mover_kick(log, false);
+    log_report(log); /* the log may be gone afterwards */
 }
 
 static void on_written(struct disk_request *request)
@@ -131,18 +149,23 @@ static void on_written(struct disk_request *request)
         storage_fail(storage, request, "a segment write failed");
         return;
     }
-    job_end(job);
+    if (job->is_relaxed && job->write != NULL && !job->log->is_removed) {
+        settle_for_written(job);
+    } else {
+        outside_job_end(job);
+    }
 }
 
 static void write_payload(struct outside_job *job)
 {
     job->vector = (struct iovec){.iov_base = job->payload.bytes, .iov_len = job->payload.length};
-    job->request = (struct disk_request){.operation = DISK_WRITE_DURABLE,
-                                         .fd = job->segment->file.fd,
-                                         .offset = job->position,
-                                         .vectors = &job->vector,
-                                         .vector_count = 1,
-                                         .done = on_written};
+    job->request =
+        (struct disk_request){.operation = job->is_relaxed ? DISK_WRITE_AT : DISK_WRITE_DURABLE,
+                              .fd = job->segment->file.fd,
+                              .offset = job->position,
+                              .vectors = &job->vector,
+                              .vector_count = 1,
+                              .done = on_written};
     disk_submit(job->log->storage->disk, DISK_LANE_READ, &job->request);
 }
 
@@ -205,6 +228,18 @@ void outside_start_waiting(struct partition_log *log)
     }
 }
 
+bool outside_is_stable(const struct partition_log *log, uint64_t index)
+{
+    list_for_each(link, &log->outside_jobs) {
+        const struct outside_job *job = list_entry(link, struct outside_job, link);
+
+        if (job->is_relaxed && job->write != NULL && job->index <= index) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void outside_begin(struct partition_log *log, uint64_t index)
 {
     const struct tail_entry *entry = log_tail_at(&log->tail, index);
@@ -213,11 +248,14 @@ void outside_begin(struct partition_log *log, uint64_t index)
 
     storage_job_init(&job->job, storage, abandon);
     list_init(&job->link);
+    list_init(&job->unsynced_link);
     list_append(&log->outside_jobs, &job->link);
     job->log = log;
     job->segment = log_files_find_data(log, entry->entry.base_offset);
     job->index = index;
     job->position = entry->position;
+    job->is_relaxed = log_is_relaxed(log);
+    log->outside_relaxed += job->is_relaxed ? 1 : 0;
     job->payload = buffer_slice_ref(entry->entry.payload);
     storage->outside_bytes += entry->size;
     job->write = outside_hold(log, entry->sequence);
@@ -229,12 +267,15 @@ void outside_begin(struct partition_log *log, uint64_t index)
 
 void outside_drop_from(struct partition_log *log, uint64_t index)
 {
+    bool is_dropped = false;
+
     list_for_each_safe(link, &log->outside_jobs) {
         struct outside_job *job = list_entry(link, struct outside_job, link);
 
         if (job->index < index) {
             continue;
         }
+        is_dropped = true;
         if (job->write != NULL) {
             forget(log, job->write);
             job->write = NULL;
@@ -242,5 +283,8 @@ void outside_drop_from(struct partition_log *log, uint64_t index)
         if (!job->is_running) {
             job_free(job);
         }
+    }
+    if (is_dropped) {
+        log_outside_settled(log);
     }
 }

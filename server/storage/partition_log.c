@@ -144,6 +144,29 @@ static void note_durability(struct partition_log *log)
     (void)log_add_record(log, &record);
 }
 
+/* It is in memory until the last batch that nobody waited for is stable. */
+static void settle_durability(struct partition_log *log)
+{
+    bool is_memory = log->options.durability == LOG_DURABILITY_MEMORY;
+
+    if (log->is_memory != is_memory && (is_memory || log->outside_relaxed == 0)) {
+        note_durability(log);
+    }
+}
+
+bool log_is_relaxed(const struct partition_log *log)
+{
+    return log->is_memory && log->options.durability == LOG_DURABILITY_MEMORY;
+}
+
+void log_outside_settled(struct partition_log *log)
+{
+    if (!log->is_removed && !log->is_doubtful) {
+        settle_durability(log);
+    }
+    log_announce_stable(log);
+}
+
 void partition_log_set_options(struct partition_log *log, const struct log_options *options)
 {
     CHECK(options->segment_bytes > 0);
@@ -151,8 +174,8 @@ void partition_log_set_options(struct partition_log *log, const struct log_optio
     if (log->options.index_interval_bytes < INDEX_BYTES_MIN) {
         log->options.index_interval_bytes = INDEX_BYTES_MIN;
     }
-    if (!log->is_doubtful && log->is_memory != (options->durability == LOG_DURABILITY_MEMORY)) {
-        note_durability(log);
+    if (!log->is_doubtful) {
+        settle_durability(log);
     }
 }
 

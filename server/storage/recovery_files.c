@@ -11,6 +11,7 @@
 #include "gyre/wire/record_batch.h"
 
 #include "checkpoint.h"
+#include "failure.h"
 #include "log_change.h"
 #include "log_files.h"
 #include "log_tail.h"
@@ -247,7 +248,18 @@ void recovery_replace_data(struct partition_log *log, const char *rows, uint32_t
 
 /* ---- batches that went straight to their segment ---- */
 
-static bool load_outside(struct partition_log *log, struct tail_entry *entry)
+static void sync_fd(struct storage *storage, int fd)
+{
+    struct disk_request sync = {.operation = DISK_SYNC, .fd = fd};
+
+    disk_execute(storage->disk, &sync);
+    if (sync.error != ERROR_NONE) {
+        storage_fail(storage, &sync, "a segment could not be synced");
+    }
+}
+
+static bool load_outside(struct partition_log *log, struct tail_entry *entry,
+                         bool is_above_watermark)
 {
     struct storage *storage = log->storage;
     struct data_segment *segment = log_files_find_data(log, entry->entry.base_offset);
@@ -264,6 +276,9 @@ static bool load_outside(struct partition_log *log, struct tail_entry *entry)
     vector = (struct iovec){.iov_base = buffer->bytes, .iov_len = entry->size};
     read.offset = entry->position;
     disk_execute(storage->disk, &read);
+    if (is_above_watermark) {
+        sync_fd(storage, read.fd); /* it may have outlived its process in memory alone */
+    }
     close_fd(storage, read.fd);
     if (read.error != ERROR_NONE || read.bytes != (int64_t)entry->size ||
         crc32c(buffer->bytes, entry->size) != entry->crc) {
@@ -296,7 +311,8 @@ void recovery_verify_outside(struct partition_log *log, uint64_t watermark)
     for (uint64_t index = log->moved.index + 1; index <= log->last_index; index++) {
         struct tail_entry *entry = log_tail_at(&log->tail, index);
 
-        if (!entry->is_outside || entry->entry.payload.length > 0 || load_outside(log, entry)) {
+        if (!entry->is_outside || entry->entry.payload.length > 0 ||
+            load_outside(log, entry, entry->outside > watermark)) {
             continue;
         }
         if (entry->outside <= watermark && !MUTATION(43)) {

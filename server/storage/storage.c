@@ -14,6 +14,7 @@
 #include "log_files.h"
 #include "log_sync.h"
 #include "mover.h"
+#include "outside.h"
 #include "removal.h"
 #include "space.h"
 #include "storage_life.h"
@@ -108,6 +109,7 @@ static struct storage *storage_new(struct loop *loop, struct disk *disk,
     list_init(&storage->removals);
     list_init(&storage->cached_logs);
     list_init(&storage->outside_writes);
+    outside_flush_init(storage);
     list_init(&storage->corrupt_logs);
     task_init(&storage->move_task, mover_run);
     task_init(&storage->corrupt_task, log_report_corrupt);
@@ -160,6 +162,7 @@ static void free_memory(struct storage *storage)
 {
     timer_stop(storage->loop, &storage->retry_timer);
     timer_stop(storage->loop, &storage->space_timer);
+    timer_stop(storage->loop, &storage->outside_timer);
     timer_stop(storage->loop, &storage->close_timer);
     descriptors_release(storage);
     task_cancel(&storage->move_task);

@@ -52,6 +52,7 @@ struct log_file {
     struct list idle_link;  /* in descriptors.idle, most recent last: it may be closed */
     struct list dirty_link; /* in syncs.dirty: written and not synced */
     uint64_t dirty_mark;    /* since when */
+    uint64_t flush_round;   /* outside_flush.c */
     int fd;                 /* -1: not open */
     int holders;            /* its segment stays alive */
     int users;              /* among them: requests under way; it stays open, too */
@@ -172,6 +173,7 @@ struct partition_log {
     struct outside_write *announced_hold; /* until it has a record */
     uint64_t written_state_index;         /* whose state file is being written */
     bool announced_is_newer;              /* than that */
+    bool announced_waits;                 /* for big batches to be stable */
     struct state_job *state_job;
     /* offsets */
     int64_t start_offset;
@@ -214,7 +216,8 @@ struct partition_log {
     uint64_t cut_sequence;    /* the truncation that must be durable before */
     struct list outside_jobs; /* struct outside_job: waiting, or under way */
     int outside_running;
-    struct list pulled; /* struct pulled_batches, being installed */
+    int outside_relaxed; /* jobs that nobody waits for, until they are stable */
+    struct list pulled;  /* struct pulled_batches, being installed */
     struct list corrupt_link;
     char *corrupt_reason; /* owned */
     uint64_t truncations; /* a read that ran meanwhile begins again */
@@ -315,7 +318,10 @@ struct storage {
     struct task corrupt_task;
     /* writes outside of the journal */
     uint64_t next_outside;
-    struct list outside_writes; /* struct outside_write by all_link, by number */
+    struct list outside_writes;   /* struct outside_write by all_link, by number */
+    struct list outside_unsynced; /* struct outside_job by unsynced_link */
+    struct timer outside_timer;   /* they are synced then */
+    uint64_t outside_round;
     /* space */
     int64_t usable_bytes;
     uint64_t usable_asked_us;

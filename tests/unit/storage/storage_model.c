@@ -165,19 +165,6 @@ void model_forget(struct model_log *model)
     begin_anew(model);
 }
 
-/* Whatever is no entry is stable when it is durable, with all before it. */
-void model_lose_power(struct model_log *model)
-{
-    for (size_t i = 0; i < model->change_count; i++) {
-        const struct model_change *change = &model->changes[i];
-
-        if (change->kind != MODEL_APPEND && change->sequence <= model->durable) {
-            model->stable = change->sequence > model->stable ? change->sequence : model->stable;
-        }
-    }
-    model->durable = model->stable;
-}
-
 void model_all_durable(struct model_log *model)
 {
     model->durable = model->sequence;
@@ -200,6 +187,7 @@ void model_append(struct model_log *model, const struct model_entry *entry)
         real.digest = 0;
     }
     real.payload = payload_of(&change.entry);
+    change.index = real.index;
     change.sequence = partition_log_append(model->log, &real, 1);
     note(model, change);
 }
@@ -230,17 +218,37 @@ static struct log_snapshot make_snapshot(const struct model_change *change, uint
                                  .state = random_bytes(change->content + 1, change->size)};
 }
 
+/* Raft applies no more here than is durable here, as long as it takes snapshots. */
+static uint64_t durable_last_index(const struct model_log *model)
+{
+    uint64_t last = model->base.last_index;
+
+    for (size_t i = 0; i < model->change_count; i++) {
+        const struct model_change *change = &model->changes[i];
+        uint64_t index = change->kind == MODEL_TRUNCATE ? change->index - 1 : change->index;
+
+        if (change->kind == MODEL_APPEND ? change->sequence <= model->durable
+                                         : change->kind == MODEL_INSTALL_FINISH) {
+            last = index;
+        } else if (change->kind == MODEL_TRUNCATE || change->kind == MODEL_INSTALL_START) {
+            last = index < last ? index : last;
+        }
+    }
+    return last;
+}
+
 void model_snapshot(struct model_log *model, struct random *random)
 {
     struct model_change change = {.kind = MODEL_SNAPSHOT, .content = random_u64(random)};
     struct log_snapshot snapshot;
     uint64_t from = model->now.snapshot_index;
+    uint64_t last = durable_last_index(model);
     const struct model_entry *entry;
 
-    if (model->now.last_index <= from) {
+    if (last <= from) {
         return;
     }
-    change.index = from + 1 + random_below(random, model->now.last_index - from);
+    change.index = from + 1 + random_below(random, last - from);
     change.size = (uint32_t)random_below(random, random_below(random, 3) == 0 ? 5000 : 1000);
     entry = state_entry(&model->now, change.index);
     change.offset = entry->base_offset + entry->offset_count;

@@ -77,8 +77,6 @@ void model_install(struct model_log *model, struct storage_world *world);
 
 void model_forget(struct model_log *model); /* the log was removed and made anew */
 void model_all_durable(struct model_log *model);
-/* The log is in memory and the power goes: only what is stable must be there again. */
-void model_lose_power(struct model_log *model);
 
 /* The process is back: find out which of its possible states the log is in. */
 void model_recover(struct model_log *model, struct storage_world *world);

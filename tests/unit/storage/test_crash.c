@@ -91,6 +91,37 @@ static void check_doubt(struct run *run, const struct model_log *model)
     }
 }
 
+static bool is_in_snapshot(const struct model_log *model, uint64_t index)
+{
+    for (size_t i = 0; i < model->change_count; i++) {
+        const struct model_change *change = &model->changes[i];
+
+        if (change->kind == MODEL_SNAPSHOT && change->index >= index &&
+            change->sequence <= model->durable) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whatever is no entry is stable when it is durable, with all before it but batches beside the
+ * journal, which only a snapshot waits for. */
+static void model_lose_power(struct model_log *model)
+{
+    for (size_t i = 0; i < model->change_count; i++) {
+        const struct model_change *change = &model->changes[i];
+
+        if (change->kind == MODEL_APPEND && change->entry.size >= 128 * 1024 &&
+            !is_in_snapshot(model, change->index)) {
+            break;
+        }
+        if (change->kind != MODEL_APPEND && change->sequence <= model->durable) {
+            model->stable = change->sequence > model->stable ? change->sequence : model->stable;
+        }
+    }
+    model->durable = model->stable;
+}
+
 static void lose_power(struct run *run)
 {
     storage_world_crash(&run->world, below(run, 4) != 0);
