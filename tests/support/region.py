@@ -4,6 +4,7 @@
 The programs come from build/release/bin, or from $GYRE_BIN. Everything that a region writes lies
 in a temporary directory that is removed with it; GYRE_KEEP=1 keeps it.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -20,6 +21,9 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("GYRE_BIN") or ROOT / "build" / "release" / "bin")
+# Programs with sanitizers are several times as slow, and say what they leaked when they end.
+PATIENCE = float(os.environ.get("GYRE_PATIENCE") or 1)
+IS_SANITIZED = bool(os.environ.get("GYRE_SANITIZED"))
 # Below the range from which the kernel takes the ports of outgoing connections.
 PORTS = range(20000, 32000, 100)
 PORTS_PER_BROKER = (0, 20, 40, 50, 60, 70)
@@ -46,7 +50,7 @@ def run(*command, stdin=None, timeout=60, check=True):
 
 def eventually(claim, timeout=20, every=0.1):
     """Asks until the answer is true, and gives it; what was raised meanwhile counts as no."""
-    end = time.monotonic() + timeout
+    end = time.monotonic() + timeout * PATIENCE
     while True:
         try:
             answer = claim()
@@ -143,6 +147,9 @@ class Region:
         self.gyre("dev", "down", "--dir", self.dir, timeout=120)
 
     def destroy(self):
+        if IS_SANITIZED and self.state:
+            with contextlib.suppress(CommandFailed, subprocess.TimeoutExpired):
+                self.down()
         try:
             for pid in self.pids():
                 os.kill(pid, signal.SIGKILL)
