@@ -85,7 +85,7 @@ static enum truth greater(enum truth a, enum truth b)
 enum truth expression_evaluate(const struct expression *expression,
                                const struct expression_subject *subject)
 {
-    enum truth stack[STACK_MAX];
+    enum truth stack[STACK_MAX] = {TRUTH_NO};
     int top = 0;
 
     for (int32_t i = 0; i < expression->count; i++) {

@@ -169,6 +169,7 @@ static enum error take_rules(struct principal_rules *rules, struct source *sourc
     }
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is written to, through `source`. */
 enum error principal_rules_new(struct string text, char *message,
                                struct principal_rules **out_rules)
 {

@@ -132,6 +132,7 @@ static BIO *new_bio(struct tls_stream *stream)
 
 /* ---- life ---- */
 
+/* NOLINTNEXTLINE(readability-function-size): the library asks so. */
 static void on_message(int is_written, int version, int content_type, const void *bytes,
                        size_t length, SSL *ssl, void *context)
 {

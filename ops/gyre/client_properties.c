@@ -93,10 +93,10 @@ static char *read_logical_line(FILE *file)
 bool client_properties_load(struct client_properties *properties, const char *path)
 {
     FILE *file = fopen(path, "re");
-    bool is_good = file != NULL;
+    bool is_good = true;
     char *line;
 
-    if (!is_good) {
+    if (file == NULL) {
         complain("%s: %s", path, strerror(errno));
         return false;
     }

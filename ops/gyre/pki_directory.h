@@ -44,7 +44,7 @@ bool pki_directory_renew(const struct pki_directory *directory, const char *name
 bool pki_directory_revoke(struct pki_directory *directory, const char *name, int list_days);
 
 /* Of a name in the directory, or of a file. The caller's; NULL: a sentence was printed. */
-X509 *pki_directory_read(const char *path, const char *name);
+X509 *pki_directory_read(const char *directory, const char *name);
 
 /* Is the certificate's key the one in NAME.key? False also where there is no such file. */
 bool pki_directory_has_key(const char *path, const char *name, X509 *certificate);

@@ -71,13 +71,16 @@ static double value_of(struct argp_state *state, const char *text)
 static void add_change(struct argp_state *state, struct quota_arguments *arguments,
                        const char *text, bool is_removal)
 {
-    struct quota_change *change = &arguments->changes[arguments->change_count];
-    char *key = arguments->keys[arguments->change_count];
+    struct quota_change *change;
+    char *key;
     size_t length = strcspn(text, "=");
 
     if (arguments->change_count == QUOTA_CHANGES_MAX) {
         argp_error(state, "more than %d settings", QUOTA_CHANGES_MAX);
+        return;
     }
+    change = &arguments->changes[arguments->change_count];
+    key = arguments->keys[arguments->change_count];
     if (length == 0 || length >= KEY_BYTES || (text[length] == '=') == is_removal) {
         argp_error(state, "'%s' is not %s", text, is_removal ? "a KEY" : "KEY=VALUE");
     }

@@ -165,7 +165,7 @@ enum error session_try(struct session *session, struct client_call *call)
 
     call->timeout_ms = left_ms < CALL_TIMEOUT_MS ? (uint32_t)left_ms : CALL_TIMEOUT_MS;
     call->done = on_done;
-    call->context = &waiting;
+    call->context = &waiting; /* cppcheck-suppress autoVariables; until it is done, below */
     client_send(session->client, call);
     while (!waiting.is_done) {
         session_turn(session);

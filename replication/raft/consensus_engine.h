@@ -17,7 +17,7 @@
 /* Engine ids begin at 1, node ids at 0. */
 static inline raft_id consensus_engine_id(int32_t node)
 {
-    return (raft_id)((uint64_t)(uint32_t)node + 1);
+    return (raft_id)(uint32_t)node + 1;
 }
 
 static inline int32_t consensus_engine_node(raft_id id)

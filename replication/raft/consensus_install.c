@@ -250,6 +250,7 @@ static bool compare_read(struct consensus_install *install, const struct entries
     return true;
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the pieces that memory holds, which are few. */
 static void after_compare(struct consensus_install *install, bool is_same)
 {
     if (!is_same) {
@@ -273,6 +274,7 @@ static void compare_read_done(struct consensus_reader *reader)
     after_compare(install, is_same);
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the pieces that memory holds, which are few. */
 static void compare(struct consensus_install *install)
 {
     struct consensus_group *group = install->group;
@@ -502,6 +504,7 @@ static void pull_missing(struct consensus_install *install)
     }
 }
 
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the pieces that memory holds, which are few. */
 static void advance(struct consensus_install *install)
 {
     if (install->is_calling || install->reader != NULL) {

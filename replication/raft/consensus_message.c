@@ -111,6 +111,7 @@ size_t consensus_message_encode(const struct consensus_message *message, size_t 
     return (size_t)(cursor.at - bytes);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): written to, through the cursor. */
 void consensus_message_encode_entry(const struct log_entry *entry, char bytes[MESSAGE_ENTRY_BYTES])
 {
     struct cursor cursor = {bytes};

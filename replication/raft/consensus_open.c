@@ -41,6 +41,7 @@ static bool members_are_valid(const struct consensus_member *members, int count)
     return count == 0 || consensus_configuration_voter_count(&configuration) > 0;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): all that a group is made of. */
 enum error consensus_open_group(struct consensus *consensus, struct partition_log *log,
                                 const struct consensus_member *members, int count,
                                 const struct state_machine *machine, void *context,

@@ -110,7 +110,7 @@ static struct uuid topic_id_of(const struct group_coordinator *coordinator, stru
 {
     const struct catalog_topic *topic = catalog_find_topic(coordinator->services.catalog, name);
 
-    return topic == NULL ? (struct uuid){0} : topic->id;
+    return topic != NULL ? topic->id : (struct uuid){0};
 }
 
 static bool has_room(const struct group_coordinator *coordinator, const struct group *group,

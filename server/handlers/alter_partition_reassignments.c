@@ -95,7 +95,7 @@ static void add_target(const struct catalog_partition *now,
         return;
     }
     out->partition = in->partition_index;
-    out->targets = is_to_end ? (struct int32_array){.count = 0} : in->replicas;
+    out->targets = !is_to_end ? in->replicas : (struct int32_array){.count = 0};
     command->partitions.count++;
 }
 

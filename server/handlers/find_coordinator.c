@@ -99,7 +99,7 @@ static bool has_allowed_key(const struct find_coordinator *self)
 static void find(const struct find_coordinator *self, struct string key,
                  struct find_coordinator_response_coordinators *out)
 {
-    struct broker_endpoint endpoint;
+    struct broker_endpoint endpoint = {.port = -1};
     enum kafka_error error = check_access(self, key);
 
     find_coordinator_response_coordinators_init(out);

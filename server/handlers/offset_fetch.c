@@ -112,7 +112,7 @@ static bool begin_topic(struct group_fetch *fetch, struct string name)
     fetch->topic = &fetch->out->topics.items[fetch->out->topics.count++];
     offset_fetch_response_groups_topics_init(fetch->topic);
     fetch->topic->name = name;
-    fetch->topic->topic_id = topic == NULL ? (struct uuid){0} : topic->id;
+    fetch->topic->topic_id = topic != NULL ? topic->id : (struct uuid){0};
     fetch->topic->partitions.count = 0;
     return true;
 }

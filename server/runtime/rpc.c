@@ -167,6 +167,7 @@ static struct call *call_new(struct rpc *rpc, int32_t peer, rpc_done done, void 
     return call;
 }
 
+/* NOLINTNEXTLINE(readability-function-size): a call is all of these. */
 void rpc_call(struct rpc *rpc, int32_t peer, enum rpc_method method, struct buffer_slice body,
               uint64_t timeout_us, rpc_done done, void *context)
 {

@@ -17,7 +17,7 @@
 #include "storage_state.h"
 
 struct checkpointer *checkpoint_new(struct storage *storage);
-void checkpoint_free(struct checkpointer *checkpointer);
+void checkpoint_free(struct checkpointer *self);
 
 /* Make one, or another one if one is being made. */
 void checkpoint_request(struct storage *storage);

@@ -69,7 +69,7 @@ void log_decode_snapshot(struct partition_log *log, const struct snapshot_meta *
         .next_offset = meta->next_offset,
         .configuration_index = meta->configuration_index,
         .configuration = slice_of(configuration, meta->configuration_length),
-        .state = state == NULL ? (struct buffer_slice){0} : slice_of(state, meta->state_length)};
+        .state = state != NULL ? slice_of(state, meta->state_length) : (struct buffer_slice){0}};
 }
 
 void log_adopt_snapshot(struct partition_log *log)

@@ -220,6 +220,7 @@ static bool must_walk(struct time_reader *reader, const struct data_segment *seg
 }
 
 /* Look at the segments that are not done, then at memory. True: the answer is there. */
+/* NOLINTNEXTLINE(misc-no-recursion): once. */
 static bool go_on(struct time_reader *reader)
 {
     struct partition_log *log = reader->walk.read.log;
@@ -248,7 +249,7 @@ static bool go_on(struct time_reader *reader)
     reader->walked_base = -1;
     reader->caller->timestamp_ms = reader->best_ms;
     reader->caller->from_offset = reader->best_offset;
-    return go_on(reader); /* NOLINT(misc-no-recursion): once */
+    return go_on(reader);
 }
 
 static bool begin(struct partition_log *log, struct time_search *search, bool wants_largest)

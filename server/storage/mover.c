@@ -233,6 +233,7 @@ static void submit(struct mover *mover, struct disk_request request)
 }
 
 /* Unlink the next file that is free to go. False: none is left. */
+/* NOLINTNEXTLINE(misc-no-recursion): one less each time. */
 static bool unlink_next(struct mover *mover)
 {
     struct partition_log *log = mover->log;
@@ -243,7 +244,7 @@ static bool unlink_next(struct mover *mover)
         if (doomed.when == DOOMED_NOW) {
             log->doomed[i] = log->doomed[--log->doomed_count];
             if (!log->has_directory) {
-                return unlink_next(mover); /* NOLINT(misc-no-recursion): one less each time */
+                return unlink_next(mover);
             }
             log_files_path(log, doomed.kind, doomed.number, mover->path);
             submit(mover, (struct disk_request){.operation = DISK_UNLINK, .path = mover->path});

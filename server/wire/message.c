@@ -58,7 +58,7 @@ void message_init_field(const struct field_layout *field, void *instance)
         return;
     case FIELD_STRUCT:
         if ((field->flags & FIELD_POINTER) != 0) {
-            memset(at, 0, sizeof(void *));
+            memset(at, 0, sizeof(void *)); /* cppcheck-suppress pointerSize; it is one */
         } else {
             message_init_struct(field->nested, at);
         }

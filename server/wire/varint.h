@@ -11,7 +11,7 @@ enum { VARINT_32_BYTES_MAX = 5, VARINT_64_BYTES_MAX = 10 };
 
 static inline uint64_t varint_zigzag(int64_t value)
 {
-    return ((uint64_t)value << 1) ^ (uint64_t)(value >> 63);
+    return ((uint64_t)value << 1) ^ (value < 0 ? UINT64_MAX : 0);
 }
 
 static inline int64_t varint_unzigzag(uint64_t value)

@@ -7,10 +7,11 @@ import struct
 
 import pytest
 from kafka_wire import Connection
-from region import Region, eventually
+from region import IS_SANITIZED, Region, eventually
 
-# Half of the descriptors of a broker are for connections.
-CONNECTIONS = min(9500, resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 2 - 300)
+# Half of the descriptors of a broker are for connections. Sanitizers take milliseconds for each
+# large piece of memory.
+CONNECTIONS = min(500 if IS_SANITIZED else 9500, resource.getrlimit(resource.RLIMIT_NOFILE)[1] // 2 - 300)
 MEBIBYTE = 1024 * 1024
 
 

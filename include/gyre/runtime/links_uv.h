@@ -36,17 +36,17 @@ typedef const char *(*links_uv_admit)(void *context, int32_t peer, uint64_t inca
 MUST_USE
 enum error links_uv_new(uv_loop_t *uv, struct loop *loop, const struct links_uv_options *options,
                         struct links **out_links);
-void links_uv_set_admission(struct links *links, links_uv_admit admit, void *context);
-void links_uv_set_cluster_id(struct links *links, struct uuid cluster_id);
+void links_uv_set_admission(struct links *base, links_uv_admit admit_peer, void *context);
+void links_uv_set_cluster_id(struct links *base, struct uuid cluster_id);
 
 /* Listen for peers. `host` is an IP address; port 0 takes a free one (tests). */
 MUST_USE
 enum error links_uv_listen(struct links *links, const char *host, uint16_t port,
                            uint16_t *out_port);
 /* Keep dialling this address until somebody answers there, and again when that link is lost. */
-void links_uv_add_seed(struct links *links, const char *host, uint16_t port);
+void links_uv_add_seed(struct links *base, const char *host, uint16_t port);
 
 /* Close everything, then call closed(context); the object is gone when it is called. */
-void links_uv_close(struct links *links, void (*closed)(void *context), void *context);
+void links_uv_close(struct links *base, void (*closed)(void *context), void *context);
 
 #endif

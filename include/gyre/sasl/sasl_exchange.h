@@ -38,7 +38,7 @@ struct sasl_result {
 typedef void (*sasl_stepped)(void *context, const struct sasl_result *result);
 
 /* NULL: the listener offers no such mechanism. */
-struct sasl_exchange *sasl_exchange_new(struct sasl_service *server, const char *listener,
+struct sasl_exchange *sasl_exchange_new(struct sasl_service *service, const char *listener,
                                         struct string mechanism);
 void sasl_exchange_free(struct sasl_exchange *exchange); /* NULL is fine */
 
