@@ -59,8 +59,8 @@ static void write_owner_alone(struct string owner, char text[OWNER_BYTES])
 }
 
 static void compare_policy(struct team_changes *changes, const struct team_stream *wanted,
-                           const struct describe_streams_response_streams *now, char *owner_alone,
-                           struct alter_stream_request *request)
+                           const struct describe_streams_response_streams *now,
+                           const char *owner_alone, struct alter_stream_request *request)
 {
     static const char *const modes[] = {"enforce", "additive"};
     int8_t mode = now != NULL && wanted->mode < 0 ? 0 : wanted->mode;

@@ -21,7 +21,7 @@ struct listener_options {
     int32_t change_count;
 };
 
-/* A tls_option_find; `options` is a struct listener_options. Borrowed for this turn of the loop. */
-struct string listener_options_find(const void *options, const char *option);
+/* A tls_option_find; `context` is a struct listener_options. Borrowed for this turn of the loop. */
+struct string listener_options_find(const void *context, const char *option);
 
 #endif

@@ -16,7 +16,7 @@
 #include "disk_system.h"
 
 #ifndef SYS_cachestat
-#    define SYS_cachestat 451
+#    define SYS_cachestat 451 /* NOLINT(readability-identifier-naming): the kernel's name */
 #endif
 
 enum { PAGE_BYTES = 4096, PROBE_BYTES = 64 * 1024 };
@@ -58,6 +58,7 @@ struct buffer_slice file_range_slice(struct file_range *range)
 
 /* ---- what is in memory ---- */
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): it is read into. */
 static ssize_t read_now(int fd, char *bytes, size_t size, int64_t offset)
 {
     struct iovec vector = {.iov_base = bytes, .iov_len = size};
