@@ -30,6 +30,7 @@
 #include "gyre/runtime/links_uv.h"
 #include "gyre/runtime/loop.h"
 #include "gyre/runtime/loop_uv.h"
+#include "gyre/runtime/memory_return_uv.h"
 #include "gyre/runtime/rpc.h"
 #include "gyre/runtime/work_uv.h"
 #include "gyre/storage/storage.h"
@@ -104,6 +105,7 @@ struct broker_process {
     struct broker broker;
     struct broker_authentication authentication;
     struct broker_metrics broker_metrics;
+    struct memory_return memory_return;
     struct catalog_endpoint endpoints[CATALOG_LISTENERS_MAX];
     uint16_t rpc_port;
     int status;
@@ -443,6 +445,7 @@ static void on_network_closed(void *context)
 {
     struct broker_process *process = context;
 
+    memory_return_stop(&process->memory_return);
     broker_metrics_stop(&process->broker_metrics);
     broker_dynamic_stop(&process->dynamic);
     broker_authentication_stop(&process->authentication);
@@ -553,6 +556,7 @@ static enum error start(struct broker_process *process)
     }
     if (error == ERROR_NONE) {
         broker_metrics_start(&process->broker_metrics, &process->broker);
+        memory_return_start(&process->memory_return, &process->uv);
         watch_signals(process);
     }
     return error;
