@@ -495,6 +495,9 @@ static void stop(struct broker_process *process)
     uv_close((uv_handle_t *)&process->interrupt, NULL);
     broker_tls_stop(&process->tls);
     log_info(LOG_MAIN, "stopping");
+    if (process->consensus != NULL) {
+        consensus_prepare_stop(process->consensus);
+    }
     if (process->cluster == NULL) {
         on_drained(process);
         return;

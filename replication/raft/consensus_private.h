@@ -30,7 +30,11 @@ enum {
     /* A link that has so much to send gets no more entries. */
     CONSENSUS_QUEUED_BYTES_MAX = 16 * 1024 * 1024,
     /* Applied bytes that ask for a snapshot even if few entries made them. */
+    /* Applied since the last snapshot: so much is read again at the next start. */
+    CONSENSUS_SNAPSHOT_BYTES_MIN = 1024 * 1024,
     CONSENSUS_SNAPSHOT_BYTES = 256 * 1024 * 1024,
+    CONSENSUS_SNAPSHOT_STATE_SHARE = 1024,     /* and so many times what the state takes */
+    CONSENSUS_SNAPSHOT_STOP_BYTES = 16 * 1024, /* before an orderly end, so much */
 };
 
 struct consensus_change;

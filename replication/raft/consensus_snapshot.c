@@ -34,15 +34,25 @@ static bool is_stored(const struct consensus_group *group)
     return group->applied_index <= group->engine.last_stored;
 }
 
+/* A large state is not written anew for a little that came after it. */
+static uint64_t bytes_until_snapshot(const struct log_snapshot *last)
+{
+    uint64_t bytes = CONSENSUS_SNAPSHOT_BYTES_MIN +
+                     (uint64_t)last->state.length * CONSENSUS_SNAPSHOT_STATE_SHARE;
+
+    return bytes < CONSENSUS_SNAPSHOT_BYTES ? bytes : CONSENSUS_SNAPSHOT_BYTES;
+}
+
 static bool is_time(const struct consensus_group *group)
 {
-    uint64_t index = partition_log_snapshot(group->log)->index;
+    const struct log_snapshot *last = partition_log_snapshot(group->log);
+    uint64_t index = last->index;
     uint64_t fresh =
         group->applied_index - (index < group->applied_index ? index : group->applied_index);
 
     return fresh > 0 &&
            (group->snapshot_wanted || fresh >= group->consensus->options.snapshot_entries ||
-            group->applied_bytes >= CONSENSUS_SNAPSHOT_BYTES);
+            group->applied_bytes >= bytes_until_snapshot(last));
 }
 
 static void answer_waiters(struct consensus_group *group, enum error error)
@@ -146,6 +156,17 @@ void consensus_snapshot(struct consensus_group *group, consensus_done done, void
         list_append(&group->snapshot_waiters, &waiter->link);
     }
     consensus_work_later(group);
+}
+
+void consensus_prepare_stop(struct consensus *consensus)
+{
+    map_for_each(link, &consensus->groups) {
+        struct consensus_group *group = CONTAINER_OF(link, struct consensus_group, by_id);
+
+        if (group->applied_bytes >= CONSENSUS_SNAPSHOT_STOP_BYTES) {
+            consensus_snapshot(group, NULL, NULL);
+        }
+    }
 }
 
 void consensus_snapshot_cut(struct consensus_group *group)

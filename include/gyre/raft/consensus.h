@@ -74,6 +74,9 @@ struct state_machine {
 struct consensus *consensus_new(struct loop *loop, struct storage *storage, struct links *links,
                                 struct rpc *rpc, struct random *random,
                                 const struct consensus_options *options);
+/* The process is about to end in order: groups that would have much to read again at the next start
+ * take a snapshot in the loop's next turns. */
+void consensus_prepare_stop(struct consensus *consensus);
 void consensus_free(struct consensus *consensus); /* groups are closed before */
 /* The same at the end of a simulated crash: storage will not answer what it was asked. */
 void consensus_abandon(struct consensus *consensus);

@@ -59,6 +59,33 @@ static void snapshots_shorten_the_log_and_restarts_begin_with_them(void **state)
     end();
 }
 
+/* Entries are few and small: nothing else asks for a snapshot. */
+static void an_orderly_stop_leaves_little_to_read_again(void **state)
+{
+    enum { VALUES = 400 };
+    struct consensus_stats stats;
+
+    (void)state;
+    cluster = raft_cluster_new(1, 1, 9);
+    raft_cluster_start_all(cluster);
+    write_values(1, VALUES);
+    consensus_stats(cluster->nodes[0].consensus, &stats);
+    assert_int_equal(stats.snapshots_taken, 0);
+    consensus_prepare_stop(cluster->nodes[0].consensus);
+    raft_cluster_run(cluster, 500000);
+    consensus_stats(cluster->nodes[0].consensus, &stats);
+    assert_int_equal(stats.snapshots_taken, 1);
+    consensus_prepare_stop(cluster->nodes[0].consensus); /* nothing came since */
+    raft_cluster_run(cluster, 500000);
+    consensus_stats(cluster->nodes[0].consensus, &stats);
+    assert_int_equal(stats.snapshots_taken, 1);
+    raft_cluster_crash(cluster, 0);
+    raft_cluster_start_all(cluster);
+    assert_true(raft_cluster_run_until(cluster, 5, agrees));
+    assert_int_equal(cluster->nodes[0].restores, 1);
+    end();
+}
+
 static void a_follower_that_slept_too_long_installs(void **state)
 {
     (void)state;
@@ -162,6 +189,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(snapshots_shorten_the_log_and_restarts_begin_with_them),
+        cmocka_unit_test(an_orderly_stop_leaves_little_to_read_again),
         cmocka_unit_test(a_follower_that_slept_too_long_installs),
         cmocka_unit_test(an_empty_standby_installs_and_becomes_a_voter),
         cmocka_unit_test(a_damaged_replica_is_refilled_and_votes_only_then),
