@@ -75,6 +75,16 @@ static size_t take(struct fixture *fixture, char *to, size_t room)
     return got < 0 ? 0 : (size_t)got;
 }
 
+static enum error peek(const struct buffer_slice *slice, char *bytes, size_t size, size_t *out_size)
+{
+    enum error error;
+
+    do {
+        error = file_range_peek(slice, bytes, size, out_size);
+    } while (error == ERROR_BUSY);
+    return error;
+}
+
 static void send_all(struct fixture *fixture)
 {
     size_t size = fixture->range.buffer.size;
@@ -88,7 +98,8 @@ static void send_all(struct fixture *fixture)
         size_t sent;
         enum error error = file_range_send(&slice, fixture->sockets[0], scratch, &sent);
 
-        assert_true(error == ERROR_NONE || error == ERROR_AGAIN);
+        /* BUSY: the kernel would have to wait for a page, as it may at any time. */
+        assert_true(error == ERROR_NONE || error == ERROR_AGAIN || error == ERROR_BUSY);
         assert_true(sent <= FILE_SEND_BYTES);
         consume(&slice, sent);
         if (error == ERROR_AGAIN) {
@@ -139,11 +150,11 @@ static void a_peek_shows_what_comes_next(void **state)
     (void)state;
     begin(&fixture, 1500);
     slice = file_range_slice(&fixture.range);
-    assert_int_equal(file_range_peek(&slice, bytes, sizeof bytes, &size), ERROR_NONE);
+    assert_int_equal(peek(&slice, bytes, sizeof bytes, &size), ERROR_NONE);
     assert_int_equal(size, 1000);
     assert_memory_equal(bytes, fixture.bytes + FROM, size);
     consume(&slice, 900);
-    assert_int_equal(file_range_peek(&slice, bytes, sizeof bytes, &size), ERROR_NONE);
+    assert_int_equal(peek(&slice, bytes, sizeof bytes, &size), ERROR_NONE);
     assert_int_equal(size, 600);
     assert_memory_equal(bytes, fixture.bytes + FROM + 900, size);
     buffer_slice_unref(&slice);
@@ -161,7 +172,7 @@ static void a_file_that_ends_too_early_is_an_error(void **state)
     begin(&fixture, 4000);
     assert_int_equal(ftruncate(fixture.fd, FROM), 0);
     slice = file_range_slice(&fixture.range);
-    assert_int_equal(file_range_peek(&slice, scratch, 100, &size), ERROR_RANGE);
+    assert_int_equal(peek(&slice, scratch, 100, &size), ERROR_RANGE);
     assert_int_equal(size, 0);
     file_range_set_copying(true);
     assert_int_equal(file_range_send(&slice, fixture.sockets[0], scratch, &size), ERROR_RANGE);
@@ -179,6 +190,7 @@ static void a_peer_that_is_gone_is_told(void **state)
     struct fixture fixture;
     struct buffer_slice slice;
     char *scratch = check_alloc(FILE_PIECE_BYTES);
+    enum error error;
     size_t size;
 
     (void)state;
@@ -186,7 +198,9 @@ static void a_peer_that_is_gone_is_told(void **state)
     (void)signal(SIGPIPE, SIG_IGN);
     assert_int_equal(close(fixture.sockets[1]), 0);
     slice = file_range_slice(&fixture.range);
-    assert_int_equal(file_range_send(&slice, fixture.sockets[0], scratch, &size), ERROR_CLOSED);
+    while ((error = file_range_send(&slice, fixture.sockets[0], scratch, &size)) == ERROR_BUSY) {
+    }
+    assert_int_equal(error, ERROR_CLOSED);
     buffer_slice_unref(&slice);
     free(scratch);
     end(&fixture);
