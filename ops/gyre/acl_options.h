@@ -45,7 +45,7 @@ extern const struct argp_option acl_test_options[];
 enum { ACL_NEEDS_PRINCIPAL = 1, ACL_NEEDS_RESOURCE = 2, ACL_NEEDS_OPERATION = 4 };
 
 void acl_arguments_init(struct acl_arguments *arguments);
-void acl_arguments_release(void *arguments);
+void acl_arguments_release(void *context);
 
 /* Of a group of verbs whose arguments are a struct acl_arguments. */
 error_t acl_parse_option(int key, char *argument, struct argp_state *state);
