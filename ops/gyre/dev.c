@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "gyre/runtime/clock.h"
 
@@ -436,16 +437,19 @@ static int start_verb(int argc, char **argv)
                                                  DEV_OPTION_OUTPUT, {0}};
     struct dev_arguments arguments;
     struct dev *dev;
+    int lock;
 
     dev_parse(options,
               "Start brokers that were killed, continue those that were paused.\v"
               "Example:\n  gyre dev start --dir /tmp/g --broker 1",
               argc, argv, &arguments);
-    dev = load(arguments.dir);
+    lock = dev_lock(arguments.dir);
+    dev = lock < 0 ? NULL : load(arguments.dir);
     if (dev == NULL || !for_chosen(dev, &arguments, check_ports) ||
         !for_chosen(dev, &arguments, start_one) || !dev_save(dev)) {
         return STATUS_FAILED;
     }
+    (void)close(lock); /* others may start brokers that ours wait for */
     return report(dev, &arguments, (int)wait_ready(dev, &arguments));
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "command.h"
@@ -56,11 +57,30 @@ bool dev_make_directory(const char *path)
     return true;
 }
 
+int dev_lock(const char *dir)
+{
+    int descriptor = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (descriptor < 0 || flock(descriptor, LOCK_EX) != 0) {
+        complain("cannot lock %s: %s", dir, strerror(errno));
+        return -1;
+    }
+    return descriptor;
+}
+
+static void beside(const char *path, char out[DEV_PATH_MAX])
+{
+    (void)snprintf(out, DEV_PATH_MAX, "%s.new", path);
+}
+
 FILE *dev_create_secret(const char *path)
 {
-    int descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, DEV_SECRET_MODE);
+    char unfinished[DEV_PATH_MAX];
+    int descriptor;
     FILE *file = NULL;
 
+    beside(path, unfinished);
+    descriptor = open(unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, DEV_SECRET_MODE);
     if (descriptor >= 0 && fchmod(descriptor, DEV_SECRET_MODE) == 0) {
         file = fdopen(descriptor, "w");
     }
@@ -72,9 +92,11 @@ FILE *dev_create_secret(const char *path)
 
 bool dev_finish_file(FILE *file, const char *path)
 {
+    char unfinished[DEV_PATH_MAX];
     bool is_written = ferror(file) == 0;
 
-    if (fclose(file) != 0 || !is_written) {
+    beside(path, unfinished);
+    if (fclose(file) != 0 || !is_written || rename(unfinished, path) != 0) {
         complain("cannot write %s: %s", path, strerror(errno));
         return false;
     }

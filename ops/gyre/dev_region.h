@@ -77,7 +77,12 @@ void dev_path(const struct dev *dev, const struct dev_region *region,
 /* A directory, unless it is there. False: the reason was printed. */
 bool dev_make_directory(const char *path);
 
-/* A new file with mode 0600; NULL: the reason was printed. Close it with dev_finish_file(). */
+/* Whoever reads dev.json to write it holds this descriptor meanwhile. -1: the reason was printed.
+ */
+int dev_lock(const char *dir);
+
+/* A new file with mode 0600 that is seen under its name when dev_finish_file() closed it. NULL: the
+ * reason was printed. */
 FILE *dev_create_secret(const char *path);
 bool dev_finish_file(FILE *file, const char *path);
 

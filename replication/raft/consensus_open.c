@@ -204,18 +204,31 @@ int consensus_members(const struct consensus_group *group, struct member_progres
     return configuration.count;
 }
 
-enum error consensus_force_single_member(struct consensus_group *group)
+enum error consensus_may_force(const struct consensus_group *group, uint64_t *out_last_term)
 {
-    struct consensus_configuration configuration = {
-        .count = 1, .members = {{.node = group->consensus->node, .role = MEMBER_VOTER}}};
-    struct log_entry entry = {.kind = ENTRY_CHANGE};
+    uint64_t last_index = consensus_group_last_index(group);
 
     if (group->state != GROUP_RUNNING || consensus_install_is_open(group)) {
         return ERROR_STATE;
     }
     if ((group->needs_refill && !partition_log_is_doubtful(group->log)) ||
-        partition_log_is_corrupt(group->log) || consensus_group_last_index(group) == 0) {
+        partition_log_is_corrupt(group->log) || last_index == 0) {
         return ERROR_CORRUPT;
+    }
+    *out_last_term = partition_log_term_at(group->log, last_index);
+    return ERROR_NONE;
+}
+
+enum error consensus_force_single_member(struct consensus_group *group)
+{
+    struct consensus_configuration configuration = {
+        .count = 1, .members = {{.node = group->consensus->node, .role = MEMBER_VOTER}}};
+    struct log_entry entry = {.kind = ENTRY_CHANGE};
+    uint64_t last_term;
+    enum error error = consensus_may_force(group, &last_term);
+
+    if (error != ERROR_NONE) {
+        return error;
     }
     if (group->needs_refill) {
         /* The operator says that what is here is all there is. */

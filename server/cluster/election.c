@@ -186,26 +186,25 @@ static void on_transferred(void *context, enum error error)
     free(request);
 }
 
-static void serve_unclean(struct cluster *cluster, struct rpc_request request,
-                          struct partition *partition, bool is_question)
+static void serve_unclean(struct rpc_request request, struct partition *partition, bool is_question)
 {
     struct consensus_group *group = partition_consensus(partition);
     struct partition_status status;
-    enum error error;
+    uint64_t last_term = 0;
+    enum error error = consensus_may_force(group, &last_term);
 
-    (void)cluster;
     partition_status(partition, &status);
-    if (is_question) {
-        answer(request, KAFKA_ERROR_NONE, status.end_offset, (int64_t)consensus_term(group));
-        return;
+    if (!is_question && error == ERROR_NONE) {
+        log_warning(LOG_CLUSTER,
+                    "an operator recovers a partition from this replica alone: what had been "
+                    "acknowledged from its end offset on is lost",
+                    field_i64("partition", partition_group(partition).partition),
+                    field_i64("end_offset", status.end_offset));
+        error = consensus_force_single_member(group);
     }
-    log_warning(LOG_CLUSTER, "an operator recovers a partition from this replica alone",
-                field_i64("partition", partition_group(partition).partition),
-                field_i64("end_offset", status.end_offset));
-    error = consensus_force_single_member(group);
     answer(request,
            error == ERROR_NONE ? KAFKA_ERROR_NONE : KAFKA_ERROR_ELIGIBLE_LEADERS_NOT_AVAILABLE,
-           status.end_offset, (int64_t)consensus_term(group));
+           status.end_offset, (int64_t)last_term);
 }
 
 static void serve_preferred(struct rpc_request request, struct partition *partition,
@@ -242,7 +241,7 @@ static void serve_elect(void *context, struct rpc_request request, struct buffer
     if (partition == NULL) {
         answer(request, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER, 0, 0);
     } else if (in.is_unclean) {
-        serve_unclean(cluster, request, partition, in.is_question);
+        serve_unclean(request, partition, in.is_question);
     } else {
         serve_preferred(request, partition, in.preferred);
     }

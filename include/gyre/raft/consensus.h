@@ -138,9 +138,15 @@ void consensus_transfer(struct consensus_group *group, int32_t node, consensus_d
 /* Take a snapshot now (retention moved the start). done() when it is durable; may be NULL. */
 void consensus_snapshot(struct consensus_group *group, consensus_done done, void *context);
 
-/* Operator's last resort after a majority is lost for good: this node alone becomes the group. */
+/* Operator's last resort after a majority is lost for good: this node alone becomes the group.
+ * STATE: not now. CORRUPT: its log cannot be taken for the truth. */
 MUST_USE
 enum error consensus_force_single_member(struct consensus_group *group);
+
+/* Would that be possible, and how much has it? Of two logs the one whose last entry is of the
+ * greater term has more; of the same term, the longer one. Errors as above. */
+MUST_USE
+enum error consensus_may_force(const struct consensus_group *group, uint64_t *out_last_term);
 
 /* Node-level liveness from the shard heartbeats. */
 bool consensus_peer_is_live(const struct consensus *consensus, int32_t node);

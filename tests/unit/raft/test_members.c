@@ -137,19 +137,28 @@ static void a_transfer_to_a_dead_member_ends_and_writes_go_on(void **state)
     raft_cluster_free(cluster);
 }
 
+/* What decides between the logs of those who are left: the term of the last entry. */
 static void the_last_member_alone_can_be_made_the_group(void **state)
 {
+    uint64_t written_in;
+    uint64_t last_term;
+
     (void)state;
     cluster = raft_cluster_new(3, 3, 5);
     raft_cluster_start_all(cluster);
     write_values(1, 20);
     assert_true(raft_cluster_run_until(cluster, 5, agrees));
+    written_in = consensus_term(raft_cluster_leader(cluster)->group);
     raft_cluster_crash(cluster, 0);
     raft_cluster_crash(cluster, 1);
     raft_cluster_run(cluster, 5000000);
     assert_null(raft_cluster_leader(cluster));
+    assert_int_equal(consensus_may_force(cluster->nodes[2].group, &last_term), ERROR_NONE);
+    assert_int_equal(last_term, written_in);
     assert_int_equal(consensus_force_single_member(cluster->nodes[2].group), ERROR_NONE);
     assert_true(raft_cluster_run_until(cluster, 5, has_leader));
+    assert_int_equal(consensus_may_force(cluster->nodes[2].group, &last_term), ERROR_NONE);
+    assert_true(last_term > written_in);
     write_values(21, 25);
     assert_true(raft_cluster_run_until(cluster, 5, agrees));
     raft_cluster_free(cluster);
