@@ -2,9 +2,7 @@
 #include "gyre/runtime/memory_return_uv.h"
 
 #include <malloc.h>
-#include <stdio.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
 #include "gyre/base/check.h"
 
@@ -15,21 +13,12 @@ static uint64_t us_of(struct timeval time)
     return (uint64_t)time.tv_sec * US_PER_S + (uint64_t)time.tv_usec;
 }
 
-/* /proc/self/statm is memory of the kernel: reading it waits for nothing. */
+/* From the kernel's memory: reading it waits for nothing. */
 static int64_t resident_bytes(void)
 {
-    FILE *file = fopen("/proc/self/statm", "re");
-    long long total = 0;
-    long long resident = 0;
+    size_t bytes = 0;
 
-    if (file == NULL) {
-        return 0;
-    }
-    if (fscanf(file, "%lld %lld", &total, &resident) != 2) {
-        resident = 0;
-    }
-    (void)fclose(file);
-    return (int64_t)resident * sysconf(_SC_PAGESIZE);
+    return uv_resident_set_memory(&bytes) == 0 ? (int64_t)bytes : 0;
 }
 
 static struct memory_look look(uv_loop_t *uv)

@@ -4,10 +4,14 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "gyre/base/check.h"
 
 #include "completion_uv.h"
+
+enum { WORK_NICENESS = 10 };
 
 struct work_uv {
     struct work_pool pool;
@@ -40,11 +44,19 @@ static struct work *take(struct work_uv *self)
     return work;
 }
 
+/* Strangers can make it derive keys for as long as they like: the loop, which wakes for a moment
+ * only, must not wait for that. Where the system does not allow it, it is as before. */
+static void yield_to_loop(void)
+{
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), WORK_NICENESS);
+}
+
 static void *worker_main(void *argument)
 {
     struct work_uv *self = argument;
     struct work *work;
 
+    yield_to_loop();
     while ((work = take(self)) != NULL) {
         work->run(work);
         completion_push(&self->completion, work);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * gyred's pool for blocking or long work: a few threads of its own, so that a slow directory
- * server or a key derivation never waits behind disk reads, nor they behind it.
+ * server or a key derivation never waits behind disk reads, nor they behind it. They yield the
+ * processor to the loop.
  */
 #ifndef GYRE_RUNTIME_WORK_UV_H
 #define GYRE_RUNTIME_WORK_UV_H
