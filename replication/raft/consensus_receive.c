@@ -295,6 +295,40 @@ static void receive_ack(struct consensus_group *group, struct consensus_peer *pe
     }
 }
 
+/* NULL: we are no member. */
+static struct raft_server *find_ourselves(struct consensus_group *group)
+{
+    struct raft_configuration *members = &group->engine.configuration;
+
+    for (unsigned i = 0; i < members->n; i++) {
+        if (members->servers[i].id == group->engine.id) {
+            return &members->servers[i];
+        }
+    }
+    return NULL;
+}
+
+/*
+ * The engine grants no vote where its configuration has it as a standby. But who has been made a
+ * voter may not have heard of it, and with its leader gone nobody would ever be elected to tell it:
+ * whom a vote counts for, the candidate knows. So while it considers one, a standby is a voter.
+ */
+static void deliver_vote(struct consensus_group *group, struct consensus_peer *peer,
+                         struct raft_message *engine, struct consensus_step *step)
+{
+    struct raft_server *ourselves = find_ourselves(group);
+    bool is_standby = ourselves != NULL && ourselves->role == RAFT_STANDBY;
+
+    if (is_standby) {
+        ourselves->role = RAFT_VOTER;
+    }
+    (void)deliver(group, peer, engine, step);
+    ourselves = find_ourselves(group);
+    if (is_standby && ourselves != NULL) {
+        ourselves->role = RAFT_STANDBY;
+    }
+}
+
 static void receive_vote(struct consensus_group *group, struct consensus_peer *peer,
                          const struct consensus_message *message)
 {
@@ -312,7 +346,7 @@ static void receive_vote(struct consensus_group *group, struct consensus_peer *p
         .disrupt_leader = (message->flags & MESSAGE_FLAG_DISRUPT) != 0,
         .pre_vote = (message->flags & MESSAGE_FLAG_PRE_VOTE) != 0,
     };
-    (void)deliver(group, peer, &engine, &(struct consensus_step){.request_term = message->term});
+    deliver_vote(group, peer, &engine, &(struct consensus_step){.request_term = message->term});
 }
 
 static void receive_voted(struct consensus_group *group, struct consensus_peer *peer,

@@ -12,6 +12,10 @@
 #include "simulation/sim_clients.h"
 #include "simulation/sim_history.h"
 
+/* As by default, and so long that much is lost with it. */
+static const uint64_t MEMORY_SYNC_US = 100 * 1000;
+static const uint64_t MEMORY_SYNC_LATE_US = 5 * 1000 * 1000;
+
 enum {
     SECOND_US = 1000 * 1000,
     SETTLE_STEP_US = 250 * 1000,
@@ -315,6 +319,7 @@ static void begin(struct sim *sim)
     choose_options(sim);
     sim->has_big_batches = random_chance(&sim->random, 250000);
     sim->has_memory = sim->seed % 10 == 0 || sim->seed % 10 == 7;
+    sim->memory_sync_us = sim->seed % 20 < 10 ? MEMORY_SYNC_US : MEMORY_SYNC_LATE_US;
     sim->network = fake_network_new(&sim->clock.clock, &sim->random);
     sim->history = sim_history_new(sim);
     sim->clients = sim_clients_new(sim);

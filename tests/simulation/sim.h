@@ -95,9 +95,10 @@ struct sim {
     struct sim_faults *faults;
     struct sim_plots *plots;
     struct sim_scenes *scenes;
-    bool has_big_batches; /* some go around the journal; segments are larger */
-    bool has_memory;      /* group 0 acknowledges what a majority has in memory */
-    bool is_healing;      /* the end: no new faults, producers stop */
+    bool has_big_batches;    /* some go around the journal; segments are larger */
+    bool has_memory;         /* group 0 acknowledges what a majority has in memory */
+    uint64_t memory_sync_us; /* so long it may lie there without being flushed */
+    bool is_healing;         /* the end: no new faults, producers stop */
     struct sim_totals totals;
     char failure[256]; /* empty: none so far */
 };

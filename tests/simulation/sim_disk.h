@@ -17,7 +17,7 @@ struct random;
 struct sim_disk;
 struct storage;
 
-struct sim_disk *sim_disk_new(struct random *random, int32_t node);
+struct sim_disk *sim_disk_new(struct random *random, int32_t node, uint64_t memory_sync_us);
 void sim_disk_free(struct sim_disk *disk);
 
 /* Open the storage that is there; recovery runs inside. NULL: the disk is too full for that. */

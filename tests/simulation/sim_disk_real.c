@@ -29,6 +29,7 @@ struct sim_disk {
     bool is_formatted;
     bool may_fail, has_failed;
     uint64_t boot_id;
+    uint64_t memory_sync_us;
     uint64_t torn_recoveries;
     /* damage: files of the group, and which one to take */
     char prefix[96];
@@ -49,19 +50,19 @@ static const struct storage_options options = {
     .cache_bytes_max = CACHE_BYTES,
     .open_files_max = 64,
     .single_syncs_max = 4,
-    .memory_sync_us = 100000,
 };
 
 static const enum disk_operation failing[] = {DISK_SYNC, DISK_WRITE_AT, DISK_WRITE_DURABLE,
                                               DISK_SYNC_DIRECTORY};
 
-struct sim_disk *sim_disk_new(struct random *random, int32_t node)
+struct sim_disk *sim_disk_new(struct random *random, int32_t node, uint64_t memory_sync_us)
 {
     struct sim_disk *self = check_alloc_zero(sizeof *self);
 
     self->random = random;
     self->node = node;
     self->boot_id = 1;
+    self->memory_sync_us = memory_sync_us;
     self->fake = fake_disk_new(NULL, random_u64(random));
     return self;
 }
@@ -103,6 +104,7 @@ struct storage *sim_disk_open(struct sim_disk *self, struct loop *loop)
         self->is_formatted = true;
     }
     now.boot_id = self->boot_id;
+    now.memory_sync_us = self->memory_sync_us;
     error = storage_open(loop, disk, &now, message, &storage);
     if (error == ERROR_NO_SPACE) {
         return NULL;

@@ -140,7 +140,7 @@ void sim_node_init(struct sim *sim, int32_t id)
 
     node->sim = sim;
     node->id = id;
-    node->disk = sim_disk_new(&sim->random, id);
+    node->disk = sim_disk_new(&sim->random, id, sim->memory_sync_us);
     node->listener =
         (struct partition_listener){.lead = on_lead, .follow = on_follow, .context = node};
 }

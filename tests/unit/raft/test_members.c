@@ -96,6 +96,29 @@ static void a_second_change_is_refused_while_one_runs(void **state)
     raft_cluster_free(cluster);
 }
 
+/* With its vote there is a majority, and only who is elected can tell it of its right to vote. */
+static void a_member_votes_before_it_has_heard_that_it_may(void **state)
+{
+    struct raft_node *leader;
+
+    (void)state;
+    cluster = raft_cluster_new(4, 3, 3);
+    raft_cluster_start_all(cluster);
+    write_values(1, 5);
+    leader = raft_cluster_leader(cluster);
+    consensus_set_member(leader->group, 3, MEMBER_STANDBY, on_done, NULL);
+    wait_for_answer(ERROR_NONE);
+    raft_cluster_run(cluster, 1000000);
+    fake_network_cut(cluster->network, leader->id, 3);
+    consensus_set_member(leader->group, 3, MEMBER_VOTER, on_done, NULL);
+    wait_for_answer(ERROR_NONE);
+    assert_int_equal(cluster->nodes[3].member_count, 4);
+    raft_cluster_crash(cluster, leader->id);
+    assert_true(raft_cluster_run_until(cluster, 10, has_leader));
+    write_values(6, 10);
+    raft_cluster_free(cluster);
+}
+
 static void leadership_is_handed_over_without_losing_a_write(void **state)
 {
     uint64_t term;
@@ -288,6 +311,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_group_moves_to_other_nodes_one_by_one),
         cmocka_unit_test(a_second_change_is_refused_while_one_runs),
+        cmocka_unit_test(a_member_votes_before_it_has_heard_that_it_may),
         cmocka_unit_test(leadership_is_handed_over_without_losing_a_write),
         cmocka_unit_test(a_transfer_to_a_dead_member_ends_and_writes_go_on),
         cmocka_unit_test(the_last_member_alone_can_be_made_the_group),
