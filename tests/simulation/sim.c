@@ -21,6 +21,7 @@ enum {
     SETTLE_STEP_US = 250 * 1000,
     REFILL_PATIENCE_S = 60,
     REST_SECONDS = 6,
+    LEADER_SECONDS = 10,
     WAKE_SECONDS = 3,
     REPLACE_SECONDS = 20
 };
@@ -275,21 +276,56 @@ static void read_log(struct sim *sim, struct sim_node *node, int group)
     }
 }
 
+/* A leader that finds its own bytes damaged leads no longer, at any time: then another must soon.
+ * NULL: nobody does. */
+static struct sim_node *await_leader(struct sim *sim, int group)
+{
+    uint64_t end_us = sim->clock.now_us + (uint64_t)LEADER_SECONDS * SECOND_US;
+
+    while (sim->failure[0] == '\0') {
+        struct sim_node *leader = sim_find_leader(sim, group, false);
+
+        if (leader != NULL) {
+            return leader;
+        }
+        if (sim->clock.now_us >= end_us) {
+            sim_fail(sim, "nobody leads group %d for %d s after everything healed", group,
+                     LEADER_SECONDS);
+            sim_node_describe_all(sim);
+            return NULL;
+        }
+        run_to(sim, sim->clock.now_us + SETTLE_STEP_US);
+    }
+    return NULL;
+}
+
+static void read_followers(struct sim *sim, int group, const struct sim_node *first)
+{
+    for (int i = 0; i < SIM_NODES; i++) {
+        struct sim_node *node = &sim->nodes[i];
+        const struct sim_node *leader = await_leader(sim, group);
+
+        if (leader == NULL) {
+            return;
+        }
+        if (node != first && node->partitions[group] != NULL &&
+            sim_node_has_member(leader, group, node->id)) {
+            read_log(sim, node, group);
+        }
+    }
+}
+
 /* Finds what was damaged, too: until a replica is read, nobody knows. */
 static void read_all(struct sim *sim)
 {
-    for (int group = 0; group < SIM_GROUPS && sim->failure[0] == '\0'; group++) {
-        struct sim_node *leader = sim_find_leader(sim, group, false);
+    for (int group = 0; group < SIM_GROUPS; group++) {
+        struct sim_node *leader = await_leader(sim, group);
 
-        read_log(sim, leader, group);
-        for (int i = 0; i < SIM_NODES && sim->failure[0] == '\0'; i++) {
-            struct sim_node *node = &sim->nodes[i];
-
-            if (node != leader && node->partitions[group] != NULL &&
-                sim_node_has_member(leader, group, node->id)) {
-                read_log(sim, node, group);
-            }
+        if (leader == NULL) {
+            return;
         }
+        read_log(sim, leader, group);
+        read_followers(sim, group, leader);
     }
 }
 
