@@ -10,6 +10,7 @@
 
 #include "gyre/base/check.h"
 #include "gyre/base/crc32c.h"
+#include "gyre/base/mutation.h"
 #include "gyre/wire/record_batch.h"
 
 #include "checkpoint.h"
@@ -112,12 +113,19 @@ static bool decode_snapshot(struct partition_log *log, const struct journal_foun
     return true;
 }
 
+/*
+ * A broken log keeps the snapshot of before the damage: what is lost may have replaced entries that
+ * a later one speaks of, and up to a snapshot the batches are shown as committed.
+ */
 static void replay_snapshot(struct partition_log *log, const struct journal_found *found)
 {
     struct snapshot_meta meta;
     const char *rest;
     size_t rest_length;
 
+    if (log->is_broken && !MUTATION(74)) {
+        return;
+    }
     if (found->header.meta_length == sizeof meta) {
         memcpy(&meta, found->meta, sizeof meta);
         if (meta.index <= log->snapshot.index) {

@@ -83,7 +83,8 @@ bool partition_log_is_corrupt(const struct partition_log *log);
  * what a leader has, or an operator takes the log for the truth; trust() says that this is so. */
 bool partition_log_is_doubtful(const struct partition_log *log);
 void partition_log_trust(struct partition_log *log);
-/* Newest durable snapshot; index 0 if there is none. Borrowed until the next set or install. */
+/* Newest durable snapshot; index 0 if there is none. Borrowed until the next set or install. Where
+ * records were lost, the newest of before that: up to its offset the batches are the right ones. */
 const struct log_snapshot *partition_log_snapshot(const struct partition_log *log);
 
 /* ---- changes; all return the sequence to wait for ---- */

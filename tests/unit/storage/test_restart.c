@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a start finds half made, and what is half done when a log is removed. */
 #include <stdio.h>
+#include <string.h>
 
+#include "storage/format.h"
 #include "support/storage_world.h"
 #include "support/test.h"
 
@@ -12,8 +14,11 @@ enum {
     MOMENT_US = 50,
     SEEDS = 20,
     OUTSIDE_BYTES = 140 * 1024,
-    SECOND_FRAME_AT = 4096 + 40, /* in its header */
+    IN_HEADER = 40, /* of a frame */
+    SECOND_FRAME_AT = BLOCK_BYTES + IN_HEADER,
 };
+
+static const char JOURNAL[] = "/data/journal/0000.journal";
 
 static const struct log_options options = {.segment_bytes = 2 * BATCH_BYTES,
                                            .segment_ms = INT64_MAX,
@@ -34,7 +39,7 @@ static void append(struct partition_log *log, int count)
 {
     for (int i = 0; i < count; i++) {
         struct log_entry entry = {.index = partition_log_last_index(log) + 1,
-                                  .term = 1,
+                                  .term = partition_log_term(log),
                                   .kind = ENTRY_BATCH,
                                   .offset_count = 1,
                                   .base_offset = partition_log_end_offset(log)};
@@ -48,12 +53,29 @@ static void take_snapshot(struct partition_log *log, int64_t start_offset)
 {
     uint64_t index = partition_log_last_index(log);
     struct log_snapshot snapshot = {.index = index,
-                                    .term = 1,
+                                    .term = partition_log_term(log),
                                     .start_offset = start_offset,
                                     .next_offset = partition_log_end_offset(log),
                                     .configuration = storage_world_bytes("c", 1)};
 
     (void)partition_log_set_snapshot(log, &snapshot);
+}
+
+/* Behind the frames of the journal's first file. */
+static int64_t journal_end(const struct storage_world *world)
+{
+    const char *bytes = fake_disk_bytes(world->fake, JOURNAL);
+    struct frame_header header;
+    int64_t at = 0;
+
+    for (;;) {
+        memcpy(&header, bytes + at, sizeof header);
+        if (header.magic != FRAME_MAGIC) {
+            return at;
+        }
+        at +=
+            (int64_t)(sizeof header + header.length + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
+    }
 }
 
 /* Old segments are being unlinked, and newer entries wait to be moved, when the log goes. */
@@ -175,7 +197,7 @@ static void a_log_that_was_refilled_is_whole_after_the_next_start(void **state)
     append(log, 1);
     storage_world_run(&world, 100000);
     storage_world_kill(&world);
-    assert_true(fake_disk_flip(world.fake, "/data/journal/0000.journal", SECOND_FRAME_AT, 1));
+    assert_true(fake_disk_flip(world.fake, JOURNAL, SECOND_FRAME_AT, 1));
     storage_world_open(&world);
     log = storage_find_log(world.storage, storage_world_group(1));
     assert_non_null(log);
@@ -192,6 +214,41 @@ static void a_log_that_was_refilled_is_whole_after_the_next_start(void **state)
     assert_non_null(log);
     assert_false(partition_log_is_corrupt(log));
     assert_int_equal(partition_log_last_index(log), 9);
+    storage_world_close(&world);
+    storage_world_release(&world);
+}
+
+/* What was lost replaced an entry that the snapshot before does not cover; the one behind does. */
+static void no_snapshot_is_believed_that_lies_behind_damage(void **state)
+{
+    struct storage_world world;
+    struct partition_log *log;
+    int64_t lost_at;
+
+    (void)state;
+    storage_world_init(&world, 9);
+    log = begin(&world);
+    append(log, 1);
+    take_snapshot(log, 0);
+    append(log, 1);
+    storage_world_run(&world, 100000);
+    lost_at = journal_end(&world);
+    (void)partition_log_set_term_vote(log, 2, 1);
+    (void)partition_log_truncate(log, 2);
+    append(log, 1);
+    storage_world_run(&world, 100000);
+    assert_true(journal_end(&world) > lost_at);
+    take_snapshot(log, 0);
+    storage_world_run(&world, 100000);
+    assert_int_equal(partition_log_snapshot(log)->next_offset, 2);
+    storage_world_kill(&world);
+    assert_true(fake_disk_flip(world.fake, JOURNAL, lost_at + IN_HEADER, 1));
+    storage_world_open(&world);
+    log = storage_find_log(world.storage, storage_world_group(1));
+    assert_non_null(log);
+    assert_true(partition_log_is_corrupt(log));
+    assert_int_equal(partition_log_term_at(log, 2), 1); /* nobody may be shown this */
+    assert_int_equal(partition_log_snapshot(log)->next_offset, 1);
     storage_world_close(&world);
     storage_world_release(&world);
 }
@@ -260,6 +317,7 @@ int main(void)
         cmocka_unit_test(a_journal_file_that_was_half_made_is_made_anew),
         cmocka_unit_test(a_journal_file_whose_name_was_not_synced_keeps_what_is_written),
         cmocka_unit_test(no_snapshot_is_believed_whose_entries_are_gone),
+        cmocka_unit_test(no_snapshot_is_believed_that_lies_behind_damage),
         cmocka_unit_test(damage_at_the_front_of_a_journal_file_is_no_torn_tail),
         cmocka_unit_test(a_log_that_was_refilled_is_whole_after_the_next_start),
     };
