@@ -18,7 +18,10 @@ static void on_connection(uv_stream_t *server, int status)
                     field_string("error", uv_strerror(status)));
         return;
     }
-    connection_accept(listener);
+    /* One that is not accepted makes libuv stop listening until it is. */
+    if (network_has_room(listener->network, listener)) {
+        connection_accept(listener);
+    }
 }
 
 static void on_closed(uv_handle_t *handle)

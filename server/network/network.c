@@ -69,25 +69,64 @@ static struct listener_limits *limits_of(struct network *network,
     return &network->listener_limits[connection->info.listener->index];
 }
 
+/* The limit that keeps new connections of the listener waiting; NULL: none. */
+static const char *full_limit(const struct network *network, const struct listener *listener)
+{
+    const struct listener_limits *limits = &network->listener_limits[listener->info.index];
+
+    if (network->connection_count >= network->options.connections_max) {
+        return "max.connections";
+    }
+    return limits->connection_count >= limits->connections_max ? "max.connections of the listener"
+                                                               : NULL;
+}
+
+bool network_has_room(struct network *network, struct listener *listener)
+{
+    const char *limit = full_limit(network, listener);
+
+    if (limit != NULL && !listener->is_full) {
+        log_warning(LOG_NETWORK, "new connections wait", field_string("limit", limit),
+                    field_string("listener", listener->name));
+        metric_add(network->options.metrics, METRIC_LISTENERS_FULL, 1);
+    } else if (limit == NULL && listener->is_full) {
+        metric_add(network->options.metrics, METRIC_LISTENERS_FULL, -1);
+    }
+    listener->is_full = limit != NULL;
+    return !listener->is_full;
+}
+
+static void on_room(struct task *task)
+{
+    struct network *network = CONTAINER_OF(task, struct network, room);
+
+    for (int i = 0; i < network->listener_count; i++) {
+        struct listener *listener = network->listeners[i];
+
+        if (listener->is_full && !listener->is_closed && network_has_room(network, listener)) {
+            connection_accept(listener);
+        }
+    }
+}
+
+/* Those that wait are let in by a turn of its own: this is called amid the end of another. */
+static void make_room(struct network *network)
+{
+    if (!network->is_closing) {
+        loop_defer(network->options.loop, &network->room);
+    }
+}
+
 bool network_admits(struct network *network, struct connection *connection)
 {
     const struct network_options *options = &network->options;
     const char *host = connection->info.peer_host;
     struct address_count *address = find_address(network, host);
-    struct listener_limits *listener = limits_of(network, connection);
-    const char *limit = NULL;
 
-    if (network->connection_count > options->connections_max) {
-        limit = "max.connections";
-    } else if (listener->connection_count >= listener->connections_max) {
-        limit = "max.connections of the listener";
-    } else if ((address == NULL ? 0 : address->count) >= most_of_address(network, host)) {
-        limit = "max.connections.per.ip";
-    }
-    if (limit != NULL) {
-        log_warning(LOG_NETWORK, "connection refused", field_string("limit", limit),
-                    field_string("listener", connection->info.listener->name),
-                    field_string("peer", host));
+    if ((address == NULL ? 0 : address->count) >= most_of_address(network, host)) {
+        log_warning(
+            LOG_NETWORK, "connection refused", field_string("limit", "max.connections.per.ip"),
+            field_string("listener", connection->info.listener->name), field_string("peer", host));
         metric_add(options->metrics, METRIC_CONNECTIONS_REFUSED, 1);
         return false;
     }
@@ -95,7 +134,7 @@ bool network_admits(struct network *network, struct connection *connection)
         address = add_address(network, host);
     }
     address->count++;
-    listener->connection_count++;
+    limits_of(network, connection)->connection_count++;
     connection->is_counted = true;
     metric_add(options->metrics, METRIC_CONNECTIONS_ACCEPTED, 1);
     metric_add(options->metrics, METRIC_CONNECTIONS, 1);
@@ -117,6 +156,7 @@ void network_forget_connection(struct network *network, struct connection *conne
             free(address);
         }
     }
+    make_room(network);
 }
 
 /* ---- silence ---- */
@@ -228,6 +268,7 @@ struct network *network_new(const struct network_options *options)
     certificate_watch_start(network);
     task_init(&network->finish, finish);
     task_init(&network->recheck, session_watch_recheck);
+    task_init(&network->room, on_room);
     timer_init(&network->sweep, on_sweep);
     timer_start(options->loop, &network->sweep, 0);
     return network;
@@ -260,6 +301,7 @@ void network_set_connection_limits(struct network *network, int connections_max,
     network->options.connections_max = connections_max;
     network->options.connections_per_ip_max = connections_per_ip_max;
     connection_rate_set(network->arrivals, connection_rate_max);
+    make_room(network);
 }
 
 void network_set_listener_limits(struct network *network, int index, int connections_max,
@@ -269,6 +311,7 @@ void network_set_listener_limits(struct network *network, int index, int connect
     CHECK(index < CONFIG_LISTENERS_MAX);
     network->listener_limits[index].connections_max = connections_max;
     connection_rate_set(network->listener_limits[index].arrivals, connection_rate_max);
+    make_room(network);
 }
 
 void network_set_address_limits(struct network *network, struct string overrides)
@@ -324,6 +367,7 @@ void network_close(struct network *network, void (*closed)(void *context), void 
     timer_stop(network->options.loop, &network->handshakes.next_turn);
     certificate_watch_stop(network);
     task_cancel(&network->recheck);
+    task_cancel(&network->room);
     close_listeners(network);
     list_for_each_safe(link, &network->connections) {
         connection_close(list_entry(link, struct connection, link));

@@ -17,6 +17,7 @@ struct listener {
     const struct network_tls *tls; /* NULL: plaintext */
     char name[CONFIG_NAME_BYTES_MAX];
     char advertised_host[CONFIG_HOST_BYTES_MAX];
+    bool is_full; /* a connection, and those behind it, wait until there is room */
     bool is_closed;
 };
 
@@ -53,6 +54,7 @@ struct network {
     char *tls_input;     /* owned; where ciphertext is read to, one connection after the other */
     char *file_piece;    /* owned; what goes from a file to a socket through memory */
     struct task recheck; /* of identities */
+    struct task room;    /* for connections that wait */
 
     /* ---- the end ---- */
     bool is_draining;
@@ -62,7 +64,13 @@ struct network {
     void *closed_context;
 };
 
-/* Counts the connection by its address and asks the limits. False: close it. */
+/*
+ * False: max.connections, the broker's or the listener's, is reached; the connection is not to be
+ * accepted now. It is as soon as another ends or the limit is raised (KIP-402: they wait).
+ */
+bool network_has_room(struct network *network, struct listener *listener);
+
+/* Counts the connection, by its address too. False: its address has too many; close it. */
 bool network_admits(struct network *network, struct connection *connection);
 void network_forget_connection(struct network *network, struct connection *connection);
 void network_check_closed(struct network *network);

@@ -209,22 +209,34 @@ def test_an_address_may_have_a_number_of_its_own(own_region, pki):
 def test_a_listener_may_have_numbers_of_its_own(own_region, pki):
     region = start_both(own_region, of_listener(pki) + ["listener.name.ssl.max.connections=3"])
     settings = Settings(region)
+
+    def serves(count):
+        eventually(lambda: region.metric(0, "gyre_connections") == count)
+
+    def waits(listeners):
+        eventually(lambda: region.metric(0, "gyre_listeners_full") == listeners)
+
     kept = [dial(region) for _ in range(3)]
-    assert all(kept)
-    assert dial(region) is None
+    serves(3)
+    waits(0)
+    kept += [dial(region) for _ in range(3)]  # in the queue of the listener
+    waits(1)
     others = [dial(region, listener="PLAINTEXT") for _ in range(5)]
-    assert all(others)
+    serves(3 + 5)
     assert settings.set(OF_LISTENER + "max.connections", "5") == (0, "")
-    kept += [eventually(lambda: dial(region)), dial(region)]
-    assert all(kept)
-    assert dial(region) is None
-    kept[0].close()
-    assert eventually(lambda: dial(region))
+    serves(5 + 5)
+    waits(1)
+    kept.pop(0).close()
+    waits(0)
+    serves(5 + 5)
     everybody = Settings(region, "")
     assert everybody.set(OF_LISTENER + "max.connections", "2") == (0, "")
     assert settings.delete(OF_LISTENER + "max.connections") == (0, "")
-    kept[1].close()
-    assert dial(region) is None
+    kept.append(dial(region))
+    waits(1)
+    kept.pop(0).close()
+    waits(1)
+    assert all(kept + others)
 
 
 def test_a_listener_may_have_a_rate_of_its_own(own_region, pki):

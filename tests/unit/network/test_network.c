@@ -213,37 +213,96 @@ static void bytes_that_are_no_request_close_the_connection(void **state)
     stop(&server);
 }
 
-static void connections_beyond_the_limits_are_closed(void **state)
+static void turn(struct server *server, int rounds)
 {
-    struct server server;
-    int fds[4];
-    char bytes[ANSWER_BYTES];
-
-    (void)state;
-    for (int by_ip = 0; by_ip <= 1; by_ip++) {
-        start(&server, by_ip != 0 ? 100 : 2, by_ip != 0 ? 2 : 100);
-        for (int i = 0; i < 3; i++) {
-            fds[i] = dial(server.port);
-            (void)uv_run(&server.uv, UV_RUN_NOWAIT);
-        }
-        assert_int_equal(read_all(&server, fds[2], bytes, 1), 0);
-        ask(fds[1], 1);
-        assert_int_equal(read_all(&server, fds[1], bytes, sizeof bytes), sizeof bytes);
-        assert_int_equal(close(fds[0]), 0);
-        for (int i = 0; i < 100; i++) {
-            (void)uv_run(&server.uv, UV_RUN_NOWAIT);
-        }
-        fds[3] = dial(server.port);
-        ask(fds[3], 1);
-        assert_int_equal(read_all(&server, fds[3], bytes, sizeof bytes), sizeof bytes);
-        for (int i = 1; i < 4; i++) {
-            assert_int_equal(close(fds[i]), 0);
-        }
-        stop(&server);
+    for (int i = 0; i < rounds; i++) {
+        (void)uv_run(&server->uv, UV_RUN_NOWAIT);
     }
 }
 
-/* A client that asks for ever and never reads: what we hold for it stays small. */
+static void expect_answer(struct server *server, int fd)
+{
+    char bytes[ANSWER_BYTES];
+
+    assert_int_equal(read_all(server, fd, bytes, sizeof bytes), sizeof bytes);
+}
+
+static void connections_beyond_the_limit_of_an_address_are_closed(void **state)
+{
+    struct server server;
+    int fds[4];
+    char byte;
+
+    (void)state;
+    start(&server, 100, 2);
+    for (int i = 0; i < 3; i++) {
+        fds[i] = dial(server.port);
+        turn(&server, 1);
+    }
+    assert_int_equal(read_all(&server, fds[2], &byte, 1), 0);
+    ask(fds[1], 1);
+    expect_answer(&server, fds[1]);
+    assert_int_equal(close(fds[0]), 0);
+    turn(&server, 100);
+    fds[3] = dial(server.port);
+    ask(fds[3], 1);
+    expect_answer(&server, fds[3]);
+    for (int i = 1; i < 4; i++) {
+        assert_int_equal(close(fds[i]), 0);
+    }
+    stop(&server);
+}
+
+static void connections_beyond_the_limit_wait_for_room(void **state)
+{
+    enum { ROOM = 2, COUNT = 5 };
+    struct server server;
+    int fds[COUNT];
+
+    (void)state;
+    start(&server, ROOM, 100);
+    for (int i = 0; i < COUNT; i++) {
+        fds[i] = dial(server.port);
+        ask(fds[i], 1);
+    }
+    turn(&server, 100);
+    assert_int_equal(network_connection_count(server.network), ROOM);
+    assert_int_equal(server.metrics->values[METRIC_LISTENERS_FULL], 1);
+    for (int i = 0; i < ROOM; i++) {
+        expect_answer(&server, fds[i]);
+    }
+    assert_int_equal(close(fds[0]), 0);
+    expect_answer(&server, fds[2]); /* one went, the next comes in */
+    turn(&server, 100);
+    assert_int_equal(network_connection_count(server.network), ROOM);
+    network_set_connection_limits(server.network, 100, 100, INT32_MAX);
+    expect_answer(&server, fds[3]);
+    expect_answer(&server, fds[4]);
+    assert_int_equal(server.metrics->values[METRIC_LISTENERS_FULL], 0);
+    for (int i = 1; i < COUNT; i++) {
+        assert_int_equal(close(fds[i]), 0);
+    }
+    stop(&server);
+}
+
+static void the_network_ends_while_connections_wait(void **state)
+{
+    struct server server;
+    int fds[2];
+
+    (void)state;
+    start(&server, 1, 100);
+    for (int i = 0; i < 2; i++) {
+        fds[i] = dial(server.port);
+    }
+    turn(&server, 100);
+    assert_int_equal(server.metrics->values[METRIC_LISTENERS_FULL], 1);
+    stop(&server);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(close(fds[i]), 0);
+    }
+}
+
 /* Ten windows of one second each have room for ten at once; what comes then begins later. */
 static void connections_that_come_too_fast_begin_later(void **state)
 {
@@ -268,6 +327,7 @@ static void connections_that_come_too_fast_begin_later(void **state)
     }
 }
 
+/* A client that asks for ever and never reads: what we hold for it stays small. */
 static void a_client_that_never_reads_is_not_read_either(void **state)
 {
     struct buffer *frame = api_versions_frame(1);
@@ -407,7 +467,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(requests_in_one_write_are_answered_in_order),
         cmocka_unit_test(bytes_that_are_no_request_close_the_connection),
-        cmocka_unit_test(connections_beyond_the_limits_are_closed),
+        cmocka_unit_test(connections_beyond_the_limit_of_an_address_are_closed),
+        cmocka_unit_test(connections_beyond_the_limit_wait_for_room),
+        cmocka_unit_test(the_network_ends_while_connections_wait),
         cmocka_unit_test(connections_that_come_too_fast_begin_later),
         cmocka_unit_test(a_client_that_never_reads_is_not_read_either),
         cmocka_unit_test(draining_answers_and_closes),
