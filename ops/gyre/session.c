@@ -240,6 +240,10 @@ enum exit_status session_ask_metadata(struct session *session, struct client_cal
     struct arena arena;
     enum exit_status status;
 
+    *call = (struct client_call){.node_id = CLIENT_ANY_NODE,
+                                 .api_key = API_METADATA,
+                                 .version_max = METADATA_REQUEST_VERSION_MAX,
+                                 .request = &request};
     arena_init(&arena, NAMES_ARENA_BYTES);
     metadata_request_init(&request);
     request.allow_auto_topic_creation = may_create;
@@ -253,10 +257,6 @@ enum exit_status session_ask_metadata(struct session *session, struct client_cal
     for (int i = 0; i < count; i++) {
         request.topics.items[i].name = string_from(topics[i]);
     }
-    *call = (struct client_call){.node_id = CLIENT_ANY_NODE,
-                                 .api_key = API_METADATA,
-                                 .version_max = METADATA_REQUEST_VERSION_MAX,
-                                 .request = &request};
     status = session_ask(session, call);
     arena_release(&arena);
     *out_response = call->response;

@@ -11,6 +11,7 @@
 #include "session.h"
 #include "table.h"
 #include "topic_options.h"
+#include "verb.h"
 #include "wire_messages/api_keys.h"
 #include "wire_messages/create_topics.h"
 #include "wire_messages/delete_topics.h"
@@ -75,15 +76,17 @@ static enum exit_status judge_creation(const struct topic_arguments *arguments,
     return STATUS_OK;
 }
 
-/* Refused because of who was asked, not because of what: nothing has happened. */
-static bool is_misdirected(int16_t code)
+static int16_t creation_code(const void *context)
 {
-    return code == KAFKA_ERROR_NOT_CONTROLLER || code == KAFKA_ERROR_COORDINATOR_NOT_AVAILABLE;
+    const struct create_topics_response *response = context;
+
+    return response->topics.count == 1 ? response->topics.items[0].error_code
+                                       : (int16_t)KAFKA_ERROR_NONE;
 }
 
-static enum exit_status create_with(struct session *session,
-                                    const struct topic_arguments *arguments)
+static enum exit_status create_with(struct session *session, void *context)
 {
+    const struct topic_arguments *arguments = context;
     struct create_topics_request request;
     struct client_call call = {.node_id = CLIENT_ANY_NODE,
                                .api_key = API_CREATE_TOPICS,
@@ -96,44 +99,14 @@ static enum exit_status create_with(struct session *session,
     arena_init(&arena, REQUEST_ARENA_BYTES);
     fill_creation(&request, arguments, &arena);
     request.timeout_ms = arguments->connect.timeout_s * 1000;
-    for (;;) {
-        status = session_ask(session, &call);
-        response = call.response;
-        if (status != STATUS_OK || response->topics.count != 1 ||
-            !is_misdirected(response->topics.items[0].error_code) ||
-            !session_may_retry(session, response->topics.items[0].error_code)) {
-            break;
-        }
-        client_call_release(&call);
-    }
+    status = admin_ask(session, &call, creation_code);
+    response = call.response;
     if (status == STATUS_OK) {
         status = response->topics.count == 1 ? judge_creation(arguments, response) : STATUS_FAILED;
     }
     client_call_release(&call);
     arena_release(&arena);
     return status;
-}
-
-static int create(int argc, char **argv)
-{
-    static const struct topic_syntax syntax = {
-        topic_create_options, "NAME",
-        "Create a topic.\vExamples:\n"
-        "  gyre topic create clicks\n"
-        "  gyre topic create clicks --partitions 12 --replication-factor 3 "
-        "--config retention.ms=86400000",
-        1, 1};
-    struct topic_arguments arguments;
-    struct session session;
-    enum exit_status status;
-
-    topic_parse(&syntax, argc, argv, &arguments);
-    status = session_open(&session, &arguments.connect);
-    if (status == STATUS_OK) {
-        status = create_with(&session, &arguments);
-        session_close(&session);
-    }
-    return (int)status;
 }
 
 /* ---- delete ---- */
@@ -159,9 +132,9 @@ static enum exit_status judge_deletion(const struct topic_arguments *arguments,
     return status;
 }
 
-static enum exit_status delete_with(struct session *session,
-                                    const struct topic_arguments *arguments)
+static enum exit_status delete_with(struct session *session, void *context)
 {
+    const struct topic_arguments *arguments = context;
     struct delete_topics_request request;
     struct string names[TOPIC_NAMES_MAX];
     struct client_call call = {.node_id = CLIENT_ANY_NODE,
@@ -182,25 +155,6 @@ static enum exit_status delete_with(struct session *session,
     }
     client_call_release(&call);
     return status;
-}
-
-static int delete (int argc, char **argv)
-{
-    static const struct topic_syntax syntax = {
-        topic_delete_options, "NAME...",
-        "Delete topics with all their records.\vExample:\n  gyre topic delete clicks", 1,
-        TOPIC_NAMES_MAX};
-    struct topic_arguments arguments;
-    struct session session;
-    enum exit_status status;
-
-    topic_parse(&syntax, argc, argv, &arguments);
-    status = session_open(&session, &arguments.connect);
-    if (status == STATUS_OK) {
-        status = delete_with(&session, &arguments);
-        session_close(&session);
-    }
-    return (int)status;
 }
 
 /* ---- list ---- */
@@ -250,42 +204,80 @@ static void print_list(const struct metadata_response *response, bool has_intern
     table_print(&table);
 }
 
-static int list(int argc, char **argv)
+static enum exit_status list_with(struct session *session, void *context)
 {
-    static const struct topic_syntax syntax = {
-        topic_list_options, "", "List the topics.\vExample:\n  gyre topic list -o json", 0, 0};
-    struct topic_arguments arguments;
+    const struct topic_arguments *arguments = context;
     const struct metadata_response *response;
     struct client_call call;
-    struct session session;
-    enum exit_status status;
+    enum exit_status status = session_ask_metadata(session, &call, NULL, -1, false, &response);
 
-    topic_parse(&syntax, argc, argv, &arguments);
-    status = session_open(&session, &arguments.connect);
-    if (status != STATUS_OK) {
-        return (int)status;
-    }
-    status = session_ask_metadata(&session, &call, NULL, -1, false, &response);
-    if (status == STATUS_OK && arguments.connect.output == OUTPUT_JSON) {
-        json_print(list_to_json(response, arguments.has_internal));
+    if (status == STATUS_OK && arguments->connect.output == OUTPUT_JSON) {
+        json_print(list_to_json(response, arguments->has_internal));
     } else if (status == STATUS_OK) {
-        print_list(response, arguments.has_internal);
+        print_list(response, arguments->has_internal);
     }
     client_call_release(&call);
-    session_close(&session);
-    return (int)status;
+    return status;
 }
+
+/* ---- the table ---- */
+
+static const struct verb verbs[] = {
+    {.name = "create",
+     .summary = "create a topic",
+     .options = topic_create_options,
+     .operands = "NAME",
+     .documentation = "Create a topic.\vExamples:\n"
+                      "  gyre topic create clicks\n"
+                      "  gyre topic create clicks --partitions 12 --replication-factor 3 "
+                      "--config retention.ms=86400000",
+     .work = create_with},
+    {.name = "list",
+     .summary = "list the topics",
+     .options = topic_list_options,
+     .operands = "",
+     .documentation = "List the topics.\vExample:\n  gyre topic list -o json",
+     .work = list_with},
+    {.name = "describe",
+     .summary = "partitions, leaders, replicas and settings",
+     .operands = "[NAME...]",
+     .documentation = "Describe topics: all, or those that are named.\vExamples:\n"
+                      "  gyre topic describe clicks\n"
+                      "  gyre topic describe -o json",
+     .work = topic_describe_with},
+    {.name = "alter",
+     .summary = "add partitions, change settings",
+     .options = topic_alter_options,
+     .operands = "NAME",
+     .documentation = "Change a topic: settings first, then the number of partitions.\v"
+                      "Examples:\n"
+                      "  gyre topic alter clicks --partitions 24\n"
+                      "  gyre topic alter clicks --config retention.ms=3600000 "
+                      "--delete-config retention.bytes",
+     .work = topic_alter_with,
+     .prepare = topic_alter_prepare,
+     .unprepared = STATUS_USAGE},
+    {.name = "delete",
+     .summary = "delete topics",
+     .options = topic_delete_options,
+     .operands = "NAME...",
+     .documentation = "Delete topics with all their records.\vExample:\n"
+                      "  gyre topic delete clicks",
+     .work = delete_with},
+};
 
 int topic_command(int argc, char **argv)
 {
-    static const struct command verbs[] = {
-        {"create", "create a topic", create},
-        {"list", "list the topics", list},
-        {"describe", "partitions, leaders, replicas and settings", topic_describe},
-        {"alter", "add partitions, change settings", topic_alter},
-        {"delete", "delete topics", delete},
+    static struct topic_arguments arguments = {.partitions = -1, .replication_factor = -1};
+    static const struct verb_group group = {
+        .path = "gyre topic",
+        .intro = "Look at topics and change them.",
+        .verbs = verbs,
+        .count = (int)(sizeof verbs / sizeof verbs[0]),
+        .arguments = &arguments,
+        .connect = &arguments.connect,
+        .parse = topic_parse,
     };
 
-    return command_dispatch("gyre topic", "Look at topics and change them.", verbs,
-                            (int)(sizeof verbs / sizeof verbs[0]), argc, argv);
+    return verb_group_run(&group, argc, argv);
 }

@@ -74,8 +74,20 @@ static enum exit_status change(struct session *session, const struct topic_argum
     return status;
 }
 
-static enum exit_status alter_with(struct session *session, const struct topic_arguments *arguments)
+bool topic_alter_prepare(void *context)
 {
+    const struct topic_arguments *arguments = context;
+    bool is_something = arguments->setting_count > 0 || arguments->partitions >= 0;
+
+    if (!is_something) {
+        complain("what is to change? (--partitions, --config, --delete-config)");
+    }
+    return is_something;
+}
+
+enum exit_status topic_alter_with(struct session *session, void *context)
+{
+    const struct topic_arguments *arguments = context;
     enum exit_status status = STATUS_OK;
 
     if (arguments->setting_count > 0) {
@@ -88,29 +100,4 @@ static enum exit_status alter_with(struct session *session, const struct topic_a
         (void)printf("altered %s\n", arguments->names[0]);
     }
     return status;
-}
-
-int topic_alter(int argc, char **argv)
-{
-    static const struct topic_syntax syntax = {
-        topic_alter_options, "NAME",
-        "Change a topic: settings first, then the number of partitions.\vExamples:\n"
-        "  gyre topic alter clicks --partitions 24\n"
-        "  gyre topic alter clicks --config retention.ms=3600000 --delete-config retention.bytes",
-        1, 1};
-    struct topic_arguments arguments;
-    struct session session;
-    enum exit_status status;
-
-    topic_parse(&syntax, argc, argv, &arguments);
-    if (arguments.setting_count == 0 && arguments.partitions < 0) {
-        complain("what is to change? (--partitions, --config, --delete-config)");
-        return STATUS_USAGE;
-    }
-    status = session_open(&session, &arguments.connect);
-    if (status == STATUS_OK) {
-        status = alter_with(&session, &arguments);
-        session_close(&session);
-    }
-    return (int)status;
 }

@@ -191,9 +191,9 @@ static enum exit_status print_all(const struct topic_arguments *arguments,
     return status;
 }
 
-static enum exit_status describe_with(struct session *session,
-                                      const struct topic_arguments *arguments)
+enum exit_status topic_describe_with(struct session *session, void *context)
 {
+    const struct topic_arguments *arguments = context;
     struct client_call metadata_call;
     struct client_call settings_call = {.node_id = CLIENT_ANY_NODE};
     const struct metadata_response *metadata;
@@ -210,25 +210,4 @@ static enum exit_status describe_with(struct session *session,
     client_call_release(&settings_call);
     client_call_release(&metadata_call);
     return status;
-}
-
-int topic_describe(int argc, char **argv)
-{
-    static const struct topic_syntax syntax = {
-        topic_describe_options, "[NAME...]",
-        "Describe topics: all, or those that are named.\vExamples:\n"
-        "  gyre topic describe clicks\n"
-        "  gyre topic describe -o json",
-        0, TOPIC_NAMES_MAX};
-    struct topic_arguments arguments;
-    struct session session;
-    enum exit_status status;
-
-    topic_parse(&syntax, argc, argv, &arguments);
-    status = session_open(&session, &arguments.connect);
-    if (status == STATUS_OK) {
-        status = describe_with(&session, &arguments);
-        session_close(&session);
-    }
-    return (int)status;
 }

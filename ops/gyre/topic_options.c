@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "verb.h"
+
 enum option_key {
     KEY_PARTITIONS = 'p',
     KEY_REPLICATION_FACTOR = 'r',
@@ -40,8 +42,6 @@ const struct argp_option topic_list_options[] = {
     {0},
 };
 
-const struct argp_option topic_describe_options[] = {{0}};
-
 static void add_setting(struct argp_state *state, struct topic_arguments *arguments,
                         const char *text, bool is_deletion)
 {
@@ -63,26 +63,28 @@ static void add_setting(struct argp_state *state, struct topic_arguments *argume
     arguments->setting_count++;
 }
 
-struct input {
-    struct topic_arguments *arguments;
-    const struct topic_syntax *syntax;
-};
-
-static void add_name(struct argp_state *state, const struct input *input, const char *name)
+/* "NAME" is one, "NAME..." one or more, "[NAME...]" any number, "" none. */
+static int names_max(const char *operands)
 {
-    if (input->arguments->name_count == input->syntax->names_max) {
-        argp_error(state, "what is '%s'?", name);
-    }
-    input->arguments->names[input->arguments->name_count++] = name;
+    return operands[0] == '\0' ? 0 : strstr(operands, "...") == NULL ? 1 : TOPIC_NAMES_MAX;
 }
 
-static error_t parse_option(int key, char *argument, struct argp_state *state)
+static void add_name(struct argp_state *state, const struct verb_input *input, const char *name)
 {
-    const struct input *input = state->input;
-    struct topic_arguments *arguments = input->arguments;
+    struct topic_arguments *arguments = input->group->arguments;
+
+    if (arguments->name_count == names_max(input->verb->operands)) {
+        argp_error(state, "what is '%s'?", name);
+    }
+    arguments->names[arguments->name_count++] = name;
+}
+
+error_t topic_parse(int key, char *argument, struct argp_state *state)
+{
+    const struct verb_input *input = state->input;
+    struct topic_arguments *arguments = input->group->arguments;
 
     switch (key) {
-    case ARGP_KEY_INIT: state->child_inputs[0] = &arguments->connect; return 0;
     case KEY_PARTITIONS:
         arguments->partitions = (int32_t)option_number(state, argument, 1, PARTITIONS_MAX);
         return 0;
@@ -97,23 +99,10 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     case KEY_INTERNAL: arguments->has_internal = true; return 0;
     case ARGP_KEY_ARG: add_name(state, input, argument); return 0;
     case ARGP_KEY_END:
-        if (arguments->name_count < input->syntax->names_min) {
+        if (arguments->name_count == 0 && input->verb->operands[0] == 'N') {
             argp_error(state, "which topic?");
         }
         return 0;
     default: return ARGP_ERR_UNKNOWN;
     }
-}
-
-void topic_parse(const struct topic_syntax *syntax, int argc, char **argv,
-                 struct topic_arguments *arguments)
-{
-    const struct argp_child children[] = {{&connect_options, 0, NULL, 0}, {0}};
-    const struct argp parser = {syntax->options, parse_option, syntax->names, syntax->documentation,
-                                children,        NULL,         NULL};
-    struct input input = {arguments, syntax};
-
-    *arguments = (struct topic_arguments){.partitions = -1, .replication_factor = -1};
-    connect_arguments_init(&arguments->connect);
-    (void)argp_parse(&parser, argc, argv, 0, NULL, &input);
 }

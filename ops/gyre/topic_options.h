@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The arguments of `gyre topic`, and its verbs. */
+/* The arguments of `gyre topic`, and the verbs that have files of their own. */
 #ifndef GYRE_OPS_TOPIC_OPTIONS_H
 #define GYRE_OPS_TOPIC_OPTIONS_H
 
@@ -8,6 +8,7 @@
 
 #include "gyre/base/bytes.h"
 
+#include "admin.h"
 #include "connect_options.h"
 
 enum { TOPIC_CONFIGS_MAX = 128, TOPIC_NAMES_MAX = 1024 };
@@ -36,20 +37,14 @@ extern const struct argp_option topic_create_options[];
 extern const struct argp_option topic_alter_options[];
 extern const struct argp_option topic_delete_options[];
 extern const struct argp_option topic_list_options[];
-extern const struct argp_option topic_describe_options[];
 
-struct topic_syntax {
-    const struct argp_option *options;
-    const char *names; /* "NAME", "[NAME...]" */
-    const char *documentation;
-    int names_min;
-    int names_max;
-};
+/* struct verb_group.parse: options, and as many names as the operands of the verb say. */
+error_t topic_parse(int key, char *argument, struct argp_state *state);
 
-void topic_parse(const struct topic_syntax *syntax, int argc, char **argv,
-                 struct topic_arguments *arguments);
-
-int topic_describe(int argc, char **argv);
-int topic_alter(int argc, char **argv);
+/* Of the verbs with a file of their own; the context is a struct topic_arguments. */
+enum exit_status topic_describe_with(struct session *session, void *context);
+enum exit_status topic_alter_with(struct session *session, void *context);
+/* Is anything to change? */
+bool topic_alter_prepare(void *context);
 
 #endif
