@@ -45,32 +45,15 @@ void authorizer_free(struct authorizer *authorizer)
     free(authorizer);
 }
 
-static struct string trim(struct string text)
-{
-    while (text.length > 0 && text.bytes[0] == ' ') {
-        text.bytes++;
-        text.length--;
-    }
-    while (text.length > 0 && text.bytes[text.length - 1] == ' ') {
-        text.length--;
-    }
-    return text;
-}
-
 bool authorizer_is_super_user(const struct authorizer *authorizer, struct string principal)
 {
     struct string rest = authorizer->super_users;
+    struct string user;
 
-    while (rest.length > 0) {
-        const char *end = memchr(rest.bytes, ';', (size_t)rest.length);
-        int32_t length = end == NULL ? rest.length : (int32_t)(end - rest.bytes);
-
-        if (string_equal(trim((struct string){rest.bytes, length}), principal)) {
+    while (string_next_element(&rest, ';', &user)) {
+        if (string_equal(user, principal)) {
             return true;
         }
-        length = end == NULL ? length : length + 1;
-        rest.bytes += length;
-        rest.length -= length;
     }
     return false;
 }

@@ -34,36 +34,6 @@ static enum error refuse_mechanism(struct string name, char *message)
     return ERROR_INVALID;
 }
 
-static struct string trim(struct string text)
-{
-    while (text.length > 0 && (text.bytes[0] == ' ' || text.bytes[0] == '\t')) {
-        text.bytes++;
-        text.length--;
-    }
-    while (text.length > 0 &&
-           (text.bytes[text.length - 1] == ' ' || text.bytes[text.length - 1] == '\t')) {
-        text.length--;
-    }
-    return text;
-}
-
-/* "a, b": the next one. False: none is left. */
-static bool next_name(struct string *rest, struct string *out_name)
-{
-    while (rest->length > 0) {
-        const char *comma = memchr(rest->bytes, ',', (size_t)rest->length);
-        int32_t length = comma == NULL ? rest->length : (int32_t)(comma - rest->bytes);
-
-        *out_name = trim((struct string){rest->bytes, length});
-        rest->bytes += length + (comma == NULL ? 0 : 1);
-        rest->length -= length + (comma == NULL ? 0 : 1);
-        if (out_name->length > 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static const struct sasl_mechanism *find_possible(const struct sasl_service *service,
                                                   struct string name)
 {
@@ -96,7 +66,7 @@ static enum error check_mechanisms(const struct sasl_service *service, char *mes
         struct string rest = enabled_names(service, listener->name);
         struct string name;
 
-        while (asks_for_sasl(listener) && next_name(&rest, &name)) {
+        while (asks_for_sasl(listener) && string_next_element(&rest, ',', &name)) {
             if (find_possible(service, name) == NULL) {
                 return refuse_mechanism(name, message);
             }
@@ -204,7 +174,7 @@ const struct sasl_mechanism *sasl_service_find(const struct sasl_service *servic
     struct string rest = enabled_names(service, listener);
     struct string enabled;
 
-    while (next_name(&rest, &enabled)) {
+    while (string_next_element(&rest, ',', &enabled)) {
         if (string_equal(enabled, name)) {
             return find_possible(service, name);
         }
@@ -219,7 +189,7 @@ int sasl_service_mechanisms(const struct sasl_service *service, const char *list
     struct string name;
     int count = 0;
 
-    while (count < SASL_MECHANISMS_MAX && next_name(&rest, &name)) {
+    while (count < SASL_MECHANISMS_MAX && string_next_element(&rest, ',', &name)) {
         const struct sasl_mechanism *mechanism = find_possible(service, name);
 
         if (mechanism != NULL) {

@@ -12,6 +12,40 @@ int string_compare(struct string a, struct string b)
     return (a.length > b.length) - (a.length < b.length);
 }
 
+static bool is_blank(char character)
+{
+    return character == ' ' || character == '\t';
+}
+
+struct string string_trim(struct string text)
+{
+    while (text.length > 0 && is_blank(text.bytes[0])) {
+        text.bytes++;
+        text.length--;
+    }
+    while (text.length > 0 && is_blank(text.bytes[text.length - 1])) {
+        text.length--;
+    }
+    return text;
+}
+
+bool string_next_element(struct string *rest, char separator, struct string *out_element)
+{
+    while (rest->length > 0) {
+        const char *end = memchr(rest->bytes, separator, (size_t)rest->length);
+        int32_t length = end == NULL ? rest->length : (int32_t)(end - rest->bytes);
+        int32_t taken = end == NULL ? length : length + 1;
+
+        *out_element = string_trim((struct string){.bytes = rest->bytes, .length = length});
+        rest->bytes += taken;
+        rest->length -= taken;
+        if (out_element->length > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Length of the sequence that `lead` begins, 0 if it begins none. */
 static int32_t sequence_length(uint8_t lead)
 {

@@ -36,8 +36,8 @@ static bool parse(struct string element, char address[CONFIG_ADDRESS_BYTES_MAX],
     }
     struct string host = {element.bytes, (int32_t)(colon - element.bytes)};
     struct string number = {colon + 1, element.length - host.length - 1};
-    if (host.length == 0 || !normalise(option_value_trim(host), address) ||
-        option_value_parse_long(option_value_trim(number), &limit) != ERROR_NONE || limit < 0 ||
+    if (host.length == 0 || !normalise(string_trim(host), address) ||
+        option_value_parse_long(string_trim(number), &limit) != ERROR_NONE || limit < 0 ||
         limit > INT32_MAX) {
         return false;
     }
@@ -50,7 +50,7 @@ bool config_next_address_limit(struct string *rest, char address[CONFIG_ADDRESS_
 {
     struct string element;
 
-    return option_value_next(rest, &element) && parse(element, address, out_limit);
+    return string_next_element(rest, ',', &element) && parse(element, address, out_limit);
 }
 
 enum error config_check_address_limits(struct string text, char *reason, size_t size)
@@ -60,7 +60,7 @@ enum error config_check_address_limits(struct string text, char *reason, size_t 
     struct string element;
     int limit;
 
-    while (option_value_next(&rest, &element)) {
+    while (string_next_element(&rest, ',', &element)) {
         if (!parse(element, address, &limit)) {
             (void)snprintf(reason, size,
                            "must be addresses with numbers, 10.0.0.7:5,::1:20; not %.*s",

@@ -213,7 +213,7 @@ static void set_list(struct broker_config *config, struct config_list *list, str
     struct string element;
     int32_t count = 0;
 
-    while (option_value_next(&rest, &element)) {
+    while (string_next_element(&rest, ',', &element)) {
         count++;
     }
     list->items =
@@ -221,7 +221,7 @@ static void set_list(struct broker_config *config, struct config_list *list, str
     CHECK(list->items != NULL);
     list->count = 0;
     rest = value;
-    while (option_value_next(&rest, &list->items[list->count])) {
+    while (string_next_element(&rest, ',', &list->items[list->count])) {
         list->count++;
     }
 }

@@ -122,8 +122,8 @@ static bool protocol_of(const struct broker_config *config, struct string name,
         if (colon == NULL) {
             continue;
         }
-        left = option_value_trim((struct string){pair->bytes, (int32_t)(colon - pair->bytes)});
-        right = option_value_trim(
+        left = string_trim((struct string){pair->bytes, (int32_t)(colon - pair->bytes)});
+        right = string_trim(
             (struct string){colon + 1, pair->length - (int32_t)(colon - pair->bytes) - 1});
         if (string_equal(left, name)) {
             return find_protocol(right, out_protocol);
@@ -140,7 +140,7 @@ static bool is_controller_listener(const struct broker_config *config, struct st
     struct string rest = entry == NULL ? STRING_NULL : entry->value;
     struct string element;
 
-    while (option_value_next(&rest, &element)) {
+    while (string_next_element(&rest, ',', &element)) {
         if (string_equal(element, name)) {
             return true;
         }

@@ -10,23 +10,10 @@
 
 enum { NUMBER_BYTES_MAX = 63 };
 
-struct string option_value_trim(struct string text)
-{
-    while (text.length > 0 && (text.bytes[0] == ' ' || text.bytes[0] == '\t')) {
-        text.bytes++;
-        text.length--;
-    }
-    while (text.length > 0 &&
-           (text.bytes[text.length - 1] == ' ' || text.bytes[text.length - 1] == '\t')) {
-        text.length--;
-    }
-    return text;
-}
-
 /* strtoll() and strtod() want a NUL; they also take leading blanks, which were trimmed. */
 static bool copy_number(struct string text, char copy[NUMBER_BYTES_MAX + 1])
 {
-    text = option_value_trim(text);
+    text = string_trim(text);
     if (text.length <= 0 || text.length > NUMBER_BYTES_MAX) {
         return false;
     }
@@ -72,7 +59,7 @@ enum error option_value_parse_double(struct string text, double *out_value)
 
 enum error option_value_parse_bool(struct string text, bool *out_value)
 {
-    text = option_value_trim(text);
+    text = string_trim(text);
     if (text.length == 4 && strncasecmp(text.bytes, "true", 4) == 0) {
         *out_value = true;
         return ERROR_NONE;
@@ -93,23 +80,6 @@ bool option_value_is_choice(struct string text, const char *choices)
             return true;
         }
         choices += length + (choices[length] == '|' ? 1 : 0);
-    }
-    return false;
-}
-
-bool option_value_next(struct string *rest, struct string *out_element)
-{
-    while (rest->length > 0) {
-        const char *comma = memchr(rest->bytes, ',', (size_t)rest->length);
-        int32_t length = comma == NULL ? rest->length : (int32_t)(comma - rest->bytes);
-        int32_t taken = comma == NULL ? length : length + 1;
-
-        *out_element = option_value_trim((struct string){.bytes = rest->bytes, .length = length});
-        rest->bytes += taken;
-        rest->length -= taken;
-        if (out_element->length > 0) {
-            return true;
-        }
     }
     return false;
 }
@@ -159,7 +129,7 @@ static enum error check_list(const struct option_rule *rule, struct string value
     struct string element;
     char wanted[128];
 
-    while (option_value_next(&rest, &element)) {
+    while (string_next_element(&rest, ',', &element)) {
         if (rule->choices != NULL && !option_value_is_choice(element, rule->choices)) {
             (void)snprintf(wanted, sizeof wanted, "a list of %s", rule->choices);
             return refuse(reason, size, wanted, value);

@@ -22,11 +22,6 @@ enum error option_value_parse_bool(struct string text, bool *out_value);
 /* Is it one of "a|b|c"? */
 bool option_value_is_choice(struct string text, const char *choices);
 
-/* Takes the next element of "a, b" off `rest`. False: none is left. Empty elements are skipped. */
-bool option_value_next(struct string *rest, struct string *out_element);
-
-struct string option_value_trim(struct string text);
-
 /* What an option asks of its value, whichever table it stands in. */
 struct option_rule {
     enum option_type type;

@@ -69,7 +69,7 @@ static bool list_has(struct string list, const char *wanted)
 {
     struct string element;
 
-    while (option_value_next(&list, &element)) {
+    while (string_next_element(&list, ',', &element)) {
         if (string_is(element, wanted)) {
             return true;
         }
@@ -83,7 +83,7 @@ static bool is_throttled_list(struct string value)
     struct string rest = value;
     struct string element;
 
-    while (option_value_next(&rest, &element)) {
+    while (string_next_element(&rest, ',', &element)) {
         const char *colon = memchr(element.bytes, ':', (size_t)element.length);
         int64_t number;
 
@@ -112,7 +112,7 @@ static const char *find_obstacle(const struct topic_option *option, struct strin
     if (id == TOPIC_CLEANUP_POLICY && list_has(value, "compact")) {
         return "compaction is not available yet";
     }
-    if (id == TOPIC_COMPRESSION_GZIP_LEVEL && string_is(option_value_trim(value), "0")) {
+    if (id == TOPIC_COMPRESSION_GZIP_LEVEL && string_is(string_trim(value), "0")) {
         return "must be -1 or 1 to 9, is 0";
     }
     if (id == TOPIC_REMOTE_STORAGE_ENABLE && option_value_parse_bool(value, &truth) == ERROR_NONE &&

@@ -49,6 +49,13 @@ static inline bool string_is(struct string a, const char *text)
 /* memcmp order, shorter first. */
 int string_compare(struct string a, struct string b);
 
+/* Without the blanks and tabs around it. */
+struct string string_trim(struct string text);
+
+/* Takes the next element of "a, b" off `rest`, trimmed; empty ones are skipped. False: none is
+ * left. */
+bool string_next_element(struct string *rest, char separator, struct string *out_element);
+
 /* Is it well-formed UTF-8 (RFC 3629)? */
 bool string_is_utf8(struct string text);
 

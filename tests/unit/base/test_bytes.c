@@ -13,6 +13,24 @@ static void null_and_empty_differ(void **state)
     assert_true(string_compare(STRING("ab"), STRING("abc")) < 0);
 }
 
+static void a_list_is_taken_apart_without_blanks_and_empty_elements(void **state)
+{
+    struct string rest = STRING(" one,two\t ,, \t,three four,");
+    struct string element;
+
+    (void)state;
+    assert_true(string_next_element(&rest, ',', &element));
+    assert_true(string_is(element, "one"));
+    assert_true(string_next_element(&rest, ',', &element));
+    assert_true(string_is(element, "two"));
+    assert_true(string_next_element(&rest, ',', &element));
+    assert_true(string_is(element, "three four"));
+    assert_false(string_next_element(&rest, ',', &element));
+    rest = STRING_NULL;
+    assert_false(string_next_element(&rest, ';', &element));
+    assert_int_equal(string_trim(STRING(" \t ")).length, 0);
+}
+
 static void malformed_utf8_is_refused(void **state)
 {
     (void)state;
@@ -29,6 +47,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(null_and_empty_differ),
+        cmocka_unit_test(a_list_is_taken_apart_without_blanks_and_empty_elements),
         cmocka_unit_test(malformed_utf8_is_refused),
     };
     return cmocka_run_group_tests_name("bytes", tests, NULL, NULL);
