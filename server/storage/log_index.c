@@ -72,22 +72,48 @@ void log_index_cut(struct data_segment *segment, uint32_t size)
     }
 }
 
-const struct index_slot *log_index_slot(const struct data_segment *segment, int64_t offset)
+/* A field of the slots that never falls from slot to slot. */
+typedef int64_t (*slot_value)(const struct index_slot *slot);
+
+static int64_t value_offset(const struct index_slot *slot)
 {
-    const struct segment_index *index = &segment->index;
+    return slot->relative_offset;
+}
+
+static int64_t value_time(const struct index_slot *slot)
+{
+    return slot->max_timestamp_ms;
+}
+
+static int64_t value_position(const struct index_slot *slot)
+{
+    return slot->position;
+}
+
+/* How many slots have at most `limit`: they are the first ones. */
+static inline uint32_t count_up_to(const struct segment_index *index, slot_value value,
+                                   int64_t limit)
+{
     uint32_t low = 0;
     uint32_t high = index->count;
 
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
 
-        if (segment->base_offset + index->slots[middle].relative_offset <= offset) {
+        if (value(&index->slots[middle]) <= limit) {
             low = middle + 1;
         } else {
             high = middle;
         }
     }
-    return low == 0 ? NULL : &index->slots[low - 1];
+    return low;
+}
+
+const struct index_slot *log_index_slot(const struct data_segment *segment, int64_t offset)
+{
+    uint32_t count = count_up_to(&segment->index, value_offset, offset - segment->base_offset);
+
+    return count == 0 ? NULL : &segment->index.slots[count - 1];
 }
 
 uint32_t log_index_find(const struct data_segment *segment, int64_t offset)
@@ -99,41 +125,17 @@ uint32_t log_index_find(const struct data_segment *segment, int64_t offset)
 
 uint32_t log_index_find_time(const struct data_segment *segment, int64_t timestamp_ms)
 {
-    const struct segment_index *index = &segment->index;
-    uint32_t low = 0;
-    uint32_t high = index->count;
+    uint32_t count =
+        timestamp_ms == INT64_MIN ? 0 : count_up_to(&segment->index, value_time, timestamp_ms - 1);
 
-    /* `max_timestamp_ms` never falls from slot to slot. */
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-
-        if (index->slots[middle].max_timestamp_ms < timestamp_ms) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low == 0 ? 0 : index->slots[low - 1].position;
+    return count == 0 ? 0 : segment->index.slots[count - 1].position;
 }
 
 /* ---- what was verified ---- */
 
 uint32_t log_index_floor(const struct data_segment *segment, uint32_t position)
 {
-    const struct segment_index *index = &segment->index;
-    uint32_t low = 0;
-    uint32_t high = index->count;
-
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-
-        if (index->slots[middle].position <= position) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low;
+    return count_up_to(&segment->index, value_position, position);
 }
 
 static uint32_t end_of_slot(const struct data_segment *segment, uint32_t at)
