@@ -97,7 +97,6 @@ static void alter(struct replacement *self, const struct alter_configs_request_r
     struct config_target target = {in->resource_type, in->resource_name};
     struct config_change *changes = NULL;
     struct config_fault fault = {0};
-    struct config_submission *submission;
     int32_t count = 0;
 
     if (!prepare(self, in, &target, &changes, &count, &fault)) {
@@ -105,15 +104,14 @@ static void alter(struct replacement *self, const struct alter_configs_request_r
         out->error_message = fault.message;
         return;
     }
-    submission = config_resources_submission(self->request, &target, changes, count);
-    if (submission == NULL) {
-        out->error_code = KAFKA_ERROR_INVALID_REQUEST;
-        return;
-    }
-    submission->is_dry = self->in.validate_only;
-    submission->out_error = &out->error_code;
-    submission->out_message = &out->error_message;
-    config_resources_submit(&self->changes, submission);
+    config_resources_submit(&self->changes, &(struct config_submission){
+                                                .target = target,
+                                                .changes = changes,
+                                                .count = count,
+                                                .is_dry = self->in.validate_only,
+                                                .out_error = &out->error_code,
+                                                .out_message = &out->error_message,
+                                            });
 }
 
 static void reply(struct catalog_changes *changes)

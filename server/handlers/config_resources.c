@@ -329,20 +329,6 @@ static void carry_out(struct catalog_changes *to, const struct config_submission
     }
 }
 
-struct config_submission *config_resources_submission(struct request *request,
-                                                      const struct config_target *target,
-                                                      const struct config_change *changes,
-                                                      int32_t count)
-{
-    struct config_submission *submission = arena_alloc(&request->arena, sizeof *submission);
-
-    if (submission != NULL) {
-        *submission =
-            (struct config_submission){.target = *target, .changes = changes, .count = count};
-    }
-    return submission;
-}
-
 void config_resources_submit(struct catalog_changes *to, const struct config_submission *submission)
 {
     if (listener_certificates_concern(submission)) {

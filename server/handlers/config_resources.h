@@ -51,8 +51,8 @@ bool config_resources_check_changes(struct request *request, const struct config
                                     const struct config_change *changes, int32_t count,
                                     struct config_fault *out_fault);
 
-/* Sound changes of one resource, and where their outcome goes; all of it, itself too, lives as long
- * as the request. */
+/* Sound changes of one resource, and where their outcome goes; what it points to lives as long as
+ * the request. */
 struct config_submission {
     struct config_target target;
     const struct config_change *changes;
@@ -62,14 +62,8 @@ struct config_submission {
     struct string *out_message;
 };
 
-/* In the request's arena. NULL: it is full. */
-struct config_submission *config_resources_submission(struct request *request,
-                                                      const struct config_target *target,
-                                                      const struct config_change *changes,
-                                                      int32_t count);
-
 /* Carry them out: by a command, or at once for loggers, which are this broker's own. What has to be
- * tried first is (listener_certificates.h). */
+ * tried first is (listener_certificates.h). The submission itself is copied. */
 void config_resources_submit(struct catalog_changes *to,
                              const struct config_submission *submission);
 

@@ -243,7 +243,6 @@ static void alter(struct incremental_change *self, int32_t at, bool is_twice)
     struct config_target target = {in->resource_type, in->resource_name};
     struct config_change *changes = NULL;
     struct config_fault fault = {0};
-    struct config_submission *submission;
 
     bool is_sound = is_twice ? refuse(&fault, KAFKA_ERROR_INVALID_REQUEST,
                                       STRING("Each resource must appear at most once."))
@@ -253,15 +252,14 @@ static void alter(struct incremental_change *self, int32_t at, bool is_twice)
         out->error_message = fault.message;
         return;
     }
-    submission = config_resources_submission(self->request, &target, changes, in->configs.count);
-    if (submission == NULL) {
-        out->error_code = KAFKA_ERROR_INVALID_REQUEST;
-        return;
-    }
-    submission->is_dry = self->in.validate_only;
-    submission->out_error = &out->error_code;
-    submission->out_message = &out->error_message;
-    config_resources_submit(&self->changes, submission);
+    config_resources_submit(&self->changes, &(struct config_submission){
+                                                .target = target,
+                                                .changes = changes,
+                                                .count = in->configs.count,
+                                                .is_dry = self->in.validate_only,
+                                                .out_error = &out->error_code,
+                                                .out_message = &out->error_message,
+                                            });
 }
 
 /* ---- all of them ---- */

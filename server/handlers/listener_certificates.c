@@ -20,7 +20,7 @@ enum { LISTENERS_MAX = CONFIG_LISTENERS_MAX + 2 };
 struct certificate_check {
     struct work work;
     struct catalog_changes *to;
-    const struct config_submission *submission;
+    struct config_submission submission;
     void (*good)(struct catalog_changes *to, const struct config_submission *submission);
 
     /* ---- of the pool ---- */
@@ -68,10 +68,10 @@ static void done(struct work *work)
     struct catalog_changes *to = check->to;
 
     if (check->error == ERROR_NONE) {
-        check->good(to, check->submission);
+        check->good(to, &check->submission);
     } else {
-        *check->submission->out_error = KAFKA_ERROR_INVALID_REQUEST;
-        *check->submission->out_message = catalog_changes_text(
+        *check->submission.out_error = KAFKA_ERROR_INVALID_REQUEST;
+        *check->submission.out_message = catalog_changes_text(
             to->request, "Validation of dynamic config update failed: %s", check->message);
     }
     for (int i = 0; i < check->count; i++) {
@@ -116,7 +116,7 @@ static void add_all(struct certificate_check *check, const struct config_change 
     const struct broker *broker = check->to->request->broker;
     const struct broker_config *config = broker->config;
     struct listener_options options = {
-        .broker = broker, .changes = changes, .change_count = check->submission->count};
+        .broker = broker, .changes = changes, .change_count = check->submission.count};
 
     for (int i = 0; i < config->kafka_listener_count; i++) {
         enum security_protocol protocol = config->kafka_listeners[i].security_protocol;
@@ -172,7 +172,7 @@ void listener_certificates_check(struct catalog_changes *to,
     }
     check = check_alloc_zero(sizeof *check);
     check->to = to;
-    check->submission = submission;
+    check->submission = *submission;
     check->good = good;
     check->work = (struct work){.run = run, .done = done};
     add_all(check, changes);
