@@ -36,6 +36,35 @@ static void init(struct storage_world *world)
     world->listener = (struct storage_listener){.durable = on_durable, .corrupt = on_corrupt};
 }
 
+/* A new storage with one log in term 1; `segment_bytes` 0: the usual options. */
+static struct partition_log *begin(struct storage_world *world, struct owner *owner,
+                                   int32_t segment_bytes)
+{
+    struct log_options options = {
+        .segment_bytes = segment_bytes, .segment_ms = INT64_MAX, .index_interval_bytes = 4096};
+    struct partition_log *log;
+
+    storage_world_open(world);
+    log = storage_create_log(world->storage, storage_world_group(1));
+    partition_log_set_context(log, owner);
+    if (segment_bytes > 0) {
+        partition_log_set_options(log, &options);
+    }
+    (void)partition_log_set_term_vote(log, 1, 1);
+    return log;
+}
+
+/* Again, after a crash or a close. */
+static struct partition_log *open_again(struct storage_world *world)
+{
+    struct partition_log *log;
+
+    storage_world_open(world);
+    log = storage_find_log(world->storage, storage_world_group(1));
+    assert_non_null(log);
+    return log;
+}
+
 static uint64_t append_batch(struct partition_log *log, int32_t count, size_t size)
 {
     uint64_t index = partition_log_last_index(log) + 1;
@@ -109,27 +138,37 @@ static void expect_entries(struct storage_world *world, struct partition_log *lo
     }
 }
 
+/* From one offset on, until it is done. True: the answer was there at once. */
+static bool read_from(struct storage_world *world, struct partition_log *log, int64_t offset,
+                      size_t bytes_max, struct batches_read *read)
+{
+    struct owner owner = {0};
+    bool is_there;
+
+    *read = (struct batches_read){.offset = offset,
+                                  .limit_offset = INT64_MAX,
+                                  .bytes_max = bytes_max,
+                                  .at_least_one = true,
+                                  .done = on_batches,
+                                  .private_state = &owner};
+    is_there = partition_log_read_batches(log, read);
+    assert_int_equal(owner.reads_done, 0);
+    if (!is_there) {
+        storage_world_run(world, 100000);
+        assert_int_equal(owner.reads_done, 1);
+    }
+    return is_there;
+}
+
 /* Read all batches from the first offset to the last; returns how many bytes came. */
 static size_t read_all_batches(struct storage_world *world, struct partition_log *log)
 {
     static struct batches_read read;
-    struct owner owner = {0};
     int64_t offset = partition_log_start_offset(log);
     size_t total = 0;
 
     while (offset < partition_log_end_offset(log)) {
-        read = (struct batches_read){.offset = offset,
-                                     .limit_offset = INT64_MAX,
-                                     .bytes_max = 50000,
-                                     .at_least_one = true,
-                                     .done = on_batches,
-                                     .private_state = &owner};
-        if (!partition_log_read_batches(log, &read)) {
-            int before = owner.reads_done;
-
-            storage_world_run(world, 100000);
-            assert_int_equal(owner.reads_done, before + 1);
-        }
+        (void)read_from(world, log, offset, 50000, &read);
         assert_int_equal(read.error, ERROR_NONE);
         assert_true(read.slice_count > 0);
         for (int i = 0; i < read.slice_count; i++) {
@@ -159,9 +198,7 @@ static void what_was_durable_is_there_after_a_crash(void **state)
 
     (void)state;
     init(&world);
-    storage_world_open(&world);
-    log = storage_create_log(world.storage, storage_world_group(1));
-    partition_log_set_context(log, &owner);
+    log = begin(&world, &owner, 0);
     (void)partition_log_set_term_vote(log, 5, 2);
     (void)append_batch(log, 10, 500);
     sequence = append_command(log, "hello");
@@ -169,9 +206,7 @@ static void what_was_durable_is_there_after_a_crash(void **state)
     storage_world_run(&world, 10000);
     assert_int_equal(owner.durable, sequence);
     storage_world_crash(&world, true);
-    storage_world_open(&world);
-    log = storage_find_log(world.storage, storage_world_group(1));
-    assert_non_null(log);
+    log = open_again(&world);
     assert_int_equal(partition_log_term(log), 5);
     assert_int_equal(partition_log_vote(log), 2);
     assert_int_equal(partition_log_last_index(log), 2);
@@ -180,9 +215,7 @@ static void what_was_durable_is_there_after_a_crash(void **state)
     expect_entries(&world, log, 1, 2, 500);
     assert_int_equal(read_all_batches(&world, log), 500);
     storage_world_close(&world);
-    storage_world_open(&world);
-    log = storage_find_log(world.storage, storage_world_group(1));
-    assert_non_null(log);
+    log = open_again(&world);
     assert_true(storage_was_clean(world.storage));
     expect_entries(&world, log, 1, 2, 500);
     assert_int_equal(read_all_batches(&world, log), 500);
@@ -194,16 +227,10 @@ static void batches_move_to_segments_and_the_journal_goes_round(void **state)
     struct storage_world world;
     struct owner owner = {0};
     struct partition_log *log;
-    struct log_options options = {
-        .segment_bytes = 300000, .segment_ms = INT64_MAX, .index_interval_bytes = 4096};
 
     (void)state;
     init(&world);
-    storage_world_open(&world);
-    log = storage_create_log(world.storage, storage_world_group(1));
-    partition_log_set_context(log, &owner);
-    partition_log_set_options(log, &options);
-    (void)partition_log_set_term_vote(log, 1, 1);
+    log = begin(&world, &owner, 300000);
     for (int i = 0; i < 3000; i++) {
         uint64_t sequence = append_batch(log, 3, 1000);
 
@@ -215,15 +242,25 @@ static void batches_move_to_segments_and_the_journal_goes_round(void **state)
     assert_true(fake_disk_size(world.fake, "/data/journal/0001.journal") > 0);
     assert_int_equal(fake_disk_size(world.fake, "/data/journal/0009.journal"), -1);
     storage_world_crash(&world, true);
-    storage_world_open(&world);
-    log = storage_find_log(world.storage, storage_world_group(1));
-    assert_non_null(log);
+    log = open_again(&world);
     assert_false(partition_log_is_corrupt(log));
     assert_int_equal(partition_log_last_index(log), 3000);
     expect_entries(&world, log, 1, 3000, 1000);
     assert_int_equal(read_all_batches(&world, log), 3000 * 1000);
     storage_world_close(&world);
     storage_world_release(&world);
+}
+
+/* What lies before `start_offset` is wanted no more, and a snapshot says so. */
+static void begin_at(struct partition_log *log, int64_t start_offset)
+{
+    struct log_snapshot snapshot = {.index = partition_log_last_index(log),
+                                    .term = 1,
+                                    .next_offset = partition_log_end_offset(log),
+                                    .start_offset = start_offset};
+
+    partition_log_set_start_offset(log, start_offset);
+    (void)partition_log_set_snapshot(log, &snapshot);
 }
 
 static void count_file(void *context, const char *path)
@@ -245,34 +282,22 @@ static void segments_below_the_start_go_without_further_writes(void **state)
     struct storage_world world;
     struct owner owner = {0};
     struct partition_log *log;
-    struct log_snapshot snapshot = {.term = 1};
-    struct log_options options = {
-        .segment_bytes = 100000, .segment_ms = INT64_MAX, .index_interval_bytes = 4096};
 
     (void)state;
     init(&world);
     world.options.journal_file_bytes = 8 * 1024 * 1024;
-    storage_world_open(&world);
-    log = storage_create_log(world.storage, storage_world_group(1));
-    partition_log_set_context(log, &owner);
-    partition_log_set_options(log, &options);
-    (void)partition_log_set_term_vote(log, 1, 1);
+    log = begin(&world, &owner, 100000);
     for (int i = 0; i < 500; i++) {
         (void)append_batch(log, 1, 1000);
     }
     storage_world_run(&world, 3000000);
     assert_int_equal(count_segments(&world), 5);
     (void)append_batch(log, 1, 1000); /* the sixth: too little to be moved by itself */
-    snapshot.index = partition_log_last_index(log);
-    snapshot.next_offset = partition_log_end_offset(log);
-    snapshot.start_offset = partition_log_end_offset(log);
-    partition_log_set_start_offset(log, snapshot.start_offset);
-    (void)partition_log_set_snapshot(log, &snapshot);
+    begin_at(log, partition_log_end_offset(log));
     storage_world_run(&world, 5000000);
     assert_int_equal(count_segments(&world), 1);
     storage_world_crash(&world, true);
-    storage_world_open(&world);
-    log = storage_find_log(world.storage, storage_world_group(1));
+    log = open_again(&world);
     assert_int_equal(partition_log_start_offset(log), 501);
     assert_int_equal(partition_log_end_offset(log), 501);
     assert_false(partition_log_is_corrupt(log));
@@ -282,18 +307,8 @@ static void segments_below_the_start_go_without_further_writes(void **state)
 static enum error read_at(struct storage_world *world, struct partition_log *log, int64_t offset)
 {
     static struct batches_read read;
-    struct owner owner = {0};
 
-    read = (struct batches_read){.offset = offset,
-                                 .limit_offset = INT64_MAX,
-                                 .bytes_max = 2000,
-                                 .at_least_one = true,
-                                 .done = on_batches,
-                                 .private_state = &owner};
-    if (!partition_log_read_batches(log, &read)) {
-        storage_world_run(world, 100000);
-        assert_int_equal(owner.reads_done, 1);
-    }
+    (void)read_from(world, log, offset, 2000, &read);
     if (read.error == ERROR_NONE) {
         assert_int_equal(load_be64(read.slices[0].bytes), (uint64_t)offset);
     }
@@ -307,27 +322,17 @@ static void what_is_pinned_can_be_read_though_the_start_moved_on(void **state)
     struct storage_world world;
     struct partition_log *log;
     struct log_pin pin = {.offset = 150};
-    struct log_snapshot snapshot = {.term = 1};
-    struct log_options options = {
-        .segment_bytes = 100000, .segment_ms = INT64_MAX, .index_interval_bytes = 4096};
 
     (void)state;
     init(&world);
-    storage_world_open(&world);
-    log = storage_create_log(world.storage, storage_world_group(1));
-    partition_log_set_options(log, &options);
-    (void)partition_log_set_term_vote(log, 1, 1);
+    log = begin(&world, NULL, 100000);
     for (int i = 0; i < 500; i++) {
         (void)append_batch(log, 1, 1000);
     }
     storage_world_run(&world, 3000000);
     list_init(&pin.link);
     partition_log_pin(log, &pin);
-    snapshot.index = partition_log_last_index(log);
-    snapshot.next_offset = partition_log_end_offset(log);
-    snapshot.start_offset = 450;
-    partition_log_set_start_offset(log, snapshot.start_offset);
-    (void)partition_log_set_snapshot(log, &snapshot);
+    begin_at(log, 450);
     storage_world_run(&world, 5000000);
     assert_int_equal(count_segments(&world), 4); /* the first lies wholly before the pin */
     assert_int_equal(read_at(&world, log, 150), ERROR_NONE);
@@ -345,18 +350,9 @@ static uint64_t reads_to_find(struct storage_world *world, struct partition_log 
                               int64_t offset)
 {
     static struct batches_read read;
-    struct owner owner = {0};
     uint64_t before = fake_disk_count(world->fake, DISK_READ_AT);
 
-    read = (struct batches_read){.offset = offset,
-                                 .limit_offset = INT64_MAX,
-                                 .bytes_max = 2000,
-                                 .at_least_one = true,
-                                 .done = on_batches,
-                                 .private_state = &owner};
-    assert_false(partition_log_read_batches(log, &read));
-    storage_world_run(world, 100000);
-    assert_int_equal(owner.reads_done, 1);
+    assert_false(read_from(world, log, offset, 2000, &read));
     assert_int_equal(read.error, ERROR_NONE);
     assert_int_equal(load_be64(read.slices[0].bytes), (uint64_t)offset);
     batches_read_release(&read);
@@ -368,23 +364,16 @@ static void a_lookup_after_a_start_walks_one_segment_once(void **state)
     struct storage_world world;
     struct owner owner = {0};
     struct partition_log *log;
-    struct log_options options = {
-        .segment_bytes = 640 * 1024, .segment_ms = INT64_MAX, .index_interval_bytes = 4096};
 
     (void)state;
     init(&world);
-    storage_world_open(&world);
-    log = storage_create_log(world.storage, storage_world_group(1));
-    partition_log_set_context(log, &owner);
-    partition_log_set_options(log, &options);
-    (void)partition_log_set_term_vote(log, 1, 1);
+    log = begin(&world, &owner, 640 * 1024);
     for (int i = 0; i < 5000; i++) {
         (void)append_batch(log, 1, 1024);
         storage_world_run(&world, 2000);
     }
     storage_world_close(&world);
-    storage_world_open(&world);
-    log = storage_find_log(world.storage, storage_world_group(1));
+    log = open_again(&world);
     /* The last batch but one of the fourth segment: its 640 KiB are walked 64 KiB at a time. */
     assert_true(reads_to_find(&world, log, 4 * 640 - 2) <= 12);
     assert_true(reads_to_find(&world, log, 4 * 640 - 2) <= 3);
