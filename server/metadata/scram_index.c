@@ -31,27 +31,40 @@ static bool place(struct scram_index *index, uint64_t hash, struct security_obje
     return false;
 }
 
-/* What was in one bucket goes into two. */
-static void grow(struct scram_index *index)
+/* False: a bucket would be full, and nothing has changed. */
+static bool resize(struct scram_index *index, size_t bucket_count)
 {
-    struct scram_index old = *index;
+    struct scram_index resized = {.bucket_count = bucket_count, .count = index->count};
 
-    index->bucket_count = old.bucket_count == 0 ? 1 : old.bucket_count * 2;
-    index->entries =
-        check_alloc_zero(index->bucket_count * SCRAM_INDEX_BUCKET * sizeof *index->entries);
-    for (size_t i = 0; i < old.bucket_count * SCRAM_INDEX_BUCKET; i++) {
-        if (old.entries[i].object != NULL) {
-            CHECK(place(index, old.entries[i].hash, old.entries[i].object));
+    resized.entries = check_alloc_zero(bucket_count * SCRAM_INDEX_BUCKET * sizeof *resized.entries);
+    for (size_t i = 0; i < index->bucket_count * SCRAM_INDEX_BUCKET; i++) {
+        const struct scram_index_entry *entry = &index->entries[i];
+
+        if (entry->object != NULL && !place(&resized, entry->hash, entry->object)) {
+            free(resized.entries);
+            return false;
         }
     }
-    free(old.entries);
+    free(index->entries);
+    *index = resized;
+    return true;
 }
 
 /* Hashes are seeded: no one can choose names that fill a bucket. */
 void scram_index_add(struct scram_index *index, uint64_t hash, struct security_object *object)
 {
     while (index->bucket_count == 0 || !place(index, hash, object)) {
-        grow(index);
+        /* What was in one bucket goes into two. */
+        CHECK(resize(index, index->bucket_count == 0 ? 1 : index->bucket_count * 2));
+    }
+    index->count++;
+}
+
+/* Less than one in a bucket: the half is enough, unless chance has filled one of its buckets. */
+static void shrink(struct scram_index *index)
+{
+    if (index->bucket_count > 1 && index->count < index->bucket_count) {
+        (void)resize(index, index->bucket_count / 2); /* refused: it is as good as before */
     }
 }
 
@@ -63,6 +76,8 @@ void scram_index_remove(struct scram_index *index, uint64_t hash,
     for (int i = 0; i < SCRAM_INDEX_BUCKET; i++) {
         if (bucket[i].object == object) {
             bucket[i] = (struct scram_index_entry){0};
+            index->count--;
+            shrink(index);
             return;
         }
     }

@@ -2,7 +2,8 @@
 /*
  * All credentials of a region by a hash, so that looking for who is not there costs what looking
  * for who is there costs: a bucket is read to its end whatever is in it, and something is always
- * found. It owns nothing but its table.
+ * found. It owns nothing but its table, which shrinks with what is in it: a look-up passes empty
+ * buckets until it finds something.
  *
  * Thread: the shard's own.
  */
@@ -24,6 +25,7 @@ struct scram_index_entry {
 struct scram_index {
     struct scram_index_entry *entries; /* owned; SCRAM_INDEX_BUCKET of each bucket */
     size_t bucket_count;               /* a power of two, or none */
+    size_t count;
 };
 
 void scram_index_release(struct scram_index *index);
