@@ -29,8 +29,8 @@ enum {
     CONSENSUS_APPEND_BYTES_MAX = 1024 * 1024,
     /* A link that has so much to send gets no more entries. */
     CONSENSUS_QUEUED_BYTES_MAX = 16 * 1024 * 1024,
-    /* Applied bytes that ask for a snapshot even if few entries made them. */
-    /* Applied since the last snapshot: so much is read again at the next start. */
+    /* Bytes applied since the last snapshot, which are read again at the next start, ask for a new
+     * one even if few entries made them: */
     CONSENSUS_SNAPSHOT_BYTES_MIN = 1024 * 1024,
     CONSENSUS_SNAPSHOT_BYTES = 256 * 1024 * 1024,
     CONSENSUS_SNAPSHOT_STATE_SHARE = 1024,     /* and so many times what the state takes */
