@@ -16,6 +16,7 @@ struct alter_stream_request;
 struct describe_roles_response;
 struct describe_streams_response;
 struct describe_streams_response_streams;
+struct string_array;
 
 /* Of one name, or all (NULL). Those who may not see a stream are told so in its own error code.
  * Release the call. */
@@ -32,6 +33,9 @@ enum exit_status streams_delete(struct session *session, const char *name);
 /* Groups and roles: "g:ads", "r:auditors"; all with NULL. Release the call. */
 enum exit_status roles_fetch(struct session *session, const char *name, struct client_call *call,
                              const struct describe_roles_response **out_response);
+/* Who is in one; nobody is where there is none. Release the call. */
+enum exit_status roles_members(struct session *session, const char *name, struct client_call *call,
+                               const struct string_array **out_members);
 enum exit_status roles_change(struct session *session, const struct alter_role_request *request);
 
 #endif

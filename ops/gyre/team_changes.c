@@ -14,7 +14,6 @@
 #include "wire_messages/api_keys.h"
 #include "wire_messages/describe_client_quotas.h"
 #include "wire_messages/describe_configs.h"
-#include "wire_messages/describe_roles.h"
 
 enum { RESOURCE_BROKER = 4 };
 
@@ -128,21 +127,11 @@ static bool compare_group(struct team_changes *changes, const struct team_names 
 static enum exit_status apply_group(struct team_changes *changes, const struct team *team,
                                     const struct team_names *wanted, const char *group)
 {
-    const struct describe_roles_response *response;
     struct alter_role_request request;
-    struct string_array nobody = {NULL, 0};
-    const struct string_array *members = &nobody;
+    const struct string_array *members;
     struct client_call call;
-    enum exit_status status = roles_fetch(changes->session, group, &call, &response);
+    enum exit_status status = roles_members(changes->session, group, &call, &members);
 
-    if (status == STATUS_OK && response->roles.count == 1 &&
-        response->roles.items[0].error_code == KAFKA_ERROR_NONE) {
-        members = &response->roles.items[0].members;
-    } else if (status == STATUS_OK && response->roles.count == 1 &&
-               response->roles.items[0].error_code != KAFKA_ERROR_RESOURCE_NOT_FOUND) {
-        status = session_refused(group, response->roles.items[0].error_code,
-                                 response->roles.items[0].error_message);
-    }
     if (status == STATUS_OK) {
         alter_role_request_init(&request);
         request.name = string_from(group);
@@ -323,6 +312,10 @@ static enum exit_status ask_region(struct session *session, char name[STREAM_VAL
         }
     }
     client_call_release(&call);
+    if (status == STATUS_OK && name[0] == '\0') {
+        complain("the region does not tell its name"); /* taken for another, it would lose all */
+        status = STATUS_FAILED;
+    }
     return status;
 }
 

@@ -71,6 +71,25 @@ static const char *text_of(struct reading *reading, const yaml_node_t *node)
 typedef void (*take_entry)(struct reading *reading, const char *key, const yaml_node_t *value,
                            void *context);
 
+/* libyaml lets a key stand twice. */
+static bool is_said_before(struct reading *reading, const yaml_node_t *mapping,
+                           const yaml_node_pair_t *pair)
+{
+    const yaml_node_t *key = node_of(reading, pair->key);
+
+    for (const yaml_node_pair_t *before = mapping->data.mapping.pairs.start; before < pair;
+         before++) {
+        const yaml_node_t *other = node_of(reading, before->key);
+
+        if (other->data.scalar.length == key->data.scalar.length &&
+            memcmp(other->data.scalar.value, key->data.scalar.value, key->data.scalar.length) ==
+                0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void for_entries(struct reading *reading, const yaml_node_t *node, take_entry take,
                         void *context)
 {
@@ -80,9 +99,12 @@ static void for_entries(struct reading *reading, const yaml_node_t *node, take_e
     }
     for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
          pair < node->data.mapping.pairs.top && !reading->is_bad; pair++) {
-        const char *key = text_of(reading, node_of(reading, pair->key));
+        const yaml_node_t *at = node_of(reading, pair->key);
+        const char *key = text_of(reading, at);
 
-        if (key != NULL) {
+        if (key != NULL && is_said_before(reading, node, pair)) {
+            blame(reading, at, "'%s' is said twice", key);
+        } else if (key != NULL) {
             take(reading, key, node_of(reading, pair->value), context);
         }
     }
@@ -106,6 +128,9 @@ static void take_names(struct reading *reading, const yaml_node_t *node, finish_
     }
     names->items = arena_alloc_array(
         &reading->file->arena, (size_t)(node->data.sequence.items.top - item) + 1, sizeof(char *));
+    if (names->items == NULL) {
+        blame(reading, node, "the file is too large");
+    }
     for (; item < node->data.sequence.items.top && !reading->is_bad; item++) {
         const yaml_node_t *one = node_of(reading, *item);
         const char *text = text_of(reading, one);
@@ -283,6 +308,8 @@ static void finish_team(struct reading *reading, const yaml_node_t *root)
     }
     if (team->name == NULL || team->name[0] == '\0') {
         blame(reading, root, "the team has no name (team: NAME)");
+    } else if (strlen(team->name) > TEAM_NAME_BYTES_MAX) {
+        blame(reading, root, "the team's name is longer than %d bytes", TEAM_NAME_BYTES_MAX);
     } else if (team->prefix != NULL && team->prefix[0] == '\0') {
         blame(reading, root, "an empty prefix would be everything");
     } else if (team->groups.count == 0) {

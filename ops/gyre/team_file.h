@@ -27,7 +27,7 @@
 #include "quotas.h"
 #include "stream_words.h"
 
-enum { TEAM_NAMES_MAX = 1000, TEAM_STREAMS_MAX = 100, TEAMS_MAX = 100 };
+enum { TEAM_NAMES_MAX = 1000, TEAM_STREAMS_MAX = 100, TEAMS_MAX = 100, TEAM_NAME_BYTES_MAX = 200 };
 
 struct team_names {
     const char **items;

@@ -5,11 +5,9 @@
 #include <string.h>
 
 #include "gyre/base/check.h"
-#include "gyre/wire/kafka_error.h"
 
 #include "streams.h"
 #include "wire_messages/alter_role.h"
-#include "wire_messages/describe_roles.h"
 
 enum { RECORD_ARENA_BYTES = 16 << 20 };
 
@@ -84,24 +82,26 @@ static const char *role_of(const struct team_record *record, char text[STREAM_VA
     return text;
 }
 
-static void copy_lines(struct team_record *record, const struct string_array *members)
+static bool copy_lines(struct team_record *record, const struct string_array *members)
 {
     record->had.items =
         arena_alloc_array(&record->arena, (size_t)members->count + 1, sizeof(char *));
-    CHECK(record->had.items != NULL);
-    for (int32_t i = 0; i < members->count; i++) {
+    for (int32_t i = 0; record->had.items != NULL && i < members->count; i++) {
         const char *line = arena_copy_text(&record->arena, members->items[i].bytes,
                                            (size_t)members->items[i].length);
 
-        CHECK(line != NULL);
+        if (line == NULL) {
+            return false;
+        }
         record->had.items[record->had.count++] = line;
     }
+    return record->had.items != NULL;
 }
 
 enum exit_status team_record_fetch(struct session *session, const struct team *team,
                                    struct team_record *record)
 {
-    const struct describe_roles_response *response;
+    const struct string_array *members;
     char text[STREAM_VALUE_BYTES];
     struct client_call call;
     enum exit_status status;
@@ -109,10 +109,10 @@ enum exit_status team_record_fetch(struct session *session, const struct team *t
     *record = (struct team_record){.name = team->name};
     arena_init(&record->arena, RECORD_ARENA_BYTES);
     write_lines(record, team);
-    status = roles_fetch(session, role_of(record, text), &call, &response);
-    if (status == STATUS_OK && response->roles.count == 1 &&
-        response->roles.items[0].error_code == KAFKA_ERROR_NONE) {
-        copy_lines(record, &response->roles.items[0].members);
+    status = roles_members(session, role_of(record, text), &call, &members);
+    if (status == STATUS_OK && !copy_lines(record, members)) {
+        complain("what team %s had is too much", team->name);
+        status = STATUS_FAILED;
     }
     client_call_release(&call);
     return status;

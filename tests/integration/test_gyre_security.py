@@ -255,13 +255,19 @@ def test_a_team_is_where_its_regions_are(apply):
         ("-", what) for _, _, what in there}
 
 
-def test_a_team_file_that_is_wrong_is_named_with_its_line(secured, tmp_path):
+@pytest.mark.parametrize("text,line,complaint", [
+    ("team: x\nprincipal: [a]\n", 2, "'principal' is none of"),
+    ("team: x\nprincipals: [a]\nprincipals: [b, c, d]\n", 3, "'principals' is said twice"),
+    ("team: x\nstreams:\n  /a/b:\n  /a/c:\n  /a/b: {ttl: 7d}\n", 5, "'/a/b' is said twice"),
+    (f"team: {'x' * 201}\n", 1, "the team's name is longer than 200 bytes"),
+], ids=["key", "twice", "stream", "name"])
+def test_a_team_file_that_is_wrong_is_named_with_its_line(secured, tmp_path, text, line, complaint):
     file = tmp_path / "team.yaml"
-    file.write_text("team: x\nprincipal: [a]\n")
+    file.write_text(text)
     with pytest.raises(CommandFailed) as failure:
         secured.on("team", "apply", "-f", file)
     assert failure.value.status == 1
-    assert f"{file}:2: 'principal' is none of" in failure.value.output
+    assert f"{file}:{line}: {complaint}" in failure.value.output
 
 
 def test_quotas_are_set_listed_and_removed(secured):
