@@ -78,6 +78,16 @@ bool dev_security_is_on(const struct dev_security *security)
 
 /* ---- who may ---- */
 
+static bool has_user(const struct dev_security *security, const char *name)
+{
+    for (int i = 0; i < security->user_count; i++) {
+        if (strcmp(security->users[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool has_super_user(const struct dev_security *security, const char *name)
 {
     for (int i = 0; i < security->super_user_count; i++) {
@@ -119,7 +129,7 @@ static const struct dev_user *administrator(const struct dev_security *security)
     return NULL;
 }
 
-/* Who gets a password, so that somebody can come in. NULL: those named have other ways. */
+/* Who is to have a password, so that somebody can come in. NULL: those named have other ways. */
 static const char *administrator_to_be(const struct dev_security *security, bool is_nobody)
 {
     for (int i = 0; i < security->super_user_count; i++) {
@@ -156,6 +166,8 @@ void dev_security_complete(struct dev_security *security)
 
         if (name != NULL) {
             add_super_user(security, name);
+        }
+        if (name != NULL && !has_user(security, name)) {
             add_user(security, name);
         }
     }

@@ -210,9 +210,11 @@ enum exit_status session_failed(const struct session *session, const struct clie
 /* Once, when somebody who looks on would begin to wonder. */
 static void tell_of_waiting(const struct session *session, uint64_t since_us, bool *told)
 {
+    const char *trouble = client_trouble(session->client);
+
     if (!*told && session_now_us(session) - since_us > PATIENCE_US) {
         *told = true;
-        (void)fprintf(stderr, "gyre: still trying: %s\n", client_trouble(session->client));
+        (void)fprintf(stderr, "gyre: still trying%s%s\n", *trouble == '\0' ? "" : ": ", trouble);
     }
 }
 

@@ -255,6 +255,13 @@ def test_a_team_is_where_its_regions_are(apply):
         ("-", what) for _, _, what in there}
 
 
+def test_a_user_called_admin_administers_where_nobody_else_does(own_region):
+    region = own_region(brokers=1, listeners=["SASL_PLAINTEXT"], users={"admin": "told-by-us"})
+    assert "told-by-us" in (region.dir / "client.properties").read_text()
+    region.on("topic", "create", "clicks")
+    assert [one["user"] for one in region.on("user", "list", "-o", "json")] == ["admin"]
+
+
 @pytest.mark.parametrize("text,line,complaint", [
     ("team: x\nprincipal: [a]\n", 2, "'principal' is none of"),
     ("team: x\nprincipals: [a]\nprincipals: [b, c, d]\n", 3, "'principals' is said twice"),
