@@ -23,26 +23,6 @@ from region import eventually
 NUMBERS = itertools.count()
 
 
-@pytest.fixture(scope="module", name="region")
-def make_shared_region():
-    with make_region() as region:
-        yield region
-
-
-@pytest.fixture(scope="module", name="shared")
-def make_shared(region):
-    world = World(region)
-    world.coordinator("readers")
-    yield world
-    world.close()
-
-
-@pytest.fixture(name="world")
-def make_world(shared):
-    yield shared
-    shared.revoke_all()
-
-
 def config_change(name, kind=TOPIC):
     return {"resources": [{"resource_type": kind, "resource_name": name, "configs": [
         {"name": "retention.ms", "config_operation": 0, "value": "1000"}]}], "validate_only": True}

@@ -8,25 +8,12 @@ import subprocess
 import tempfile
 
 import pytest
-from kafka_cluster import NONE, REQUEST_TIMED_OUT, Cluster
+from kafka_cluster import NONE, REQUEST_TIMED_OUT
 from kafka_wire import batch
 from region import BIN, eventually
 
 KAFKA_STORAGE_ERROR = 56
 MIB = 1 << 20
-
-
-@pytest.fixture(name="connect")
-def make_connect():
-    made = []
-
-    def connect(region):
-        made.append(Cluster(region))
-        return made[-1]
-
-    yield connect
-    for one in made:
-        one.close()
 
 
 def log_of(region, node_id):

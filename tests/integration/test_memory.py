@@ -9,7 +9,7 @@ import shutil
 import subprocess
 
 import pytest
-from kafka_cluster import NONE, Cluster
+from kafka_cluster import NONE
 from kafka_wire import batch
 from region import BIN, CommandFailed, eventually
 
@@ -23,19 +23,6 @@ SETTINGS = ["gyre.memory.sync.ms=60000"]
 
 def numbered(begin, end):
     return [f"{i:08}" for i in range(begin, end)]
-
-
-@pytest.fixture(name="connect")
-def make_connect():
-    made = []
-
-    def connect(region):
-        made.append(Cluster(region))
-        return made[-1]
-
-    yield connect
-    for one in made:
-        one.close()
 
 
 @pytest.fixture(name="start_after_power_loss")

@@ -16,13 +16,6 @@ from kafka_wire import batch, batches
 LATEST, EARLIEST, MAX_TIMESTAMP, EARLIEST_LOCAL, LATEST_TIERED, PENDING_UPLOAD = range(-1, -7, -1)
 
 
-@pytest.fixture(name="cluster", scope="module")
-def make_cluster(region):
-    cluster = Cluster(region)
-    yield cluster
-    cluster.close()
-
-
 @pytest.fixture(name="made")
 def make_topic(cluster, topic):
     """Two batches: offsets 0-2 and 3-5."""

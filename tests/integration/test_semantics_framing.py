@@ -8,13 +8,6 @@ from kafka_cluster import INVALID_REQUEST, NONE, UNSUPPORTED_VERSION, Cluster
 from kafka_wire import SCHEMAS, Codec, Closed, batch
 
 
-@pytest.fixture(name="cluster", scope="module")
-def make_cluster(region):
-    cluster = Cluster(region)
-    yield cluster
-    cluster.close()
-
-
 def ask_versions(connection, version=3, **values):
     values = {"client_software_name": "wire", "client_software_version": "1.0", **values}
     return connection.call("ApiVersions", version, **values)

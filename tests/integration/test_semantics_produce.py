@@ -19,13 +19,6 @@ HOUR_MS = 3_600_000
 LAST_SEQUENCE = 0x7fffffff
 
 
-@pytest.fixture(name="cluster", scope="module")
-def make_cluster(region):
-    cluster = Cluster(region)
-    yield cluster
-    cluster.close()
-
-
 @pytest.fixture(name="made")
 def make_topic(cluster, topic):
     cluster.make(topic)

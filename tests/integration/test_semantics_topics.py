@@ -18,13 +18,6 @@ SET, DELETE, APPEND, SUBTRACT = range(4)
 NOT_ASKED = -2147483648
 
 
-@pytest.fixture(name="cluster", scope="module")
-def make_cluster(region):
-    cluster = Cluster(region)
-    yield cluster
-    cluster.close()
-
-
 # Metadata
 
 def names(answer):

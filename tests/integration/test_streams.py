@@ -5,33 +5,14 @@ import itertools
 import pytest
 
 from access_world import (CLUSTER_DENIED, DENY, DESCRIBE, LITERAL, PREFIXED, READ, TOPIC,
-                          TOPIC_DENIED, WRITE, World, errors, fetch_request,
-                          list_offsets_request, make_region, partition, produce_request)
+                          TOPIC_DENIED, WRITE, errors, fetch_request, list_offsets_request,
+                          partition, produce_request)
 from kafka_cluster import (INVALID_REQUEST, INVALID_TOPIC_EXCEPTION, NONE, TOPIC_ALREADY_EXISTS,
                            UNKNOWN_TOPIC_OR_PARTITION)
 from kafka_wire import batch, batches
 
 RESOURCE_NOT_FOUND = 91
 NUMBERS = itertools.count()
-
-
-@pytest.fixture(scope="module", name="region")
-def make_shared_region():
-    with make_region() as region:
-        yield region
-
-
-@pytest.fixture(scope="module", name="shared")
-def make_shared(region):
-    world = World(region)
-    yield world
-    world.close()
-
-
-@pytest.fixture(name="world")
-def make_world(shared):
-    yield shared
-    shared.revoke_all()
 
 
 EVERYBODY = {"produce": "p", "consume": "p", "topics": "p", "admin": "p", "copy": ""}
