@@ -46,8 +46,9 @@ struct journal_options {
     uint32_t crc_seed;
     uint64_t incarnation;
     uint64_t flush_us; /* relaxed records are on stable storage after this */
-    /* The operating system has run on since this directory was open the last time. */
-    bool ran_on;
+    /* The first incarnation of whose writes nothing was lost: since then the operating system has
+     * run on, or stopped in order. */
+    uint64_t whole_from;
 };
 
 struct journal_events {

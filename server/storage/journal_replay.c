@@ -200,16 +200,18 @@ static struct journal_file *file_beginning_with(struct replay *replay, uint64_t 
 
 /*
  * Had frame `sequence` become safe before one with this header was written? Its header says so; or
- * nothing was lost since the life that wrote it, and each of its frames was written behind the end
- * of the one before. Without either, both may have been on their way when the power went.
+ * nothing was lost since the life that wrote it, however many came between and ended before they
+ * could write of what they had found, and each of its frames was written behind the end of the one
+ * before. Without either, both may have been on their way when the power went.
  */
 static bool was_written_after(const struct replay *replay, uint64_t synced_sequence,
                               uint64_t incarnation, uint64_t sequence)
 {
     const struct journal_options *options = &replay->journal->options;
+    bool is_whole = incarnation >= options->whole_from &&
+                    (!MUTATION(75) || incarnation + 1 == options->incarnation);
 
-    return synced_sequence >= sequence ||
-           (options->ran_on && incarnation + 1 == options->incarnation);
+    return synced_sequence >= sequence || is_whole;
 }
 
 /* Is there a frame behind `position` that was written after frame `sequence` had become safe? */

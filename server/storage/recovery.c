@@ -368,7 +368,7 @@ enum error storage_recover(struct storage *storage, char *message)
         .crc_seed = crc32c(storage->identity.directory_id.bytes, sizeof(struct uuid)),
         .incarnation = storage->open_count,
         .flush_us = storage->options.memory_sync_us,
-        .ran_on = storage->was_clean};
+        .whole_from = storage->doubted_open};
     enum error error = read_checkpoint(storage, &header, message);
 
     if (error != ERROR_NONE) {

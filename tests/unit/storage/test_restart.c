@@ -24,6 +24,11 @@ static const struct log_options options = {.segment_bytes = 2 * BATCH_BYTES,
                                            .segment_ms = INT64_MAX,
                                            .index_interval_bytes = 4096};
 
+static const struct log_options memory_options = {.segment_bytes = 2 * BATCH_BYTES,
+                                                  .segment_ms = INT64_MAX,
+                                                  .index_interval_bytes = 4096,
+                                                  .durability = LOG_DURABILITY_MEMORY};
+
 static struct partition_log *begin(struct storage_world *world)
 {
     struct partition_log *log;
@@ -280,6 +285,38 @@ static void damage_at_the_front_of_a_journal_file_is_no_torn_tail(void **state)
     }
 }
 
+/* What was found at a start is found again, when that start ends before it could write of it. */
+static void damage_is_found_again_by_the_start_after_one_that_was_cut_short(void **state)
+{
+    struct storage_world world;
+    struct partition_log *log;
+    int64_t damage_at;
+
+    (void)state;
+    storage_world_init(&world, 10);
+    world.options.memory_sync_us = 5 * 1000 * 1000; /* no frame says that another is safe */
+    log = begin(&world);
+    partition_log_set_options(log, &memory_options);
+    storage_world_run(&world, 100000);
+    append(log, 1);
+    storage_world_run(&world, 100000);
+    damage_at = journal_end(&world);
+    append(log, 2);
+    storage_world_run(&world, 100000);
+    append(log, 1);
+    storage_world_run(&world, 100000);
+    storage_world_kill(&world);
+    assert_true(fake_disk_flip(world.fake, JOURNAL, damage_at + IN_HEADER, 1));
+    for (int start = 0; start < 3; start++) {
+        storage_world_open(&world);
+        log = storage_find_log(world.storage, storage_world_group(1));
+        assert_non_null(log);
+        assert_true(partition_log_is_corrupt(log));
+        storage_world_kill(&world);
+    }
+    storage_world_release(&world);
+}
+
 /* The record of a snapshot may survive a batch that went around the journal. */
 static void no_snapshot_is_believed_whose_entries_are_gone(void **state)
 {
@@ -319,6 +356,7 @@ int main(void)
         cmocka_unit_test(no_snapshot_is_believed_whose_entries_are_gone),
         cmocka_unit_test(no_snapshot_is_believed_that_lies_behind_damage),
         cmocka_unit_test(damage_at_the_front_of_a_journal_file_is_no_torn_tail),
+        cmocka_unit_test(damage_is_found_again_by_the_start_after_one_that_was_cut_short),
         cmocka_unit_test(a_log_that_was_refilled_is_whole_after_the_next_start),
     };
 
