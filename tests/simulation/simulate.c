@@ -3,7 +3,8 @@
  * simulate --seeds FROM..TO [--jobs N] | --seed N [--verbose]
  *
  * Each seed runs in a process of its own, so that a CHECK that fails is a failed seed. The last
- * line is "N passed, N failed"; the exit code is 1 if any failed.
+ * lines name all seeds that failed, and then say "N passed, N failed"; the exit code is 1 if any
+ * failed.
  */
 #include <argp.h>
 #include <stdio.h>
@@ -32,6 +33,12 @@ struct result {
     uint64_t hash;
     struct sim_totals totals;
     char failure[256];
+};
+
+struct tally {
+    struct sim_totals totals;
+    unsigned long long passed, failed;
+    unsigned long long *failed_seeds; /* owned */
 };
 
 static const struct argp_option options[] = {
@@ -172,14 +179,57 @@ static bool reaches_minima(const struct sim_totals *sum, unsigned long long seed
     return reaches;
 }
 
+static void count(struct tally *tally, unsigned long long seed, const struct result *result)
+{
+    add(&tally->totals, &result->totals);
+    if (result->has_passed) {
+        tally->passed++;
+        return;
+    }
+    tally->failed_seeds = check_realloc(tally->failed_seeds,
+                                        (size_t)(tally->failed + 1) * sizeof *tally->failed_seeds);
+    tally->failed_seeds[tally->failed++] = seed;
+}
+
+static void print_failed(const struct tally *tally)
+{
+    if (tally->failed == 0) {
+        return;
+    }
+    (void)printf("failed seeds:");
+    for (unsigned long long i = 0; i < tally->failed; i++) {
+        (void)printf(" %llu", tally->failed_seeds[i]);
+    }
+    (void)printf("\n");
+}
+
+static void run_one(const struct arguments *arguments, unsigned long long seed, struct tally *tally)
+{
+    struct result result;
+
+    if (arguments->from == arguments->to) {
+        run_here(seed, arguments->is_verbose, &result);
+    } else {
+        run_apart(seed, &result);
+    }
+    if (arguments->repeats) {
+        run_again(seed, &result);
+    }
+    count(tally, seed, &result);
+    if (!result.has_passed || (seed - arguments->from) % 50 == 0 ||
+        arguments->from == arguments->to) {
+        (void)printf("seed %llu hash %016llx %s %s\n", seed, (unsigned long long)result.hash,
+                     result.has_passed ? "passed" : "FAILED", result.failure);
+        (void)fflush(stdout);
+    }
+}
+
 int main(int argc, char **argv)
 {
     static const struct argp argp = {options, parse, NULL, "Simulate regions from seeds.",
                                      NULL,    NULL,  NULL};
     struct arguments arguments = {.from = 1, .to = 10};
-    struct sim_totals sum = {0};
-    unsigned long long passed = 0;
-    unsigned long long failed = 0;
+    struct tally tally = {0};
     /* Damage and full disks are what is simulated: their lines are of no use. */
     const struct log_settings silent = {
         .level = LOG_LEVEL_ERROR, .path = "/dev/null", .node_id = -1};
@@ -192,34 +242,18 @@ int main(int argc, char **argv)
         (void)setvbuf(stdout, NULL, _IONBF, 0);
     }
     for (unsigned long long seed = arguments.from; seed <= arguments.to; seed++) {
-        struct result result;
-
-        if (arguments.from == arguments.to) {
-            run_here(seed, arguments.is_verbose, &result);
-        } else {
-            run_apart(seed, &result);
-        }
-        if (arguments.repeats) {
-            run_again(seed, &result);
-        }
-        add(&sum, &result.totals);
-        passed += result.has_passed;
-        failed += !result.has_passed;
-        if (!result.has_passed || (seed - arguments.from) % 50 == 0 ||
-            arguments.from == arguments.to) {
-            (void)printf("seed %llu hash %016llx %s %s\n", seed, (unsigned long long)result.hash,
-                         result.has_passed ? "passed" : "FAILED", result.failure);
-            (void)fflush(stdout);
-        }
-        if (!result.has_passed && arguments.stops_at_failure) {
+        run_one(&arguments, seed, &tally);
+        if (tally.failed > 0 && arguments.stops_at_failure) {
             break;
         }
     }
-    print_totals(&sum);
-    if (arguments.has_minima && failed == 0 &&
-        !reaches_minima(&sum, arguments.to - arguments.from + 1)) {
-        failed++;
+    print_totals(&tally.totals);
+    print_failed(&tally);
+    free(tally.failed_seeds);
+    if (arguments.has_minima && tally.failed == 0 &&
+        !reaches_minima(&tally.totals, arguments.to - arguments.from + 1)) {
+        tally.failed++;
     }
-    (void)printf("%llu passed, %llu failed\n", passed, failed);
-    return failed == 0 ? 0 : 1;
+    (void)printf("%llu passed, %llu failed\n", tally.passed, tally.failed);
+    return tally.failed == 0 ? 0 : 1;
 }
