@@ -88,6 +88,7 @@ static void turn_nodes(struct sim *sim)
             node->is_woken = false;
             node->next_us = loop_turn(&node->loop);
             sim_node_reopen(node);
+            sim_node_check_whole(node);
             sim_node_crash_if_due(node);
         }
     }

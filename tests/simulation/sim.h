@@ -73,6 +73,7 @@ struct sim_node {
     bool was_damaged;                         /* and has not been refilled since */
     bool damage_is_plain;                     /* it is found when the node starts */
     bool was_unclean; /* lost power while group 0 was in memory, and has not caught up since */
+    bool is_whole[SIM_GROUPS];  /* or was when it died, and nothing damaged its disk since */
     int64_t served[SIM_GROUPS]; /* behind what readers got from it while it followed */
 };
 
@@ -123,6 +124,8 @@ void sim_node_crash_if_due(struct sim_node *node);
 /* The group moved away: what it had here goes; a fresh replica waits to be asked. */
 void sim_node_forget(struct sim_node *node, int group);
 void sim_node_reopen(struct sim_node *node);
+/* What it has is not taken for damaged unless it was damaged. */
+void sim_node_check_whole(struct sim_node *node);
 /* Is no other replica without what it had, so that this one may lose it? */
 bool sim_node_may_lose(const struct sim_node *node);
 /* What it lost with its power it has again, or nobody counts on it. */

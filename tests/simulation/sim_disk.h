@@ -26,6 +26,9 @@ struct storage *sim_disk_open(struct sim_disk *disk, struct loop *loop);
  */
 void sim_disk_crash(struct sim_disk *disk, struct storage *storage, bool loses_power);
 
+/* Nothing of this group is missing, and nothing was pulled of which the end is not written yet. */
+bool sim_disk_is_whole(const struct storage *storage, struct group_id group);
+
 void sim_disk_set_delay(struct sim_disk *disk, uint64_t min_us, uint64_t max_us);
 /* The journal alone. */
 void sim_disk_set_journal_delay(struct sim_disk *disk, uint64_t min_us, uint64_t max_us);
@@ -33,6 +36,8 @@ void sim_disk_set_full(struct sim_disk *disk, bool is_full);
 /* Not a byte is left, until sim_disk_set_full(false). */
 void sim_disk_fill(struct sim_disk *disk);
 bool sim_disk_has_room(const struct sim_disk *disk);
+/* The number of the journal's file that has the newest frame. */
+uint64_t sim_disk_journal_file(struct sim_disk *disk);
 /* Flip a bit of what this group has stored, while the node is down. False: there was nothing. */
 bool sim_disk_damage(struct sim_disk *disk, struct group_id group);
 /* Flip a bit of what the journal holds beyond doubt, while the node is down. False: nothing does.

@@ -10,10 +10,11 @@
 
 #include "simulation/sim_disk.h"
 #include "storage/format.h"
+#include "storage/storage_state.h"
 #include "support/fake_disk.h"
 
 enum { JOURNAL_FILE_BYTES = 256 * 1024, CACHE_BYTES = 256 * 1024, FULL_SLACK_BYTES = 8 * 1024 };
-enum { PLACES_MAX = 8, FAIL_AFTER_MAX = 20, OUTSIDE_BYTES_MIN = 128 * 1024 };
+enum { PLACES_MAX = 8, FAIL_AFTER_MAX = 20 };
 
 /* A frame of the journal. */
 struct journal_place {
@@ -127,6 +128,13 @@ void sim_disk_crash(struct sim_disk *self, struct storage *storage, bool loses_p
         fake_disk_kill(self->fake);
     }
     storage_abandon(storage);
+}
+
+bool sim_disk_is_whole(const struct storage *storage, struct group_id group)
+{
+    const struct partition_log *log = storage_find_log(storage, group);
+
+    return log != NULL && !log->is_corrupt && !log->is_installing && !log->is_state_missing;
 }
 
 void sim_disk_set_delay(struct sim_disk *self, uint64_t min_us, uint64_t max_us)
@@ -284,6 +292,16 @@ static void note_frames(void *context, const char *path)
             note_frame(self, &place);
         }
     }
+}
+
+uint64_t sim_disk_journal_file(struct sim_disk *self)
+{
+    const char *name;
+
+    self->place_count = 0;
+    fake_disk_for_each_file(self->fake, "/data/journal/", note_frames, self);
+    name = self->place_count == 0 ? NULL : strrchr(self->places[0].path, '/');
+    return name == NULL ? 0 : strtoull(name + 1, NULL, 10);
 }
 
 /* Not in the newest frame: damage there cannot be told from a torn write. */

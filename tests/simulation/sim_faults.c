@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What goes wrong, and the operators who change members while it does. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "gyre/wire/kafka_error.h"
 
@@ -130,6 +131,7 @@ bool sim_damage(struct sim_node *node, enum sim_damage where)
     is_damaged = damage(node, where);
     if (is_damaged) {
         node->was_damaged = true;
+        memset(node->is_whole, 0, sizeof node->is_whole);
         node->damage_is_plain = where == SIM_DAMAGE_JOURNAL;
         node->served[0] = 0;
         sim->totals.damages++;

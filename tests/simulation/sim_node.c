@@ -102,6 +102,40 @@ static void check_served(struct sim_node *node, int index)
     }
 }
 
+/* Whatever a crash tears is no damage, and nothing else breaks what was whole. */
+static void check_whole(struct sim_node *node, int index)
+{
+    const struct partition_log *log = storage_find_log(node->storage, sim_groups[index]);
+
+    if (log != NULL && partition_log_is_corrupt(log) && node->is_whole[index]) {
+        sim_fail(node->sim, "node %d takes group %d for damaged, and nothing damaged it", node->id,
+                 index);
+    }
+    node->is_whole[index] = !node->was_damaged && (log == NULL || !partition_log_is_corrupt(log));
+}
+
+void sim_node_check_whole(struct sim_node *node)
+{
+    for (int i = 0; i < SIM_GROUPS; i++) {
+        if (node->is_whole[i]) {
+            check_whole(node, i);
+        }
+    }
+}
+
+/* An install that this life saw the end of may not be written yet. */
+static void note_whole(struct sim_node *node)
+{
+    struct consensus_stats stats;
+
+    consensus_stats(node->consensus, &stats);
+    for (int i = 0; i < SIM_GROUPS; i++) {
+        node->is_whole[i] = node->is_whole[i] && !node->was_damaged &&
+                            stats.snapshots_installed == 0 &&
+                            sim_disk_is_whole(node->storage, sim_groups[i]);
+    }
+}
+
 static void open_group(struct sim_node *node, int index)
 {
     struct topic_config topic = topic_defaults;
@@ -124,6 +158,7 @@ static void open_group(struct sim_node *node, int index)
         count = 0;
     }
     check_served(node, index);
+    check_whole(node, index);
     error = partition_open(node->table, sim_groups[index], members, count, &topic,
                            &node->partitions[index]);
     CHECK(error == ERROR_NONE);
@@ -256,6 +291,7 @@ void sim_node_crash(struct sim_node *node, bool loses_power)
     }
     sim_trace(node->sim, "node %d dies%s", node->id, loses_power ? " by power" : "");
     add_up(node);
+    note_whole(node);
     node->is_dying = true;
     sim_clients_node_died(node->sim->clients, node);
     partition_table_free(node->table);

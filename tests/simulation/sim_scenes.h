@@ -54,6 +54,9 @@ extern const struct scene sim_raft_scenes[];
 extern const int sim_raft_scene_count;
 extern const struct scene sim_disk_scenes[];
 extern const int sim_disk_scene_count;
+/* Of seeds of their own. */
+extern const struct scene sim_memory_scenes[];
+extern const int sim_memory_scene_count;
 
 static inline bool scene_has(unsigned set, int node)
 {

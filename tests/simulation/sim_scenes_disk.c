@@ -357,6 +357,43 @@ static const struct scene_step slow_pull[] = {
      .failure = "a member that pulls is not given what it was promised"},
 };
 
+/* ---- next page: the power goes when a journal file is full and its batches are nowhere else ----
+ */
+
+/* a: whose journal it is; best one that must be stable every now and then. */
+static void page_begin(struct sim_scenes *scenes)
+{
+    struct sim_disk *disk;
+
+    scenes->a = (scenes->voters & SINGLE) != 0 ? SINGLE : scene_any(scenes, scenes->voters);
+    disk = scene_node(scenes, scenes->a)->disk;
+    scene_slow(scenes, scenes->a, 500, 1000);
+    sim_disk_set_journal_delay(disk, 20, 200);
+    scenes->mark = sim_disk_journal_file(disk);
+}
+
+static bool page_is_turned(struct sim_scenes *scenes)
+{
+    return sim_disk_journal_file(scene_node(scenes, scenes->a)->disk) != scenes->mark;
+}
+
+static void page_strike(struct sim_scenes *scenes)
+{
+    scene_fast(scenes, scenes->a);
+    scene_crash(scenes, scenes->a, true, 50);
+}
+
+static const struct scene_step next_page[] = {
+    {.begin = page_begin, .until = page_is_turned, .least_ms = 12000, .most_ms = 12000},
+    {.least_ms = 300, .most_ms = 900},
+    {.begin = page_strike, .least_ms = 2000, .most_ms = 2000},
+};
+
+const struct scene sim_memory_scenes[] = {
+    {.name = "next page", SCENE_STEPS(next_page), .voters_min = 3, .voters_max = 5},
+};
+const int sim_memory_scene_count = (int)(sizeof sim_memory_scenes / sizeof sim_memory_scenes[0]);
+
 const struct scene sim_disk_scenes[] = {
     {.name = "again",
      SCENE_STEPS(again),
