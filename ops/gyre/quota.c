@@ -270,7 +270,7 @@ static const struct verb verbs[] = {
      .operands = "",
      .documentation = "List the quotas, or those of one entity.\vExamples:\n"
                       "  gyre quota list\n"
-                      "  gyre quota list --user alice -o json",
+                      "  gyre quota list --for-user alice -o json",
      .work = list_with},
 };
 
