@@ -101,14 +101,12 @@ static bool concerns(const struct listener_options *options)
     return false;
 }
 
-static void add(struct certificate_check *check, const struct listener_options *from,
-                bool is_of_brokers)
+static void add(struct certificate_check *check, const struct listener_options *from)
 {
     struct tls_options options;
 
     if (concerns(from)) {
         tls_options_find(&options, listener_options_find, from);
-        options.wants_broker = is_of_brokers;
         check->options[check->count++] = tls_options_copy(&options);
     }
 }
@@ -125,17 +123,17 @@ static void add_all(struct certificate_check *check, const struct config_change 
 
         options.listener = config->kafka_listeners[i].name;
         if (protocol == SECURITY_PROTOCOL_SSL || protocol == SECURITY_PROTOCOL_SASL_SSL) {
-            add(check, &options, false);
+            add(check, &options);
         }
     }
     options.listener = "rpc";
     if (string_is(config->security_inter_broker_protocol, "SSL") ||
         string_is(config->security_inter_broker_protocol, "SASL_SSL")) {
-        add(check, &options, true);
+        add(check, &options);
     }
     options.listener = "admin";
     if (config->gyre_admin_ssl) {
-        add(check, &options, false);
+        add(check, &options);
     }
 }
 
