@@ -92,6 +92,9 @@ class NumberingProducer(Client):
                 return
             except BufferError:
                 self.client.poll(TICK_S)
+            except KafkaException:
+                self.client.poll(1)  # the callback hears why, if it was fatal
+                raise
 
     def work(self):
         due = time.monotonic()
