@@ -102,7 +102,7 @@ static enum error admit(struct consensus_group *group, size_t bytes, int count)
     const struct consensus_options *options = &group->consensus->options;
     uint64_t open = consensus_group_last_index(group) - group->applied_index;
 
-    if (consensus_change_blocks_writes(group) || group->engine.leader_state.transferee != 0) {
+    if (consensus_hands_over(group)) {
         return ERROR_STATE;
     }
     if (open > 0 && (open + (uint64_t)count > (uint64_t)options->inflight_entries_max ||
@@ -147,6 +147,12 @@ bool consensus_leads(const struct consensus_group *group)
 bool consensus_will_lead(const struct consensus_group *group)
 {
     return group->is_elected && group->state == GROUP_RUNNING && !group->leads;
+}
+
+bool consensus_hands_over(const struct consensus_group *group)
+{
+    return consensus_leads(group) &&
+           (consensus_change_blocks_writes(group) || group->engine.leader_state.transferee != 0);
 }
 
 int32_t consensus_leader(const struct consensus_group *group)

@@ -390,7 +390,7 @@ void append_submit(struct partition *partition)
     }
     if (error == ERROR_NO_SPACE) {
         refuse_prepared(partition, KAFKA_ERROR_KAFKA_STORAGE_ERROR);
-    } else if (error != ERROR_NONE && error != ERROR_BUSY) {
+    } else if (error != ERROR_NONE && error != ERROR_BUSY && error != ERROR_STATE) {
         refuse_prepared(partition, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER);
         refuse_queue(partition, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER);
     }

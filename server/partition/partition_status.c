@@ -7,6 +7,7 @@ void partition_status(const struct partition *partition, struct partition_status
     *out_status = (struct partition_status){
         .leads = partition->leads,
         .will_lead = partition->consensus != NULL && consensus_will_lead(partition->consensus),
+        .hands_over = partition->consensus != NULL && consensus_hands_over(partition->consensus),
         .leader = partition->leader,
         .leader_epoch = partition->leader_epoch,
         .log_start_offset = partition->log_start_offset,

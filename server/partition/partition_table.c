@@ -147,6 +147,7 @@ static void run_sweep(struct timer *timer)
     list_for_each_safe(link, &table->busy) {
         struct partition *partition = list_entry(link, struct partition, busy);
 
+        append_submit(partition); /* what a transfer of leadership held up that came to nothing */
         append_expire(partition, now_us);
         log_start_expire(partition, now_us);
         if (!is_busy(partition)) {

@@ -250,6 +250,11 @@ bool consensus_will_lead(const struct consensus_group *group)
     return group->will_lead;
 }
 
+bool consensus_hands_over(const struct consensus_group *group)
+{
+    return group->submit_error == ERROR_STATE;
+}
+
 int32_t consensus_leader(const struct consensus_group *group)
 {
     return group->leader;

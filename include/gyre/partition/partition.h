@@ -76,6 +76,7 @@ void partition_for_each(struct partition_table *table,
 struct partition_status {
     bool leads;
     bool will_lead;       /* elected; where its log ends is not settled yet */
+    bool hands_over;      /* leads, and is giving that away: appends wait for how it ends */
     int32_t leader;       /* node id, -1: unknown */
     int32_t leader_epoch; /* epoch_base + term of that leader; never goes back here */
     int64_t log_start_offset;

@@ -98,7 +98,8 @@ void consensus_close_group(struct consensus_group *group);
 /*
  * Append at the leader. Fills index and term of each entry; takes the payloads' references, also
  * on failure. Kind must be BATCH or COMMAND. NOT_LEADER; BUSY: the window is full, ask again after
- * the next apply(); NO_SPACE; STATE: leadership is being transferred.
+ * the next apply(); NO_SPACE; STATE: leadership is being transferred, which ends with follow() or
+ * leaves things as they were: ask again in a moment.
  */
 MUST_USE
 enum error consensus_submit(struct consensus_group *group, struct log_entry *entries, int count);
@@ -106,6 +107,8 @@ enum error consensus_submit(struct consensus_group *group, struct log_entry *ent
 bool consensus_leads(const struct consensus_group *group); /* after lead(), before follow() */
 /* Elected, and lead() is still to come: the barrier of the own term is not applied yet. */
 bool consensus_will_lead(const struct consensus_group *group);
+/* It leads, and is giving that away: writes are refused with STATE. */
+bool consensus_hands_over(const struct consensus_group *group);
 int32_t consensus_leader(const struct consensus_group *group); /* -1: unknown */
 /* We lead, or the one who does has said so not long ago: what is decided reaches us soon. */
 bool consensus_hears_leader(const struct consensus_group *group);

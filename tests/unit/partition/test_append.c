@@ -65,7 +65,7 @@ static void a_refused_submit_frees_its_offsets(void **state)
     append_of(&fake, &asked, 0, 0, 4);
     fake_group_turn(&fake);
     expect(&asked, KAFKA_ERROR_KAFKA_STORAGE_ERROR, -1);
-    fake.group->submit_error = ERROR_STATE; /* leadership is handed over */
+    fake.group->submit_error = ERROR_NOT_LEADER; /* it is lost, and follow() is still to come */
     append_of(&fake, &asked, 0, 0, 4);
     fake_group_turn(&fake);
     expect(&asked, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER, -1);
@@ -78,6 +78,34 @@ static void a_refused_submit_frees_its_offsets(void **state)
     append_of(&fake, &asked, 0, 0, 4);
     fake_group_commit(&fake);
     expect(&asked, KAFKA_ERROR_NONE, 0);
+    fake_group_release(&fake);
+}
+
+static void an_append_waits_for_how_a_transfer_of_leadership_ends(void **state)
+{
+    struct fake_group fake;
+    struct asked stays;
+    struct asked goes;
+
+    (void)state;
+    fake_group_init(&fake);
+    fake_group_lead(&fake, 1);
+    fake.group->submit_error = ERROR_STATE;
+    append_of(&fake, &stays, 0, 0, 4);
+    fake_group_turn(&fake);
+    assert_int_equal(stays.done, 0);
+    fake.group->submit_error = ERROR_NONE; /* it came to nothing, and nobody says so */
+    fake_group_pass(&fake, 100 * 1000);
+    fake_group_commit(&fake);
+    expect(&stays, KAFKA_ERROR_NONE, 0);
+
+    fake.group->submit_error = ERROR_STATE;
+    append_of(&fake, &goes, 0, 4, 4);
+    fake_group_turn(&fake);
+    assert_int_equal(goes.done, 0);
+    fake_group_follow(&fake, 2, 2);
+    fake_group_turn(&fake);
+    expect(&goes, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER, -1);
     fake_group_release(&fake);
 }
 
@@ -95,7 +123,7 @@ static void a_batch_behind_a_refused_one_is_refused_alike(void **state)
     append_of(&fake, &first, 0, 0, 4);
     fake_group_commit(&fake);
     expect(&first, KAFKA_ERROR_NONE, 0);
-    fake.group->submit_error = ERROR_STATE; /* leadership is handed over */
+    fake.group->submit_error = ERROR_NOT_LEADER; /* it is lost, and follow() is still to come */
     append_of(&fake, &first, 0, 4, 1);
     fake_group_turn(&fake);
     expect(&first, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER, -1);
@@ -378,6 +406,7 @@ int main(void)
         cmocka_unit_test(offsets_are_dense_and_answered_when_committed),
         cmocka_unit_test(a_full_window_keeps_order_and_goes_on_after_the_next_apply),
         cmocka_unit_test(a_refused_submit_frees_its_offsets),
+        cmocka_unit_test(an_append_waits_for_how_a_transfer_of_leadership_ends),
         cmocka_unit_test(a_batch_behind_a_refused_one_is_refused_alike),
         cmocka_unit_test(a_retry_is_stored_once),
         cmocka_unit_test(appends_to_an_elected_leader_wait_until_it_leads),
