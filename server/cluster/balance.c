@@ -4,7 +4,9 @@
  * partitions at a time; a broker that drains gives all of its leaderships away.
  *
  * Not at once: clients that met a dead broker try it again only after a while (librdkafka: up to
- * 10 s), and a partition whose leader they do not try stands still for them.
+ * 10 s), and a partition whose leader they do not try stands still for them. And every move makes
+ * clients look for leaders and coordinators: those who have just lived through a failure are spared
+ * the second one, as in Kafka, for five minutes.
  */
 #include <stdlib.h>
 

@@ -190,7 +190,9 @@ struct cluster_leader cluster_leader(const struct cluster *cluster, struct group
     best = (struct cluster_leader){replica->leader, replica->leader_epoch};
     if (replica->partition != NULL) {
         partition_status(replica->partition, &status);
-        if (status.leader >= 0 && status.leader_epoch >= best.leader_epoch) {
+        if (status.leader_epoch > best.leader_epoch ||
+            (status.leader_epoch == best.leader_epoch && status.leader >= 0)) {
+            /* Also "nobody", when who was announced led before the leader that our replica lost. */
             best = (struct cluster_leader){status.leader, status.leader_epoch};
         }
     }
