@@ -198,6 +198,48 @@ enum kafka_error group_coordinator_check(const struct group_coordinator *coordin
     return find_shard(coordinator, group_id, &shard);
 }
 
+/* False: we have no replica of the partition that keeps the group. */
+static bool find_status(const struct group_coordinator *coordinator, struct string group_id,
+                        struct partition_status *out_status)
+{
+    const struct catalog_topic *topic =
+        catalog_find_topic(coordinator->services.catalog, STRING(GROUP_COORDINATOR_TOPIC));
+    const struct partition *partition = NULL;
+
+    if (topic != NULL) {
+        partition = partition_find(
+            coordinator->services.partitions,
+            (struct group_id){topic->id, group_coordinator_partition(coordinator, group_id)});
+    }
+    if (partition != NULL) {
+        partition_status(partition, out_status);
+    }
+    return partition != NULL;
+}
+
+bool group_coordinator_is_moving(const struct group_coordinator *coordinator,
+                                 struct string group_id)
+{
+    struct partition_status status;
+
+    if (!find_status(coordinator, group_id, &status)) {
+        return false;
+    }
+    if (status.leads) {
+        return status.hands_over ||
+               group_coordinator_check(coordinator, group_id) != KAFKA_ERROR_NONE;
+    }
+    return status.will_lead || status.leader < 0;
+}
+
+int32_t group_coordinator_leader(const struct group_coordinator *coordinator,
+                                 struct string group_id)
+{
+    struct partition_status status;
+
+    return find_status(coordinator, group_id, &status) ? status.leader : -1;
+}
+
 bool group_coordinator_is_loading(const struct group_coordinator *coordinator)
 {
     for (int32_t i = 0; i < coordinator->shard_count; i++) {

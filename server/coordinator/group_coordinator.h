@@ -61,6 +61,14 @@ int32_t group_coordinator_partition(const struct group_coordinator *coordinator,
 enum kafka_error group_coordinator_check(const struct group_coordinator *coordinator,
                                          struct string group_id);
 
+/* Is the group's partition changing hands, as our replica of it sees it? It is being given away,
+ * has no leader yet, or is being loaded here: who asks again in a moment gets a better answer. */
+bool group_coordinator_is_moving(const struct group_coordinator *coordinator,
+                                 struct string group_id);
+/* Who leads the group's partition, as our replica of it knows; -1: nobody, or we have none. */
+int32_t group_coordinator_leader(const struct group_coordinator *coordinator,
+                                 struct string group_id);
+
 /* ---- calls that answer later ---- */
 struct group_call {
     struct list link;    /* private */

@@ -7,6 +7,7 @@
 #include "coordinator/group_coordinator.h"
 #include "handlers/access.h"
 #include "handlers/broker.h"
+#include "handlers/coordinator_wait.h"
 #include "handlers/group_handlers.h"
 #include "handlers/request.h"
 
@@ -37,6 +38,11 @@ void delete_groups_handle(struct request *request)
         return;
     }
     self->request = request;
+    for (int32_t i = 0; i < self->in.groups_names.count; i++) {
+        if (coordinator_wait(request, self->in.groups_names.items[i], delete_groups_handle)) {
+            return;
+        }
+    }
     count = self->in.groups_names.count;
     delete_groups_response_init(&self->out);
     errors = arena_alloc_array(&request->arena, (size_t)count + 1, sizeof *errors);

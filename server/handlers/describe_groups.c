@@ -8,6 +8,7 @@
 #include "handlers/access.h"
 #include "handlers/authorized_operations.h"
 #include "handlers/broker.h"
+#include "handlers/coordinator_wait.h"
 #include "handlers/group_handlers.h"
 #include "handlers/request.h"
 
@@ -53,6 +54,11 @@ void describe_groups_handle(struct request *request)
 
     if (!request_decode(request, &describe_groups_request_layout, &in)) {
         return;
+    }
+    for (int32_t i = 0; i < in.groups.count; i++) {
+        if (coordinator_wait(request, in.groups.items[i], describe_groups_handle)) {
+            return;
+        }
     }
     describe_groups_response_init(&out);
     if (describe_groups_response_groups_array_alloc(&out.groups, &request->arena,

@@ -3,8 +3,9 @@
  * FindCoordinator tells which broker leads the partition of __consumer_offsets that keeps a group.
  * The topic is made when somebody asks for the first time.
  *
- *     handle ──(the topic is there)──► reply
- *        └──(it is not)──► topics_ensure_internal() ──► reply
+ *     handle ──(the topic is there)──► answer ──(all have leaders)──► reply
+ *        │                               ▲  └──(one is elected)──► a moment ──► reply
+ *        └──(it is not)──► topics_ensure_internal()
  *
  * There are no coordinators of transactions and share groups: to ask for one is INVALID_REQUEST,
  * which clients take as final. An error that says "not now" would have them ask for ever.
@@ -20,16 +21,19 @@
 #include "handlers/broker.h"
 #include "handlers/group_handlers.h"
 #include "handlers/hosted_partition.h"
+#include "handlers/leader_wait.h"
 #include "handlers/request.h"
 #include "handlers/topics.h"
 
 enum { KEY_TYPE_GROUP = 0, KEY_TYPE_TRANSACTION = 1, KEY_TYPE_SHARE = 2 };
 enum { FIND_COORDINATOR_BATCHED = 4 };
+static const uint64_t ELECTION_WAIT_US = 500 * 1000;
 
 struct find_coordinator {
     struct request *request; /* we live in its arena */
     struct find_coordinator_request in;
     struct find_coordinator_response out;
+    struct leader_wait wait;
 };
 
 static const struct catalog_topic *offsets_topic(const struct request *request)
@@ -156,10 +160,57 @@ static void reply(struct find_coordinator *self)
     request_reply(self->request, &find_coordinator_response_layout, &self->out);
 }
 
+/* ---- elections ---- */
+
+static bool is_key_electing(const struct find_coordinator *self, struct string key)
+{
+    const struct broker *broker = self->request->broker;
+    const struct catalog_topic *topic = offsets_topic(self->request);
+
+    return topic != NULL && check_access(self, key) == KAFKA_ERROR_NONE &&
+           leader_wait_is_electing_one(broker, topic,
+                                       group_coordinator_partition(broker->groups, key));
+}
+
+static bool is_electing(void *context)
+{
+    const struct find_coordinator *self = context;
+    const struct string_array *keys = &self->in.coordinator_keys;
+
+    if (self->in.key_type != KEY_TYPE_GROUP) {
+        return false;
+    }
+    if (self->request->api_version < FIND_COORDINATOR_BATCHED) {
+        return is_key_electing(self, self->in.key);
+    }
+    for (int32_t i = 0; i < keys->count && keys->count <= LEADER_WAIT_PARTITIONS_MAX; i++) {
+        if (is_key_electing(self, keys->items[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void on_waited(void *context)
+{
+    reply(context);
+}
+
+static void answer(struct find_coordinator *self)
+{
+    self->wait = (struct leader_wait){
+        .request = self->request, .is_electing = is_electing, .done = on_waited, .context = self};
+    if (is_electing(self)) {
+        leader_wait_start(&self->wait, ELECTION_WAIT_US);
+    } else {
+        reply(self);
+    }
+}
+
 static void on_topic(void *context, enum kafka_error error)
 {
     (void)error; /* without the topic there is no coordinator, which is what the answer says */
-    reply(context);
+    answer(context);
 }
 
 void find_coordinator_handle(struct request *request)
@@ -173,7 +224,7 @@ void find_coordinator_handle(struct request *request)
     find_coordinator_response_init(&self->out);
     if (self->in.key_type != KEY_TYPE_GROUP || offsets_topic(request) != NULL ||
         !has_allowed_key(self)) {
-        reply(self);
+        answer(self);
         return;
     }
     topics_ensure_internal(request->broker, STRING(GROUP_COORDINATOR_TOPIC), on_topic, self);

@@ -71,14 +71,13 @@ static struct buffer_slice encode(const struct request *request)
     return (struct buffer_slice){bytes, bytes->bytes, bytes->size};
 }
 
-bool forward_to_catalog_leader(struct request *request,
-                               void (*failed)(struct request *request, enum error error))
+bool forward_to_broker(struct request *request, int32_t node_id,
+                       void (*failed)(struct request *request, enum error error))
 {
     const struct broker *broker = request->broker;
-    int32_t leader = catalog_leader(broker->catalog);
 
-    if (request->is_forwarded || catalog_leads(broker->catalog) || leader < 0 ||
-        leader == broker->node_id || request->frame.length > FORWARD_BYTES_MAX) {
+    if (request->is_forwarded || node_id < 0 || node_id == broker->node_id ||
+        request->frame.length > FORWARD_BYTES_MAX) {
         return false;
     }
     struct forwarding *forwarding = arena_alloc(&request->arena, sizeof *forwarding);
@@ -86,9 +85,17 @@ bool forward_to_catalog_leader(struct request *request,
         return false;
     }
     *forwarding = (struct forwarding){request, failed};
-    rpc_call(broker->rpc, leader, RPC_FORWARD_REQUEST, encode(request), FORWARD_TIMEOUT_US,
+    rpc_call(broker->rpc, node_id, RPC_FORWARD_REQUEST, encode(request), FORWARD_TIMEOUT_US,
              on_answer, forwarding);
     return true;
+}
+
+bool forward_to_catalog_leader(struct request *request,
+                               void (*failed)(struct request *request, enum error error))
+{
+    const struct catalog *catalog = request->broker->catalog;
+
+    return !catalog_leads(catalog) && forward_to_broker(request, catalog_leader(catalog), failed);
 }
 
 /* ---- at the broker that answers ---- */
@@ -129,6 +136,12 @@ static void on_ended(struct request *request)
 static void copy_text(char *to, size_t size, struct string text)
 {
     (void)snprintf(to, size, "%.*s", STRING_ARGUMENTS(text));
+}
+
+static bool may_be_forwarded(const struct request *request)
+{
+    return request->header.api_key == API_DESCRIBE_QUORUM ||
+           request->header.api_key == API_LEAVE_GROUP;
 }
 
 /* The other broker has authenticated the client. */
@@ -173,7 +186,7 @@ static void start(struct broker *broker, struct rpc_request peer,
     foreign->request.ended = on_ended;
     if (identify(foreign, in) == ERROR_NONE &&
         dispatch_parse(dispatch_table(), &foreign->request, &handler) == ERROR_NONE &&
-        foreign->request.header.api_key == API_DESCRIBE_QUORUM) {
+        may_be_forwarded(&foreign->request)) {
         dispatch_start(handler, &foreign->request);
     } else {
         request_close(&foreign->request);

@@ -2,7 +2,8 @@
 /*
  * Most administrative requests are answered where they arrive, and only the command that they lead
  * to travels (catalog_changes.h). What only the catalog's leader knows is asked of it: the client's
- * frame goes there whole and the answer comes back whole.
+ * frame goes there whole and the answer comes back whole. So does a LeaveGroup whose coordinator
+ * has changed.
  *
  * Thread: the shard's own.
  */
@@ -10,6 +11,7 @@
 #define GYRE_HANDLERS_FORWARD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "gyre/base/error.h"
 
@@ -19,9 +21,13 @@ struct request;
 /* Answer forwarded requests of other brokers from now on. `broker` outlives the calls. */
 void forward_serve(struct broker *broker);
 
-/* True: the leader of the catalog answers, and the handler just returns. False: this broker leads,
- * was asked by another one, or knows of no leader; the handler goes on alone. failed() is called
- * instead of an answer that did not come. */
+/* True: that broker answers, and the handler just returns. False: it is nobody (-1) or this one, or
+ * the request was forwarded to here; the handler goes on alone. failed() is called instead of an
+ * answer that did not come. */
+bool forward_to_broker(struct request *request, int32_t node_id,
+                       void (*failed)(struct request *request, enum error error));
+
+/* The same with the leader of the catalog. */
 bool forward_to_catalog_leader(struct request *request,
                                void (*failed)(struct request *request, enum error error));
 

@@ -4,6 +4,7 @@
 #include "coordinator/group_coordinator.h"
 #include "handlers/access.h"
 #include "handlers/broker.h"
+#include "handlers/coordinator_wait.h"
 #include "handlers/group_handlers.h"
 #include "handlers/request.h"
 
@@ -17,9 +18,13 @@ void heartbeat_handle(struct request *request)
         return;
     }
     heartbeat_response_init(&out);
-    error = access_allows(request, ACCESS_READ, ACCESS_GROUP, in.group_id)
-                ? group_coordinator_heartbeat(request->broker->groups, &in)
-                : KAFKA_ERROR_GROUP_AUTHORIZATION_FAILED;
+    error = KAFKA_ERROR_GROUP_AUTHORIZATION_FAILED;
+    if (access_allows(request, ACCESS_READ, ACCESS_GROUP, in.group_id)) {
+        if (coordinator_wait(request, in.group_id, heartbeat_handle)) {
+            return;
+        }
+        error = group_coordinator_heartbeat(request->broker->groups, &in);
+    }
     out.error_code = (int16_t)error;
     request_reply(request, &heartbeat_response_layout, &out);
 }

@@ -9,6 +9,7 @@
 #include "coordinator/group_coordinator.h"
 #include "handlers/access.h"
 #include "handlers/broker.h"
+#include "handlers/coordinator_wait.h"
 #include "handlers/group_handlers.h"
 #include "handlers/request.h"
 
@@ -39,6 +40,9 @@ void join_group_handle(struct request *request)
     if (!access_allows(request, ACCESS_READ, ACCESS_GROUP, self->in.group_id)) {
         self->out.error_code = KAFKA_ERROR_GROUP_AUTHORIZATION_FAILED;
         request_reply(request, &join_group_response_layout, &self->out);
+        return;
+    }
+    if (coordinator_wait(request, self->in.group_id, join_group_handle)) {
         return;
     }
     (void)snprintf(self->host, sizeof self->host, "/%s", request->connection->peer_host);

@@ -23,14 +23,20 @@ static bool has_live_majority(const struct broker *broker,
     return live > partition->replica_count / 2;
 }
 
+bool leader_wait_is_electing_one(const struct broker *broker, const struct catalog_topic *topic,
+                                 int32_t partition)
+{
+    struct group_id group = {topic->id, partition};
+
+    return cluster_leader(broker->cluster, group).node_id < 0 &&
+           has_live_majority(broker, &topic->partitions[partition]);
+}
+
 bool leader_wait_is_electing(const struct broker *broker, const struct catalog_topic *topic,
                              int32_t first)
 {
     for (int32_t i = first; i < topic->partition_count; i++) {
-        struct group_id group = {topic->id, i};
-
-        if (cluster_leader(broker->cluster, group).node_id < 0 &&
-            has_live_majority(broker, &topic->partitions[i])) {
+        if (leader_wait_is_electing_one(broker, topic, i)) {
             return true;
         }
     }

@@ -37,6 +37,9 @@ void leader_wait_start(struct leader_wait *wait, uint64_t limit_us);
  * is electing; then done() comes at once. */
 void leader_wait_after_change(struct leader_wait *wait, int32_t timeout_ms);
 
+/* Has this partition no leader, and will have one? */
+bool leader_wait_is_electing_one(const struct broker *broker, const struct catalog_topic *topic,
+                                 int32_t partition);
 /* Is there a partition from `first` on that has no leader and will have one? */
 bool leader_wait_is_electing(const struct broker *broker, const struct catalog_topic *topic,
                              int32_t first);

@@ -1,10 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* LeaveGroup, of one member up to version 2, then of several at once (KIP-345). */
+/*
+ * LeaveGroup, of one member up to version 2, then of several at once (KIP-345).
+ *
+ * A member leaves once and does not look for the coordinator first. If that has changed since its
+ * last heartbeat, the leave is handed to the new one: were it lost, the others would wait for the
+ * end of the session, and some clients (sarama's Close) tell their users of an error.
+ */
 #include "wire_messages/leave_group.h"
 
 #include "coordinator/group_coordinator.h"
 #include "handlers/access.h"
 #include "handlers/broker.h"
+#include "handlers/coordinator_wait.h"
+#include "handlers/forward.h"
 #include "handlers/group_handlers.h"
 #include "handlers/request.h"
 
@@ -64,6 +72,20 @@ static void leave_batched(struct request *request, const struct leave_group_requ
     request_reply(request, &leave_group_response_layout, &out);
 }
 
+static void on_not_forwarded(struct request *request, enum error error)
+{
+    (void)error; /* the client finds out who it is */
+    reply_error(request, KAFKA_ERROR_NOT_COORDINATOR);
+}
+
+static bool forward_to_coordinator(struct request *request, struct string group_id)
+{
+    const struct group_coordinator *groups = request->broker->groups;
+
+    return group_coordinator_check(groups, group_id) == KAFKA_ERROR_NOT_COORDINATOR &&
+           forward_to_broker(request, group_coordinator_leader(groups, group_id), on_not_forwarded);
+}
+
 void leave_group_handle(struct request *request)
 {
     struct leave_group_request in;
@@ -73,6 +95,9 @@ void leave_group_handle(struct request *request)
     }
     if (!access_allows(request, ACCESS_READ, ACCESS_GROUP, in.group_id)) {
         reply_error(request, KAFKA_ERROR_GROUP_AUTHORIZATION_FAILED);
+    } else if (coordinator_wait(request, in.group_id, leave_group_handle) ||
+               forward_to_coordinator(request, in.group_id)) {
+        return;
     } else if (request->api_version < LEAVE_GROUP_BATCHED) {
         leave_single(request, &in);
     } else {

@@ -11,6 +11,7 @@
 #include "coordinator/group_coordinator.h"
 #include "handlers/access.h"
 #include "handlers/broker.h"
+#include "handlers/coordinator_wait.h"
 #include "handlers/group_handlers.h"
 #include "handlers/hosted_partition.h"
 #include "handlers/request.h"
@@ -113,6 +114,9 @@ void offset_commit_handle(struct request *request)
     }
     if (!access_allows(request, ACCESS_READ, ACCESS_GROUP, self->in.group_id)) {
         refuse_all(self, KAFKA_ERROR_GROUP_AUTHORIZATION_FAILED);
+        return;
+    }
+    if (coordinator_wait(request, self->in.group_id, offset_commit_handle)) {
         return;
     }
     self->commit = (struct group_commit){

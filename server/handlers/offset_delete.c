@@ -8,6 +8,7 @@
 #include "coordinator/group_coordinator.h"
 #include "handlers/access.h"
 #include "handlers/broker.h"
+#include "handlers/coordinator_wait.h"
 #include "handlers/group_handlers.h"
 #include "handlers/hosted_partition.h"
 #include "handlers/request.h"
@@ -77,6 +78,9 @@ void offset_delete_handle(struct request *request)
     if (!access_allows(request, ACCESS_DELETE, ACCESS_GROUP, self->in.group_id)) {
         self->out.error_code = KAFKA_ERROR_GROUP_AUTHORIZATION_FAILED;
         request_reply(request, &offset_delete_response_layout, &self->out);
+        return;
+    }
+    if (coordinator_wait(request, self->in.group_id, offset_delete_handle)) {
         return;
     }
     if (!prepare(self)) {

@@ -12,6 +12,7 @@
 #include "coordinator/group_coordinator.h"
 #include "handlers/access.h"
 #include "handlers/broker.h"
+#include "handlers/coordinator_wait.h"
 #include "handlers/group_handlers.h"
 #include "handlers/hosted_partition.h"
 #include "handlers/request.h"
@@ -278,13 +279,27 @@ static bool answer_batched(struct request *request, const struct offset_fetch_re
     return true;
 }
 
+static bool waits_for_coordinators(struct request *request, const struct offset_fetch_request *in)
+{
+    if (request->api_version < OFFSET_FETCH_BATCHED) {
+        return coordinator_wait(request, in->group_id, offset_fetch_handle);
+    }
+    for (int32_t i = 0; i < in->groups.count; i++) {
+        if (coordinator_wait(request, in->groups.items[i].group_id, offset_fetch_handle)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void offset_fetch_handle(struct request *request)
 {
     struct offset_fetch_request in;
     struct offset_fetch_response out;
     bool is_answered;
 
-    if (!request_decode(request, &offset_fetch_request_layout, &in)) {
+    if (!request_decode(request, &offset_fetch_request_layout, &in) ||
+        waits_for_coordinators(request, &in)) {
         return;
     }
     offset_fetch_response_init(&out);

@@ -62,6 +62,13 @@ bool request_decode(struct request *request, const struct message_layout *layout
     return true;
 }
 
+void request_rewind(struct request *request)
+{
+    reader_init(&request->body, request->frame.bytes, request->frame.length);
+    enum error error = frame_decode_request_header(&request->body, &request->header);
+    CHECK(error == ERROR_NONE); /* as the first time */
+}
+
 /* What the client is told to wait (KIP-219); the pipeline sees to it that it does. */
 static void tell_throttle(const struct request *request, const struct message_layout *layout,
                           void *out)

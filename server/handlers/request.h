@@ -71,6 +71,7 @@ struct request {
     bool is_last;        /* set by a handler: the connection is closed after the answer */
     bool is_orphaned;
     bool is_forwarded; /* by another broker, which answers the client (forward.h) */
+    bool has_waited;   /* for its coordinator (coordinator_wait.h): not again */
     /* Set by a handler that parks the request (a join, a long poll): called once when the client is
      * gone or the broker stops, so that it can end the request early. May be NULL. */
     void (*orphaned)(struct request *request);
@@ -96,6 +97,8 @@ struct request {
 
 /* The body into `in`. False: it was malformed and the request is ended; just return. */
 bool request_decode(struct request *request, const struct message_layout *layout, void *in);
+/* The body may be decoded once more, for a handler that begins anew. */
+void request_rewind(struct request *request);
 
 /* `out` and all that it points to are copied or referenced before this returns. Its
  * throttle_time_ms, where it has one, is written here. */

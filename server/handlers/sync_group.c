@@ -7,6 +7,7 @@
 #include "coordinator/group_coordinator.h"
 #include "handlers/access.h"
 #include "handlers/broker.h"
+#include "handlers/coordinator_wait.h"
 #include "handlers/group_handlers.h"
 #include "handlers/request.h"
 
@@ -52,6 +53,9 @@ void sync_group_handle(struct request *request)
     if (error != KAFKA_ERROR_NONE) {
         self->out.error_code = (int16_t)error;
         request_reply(request, &sync_group_response_layout, &self->out);
+        return;
+    }
+    if (coordinator_wait(request, self->in.group_id, sync_group_handle)) {
         return;
     }
     self->sync = (struct group_sync){

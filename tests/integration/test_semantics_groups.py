@@ -178,6 +178,46 @@ def test_other_brokers_are_not_the_coordinator(cluster, group):
             assert error == NOT_COORDINATOR
 
 
+def kept_at(group, topic_of_groups):
+    """The partition that keeps the group: Java's String.hashCode()."""
+    total = 0
+    for character in group.name:
+        total = (31 * total + ord(character)) & 0xFFFFFFFF
+    return (total & 0x7FFFFFFF) % len(topic_of_groups["partitions"])
+
+
+def give_away(cluster, group):
+    """Another broker becomes the preferred leader of the group's partition, and its leader."""
+    old = group.coordinator[0]
+    name = "__consumer_offsets"
+    index = kept_at(group, cluster.topic(name))
+    replicas = [one for one in cluster.partition(name, index)["replica_nodes"] if one != old]
+    cluster.call("AlterPartitionReassignments", 0, timeout_ms=5000, topics=[
+        {"name": name, "partitions": [{"partition_index": index, "replicas": [*replicas, old]}]}])
+
+    def is_given():
+        cluster.call("ElectLeaders", 2, election_type=0, timeout_ms=5000,
+                     topic_partitions=[{"topic": name, "partitions": [index]}])
+        return cluster.leader(name, index) == replicas[0]
+    eventually(is_given)
+
+
+def test_a_leave_reaches_the_coordinator_that_took_over(cluster, group):
+    member = alone(group)
+    old = group.coordinator[0]
+    give_away(cluster, group)
+    # Whoever asks the old one again and again is told so, and by the same broker who it is now.
+    assert member.heartbeat() == NOT_COORDINATOR
+    answer = cluster.call("FindCoordinator", 4, old, key_type=0, coordinator_keys=[group.name])
+    new = answer["coordinators"][0]["node_id"]
+    assert new != old
+    # A leave is the member's last word: it is handed on, and the session need not end first.
+    assert member.leave() == (NONE, NONE)
+    group.coordinator = [new]
+    assert group.describe()["group_state"] == "Empty"
+    assert group.commit({"t": 3})["error_code"] == NONE
+
+
 # joining
 
 def test_a_new_member_is_given_an_id_first(group):

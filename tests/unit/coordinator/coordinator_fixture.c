@@ -32,6 +32,8 @@ void partition_status(const struct partition *partition, struct partition_status
 {
     *out_status = (struct partition_status){
         .leads = partition->leads,
+        .hands_over = partition->hands_over,
+        .leader = partition->leader,
         .high_watermark = partition->end_offset,
         .end_offset = partition->end_offset,
     };
@@ -148,8 +150,7 @@ const struct catalog_broker *catalog_find_broker(const struct catalog *catalog, 
 struct partition *partition_find(const struct partition_table *table, struct group_id group)
 {
     (void)table;
-    (void)group;
-    return NULL;
+    return group_id_equal(group, current->partition.group) ? &current->partition : NULL;
 }
 
 void catalog_add_listener(struct catalog *catalog, struct catalog_listener *listener)

@@ -30,6 +30,8 @@ enum { FIXTURE_BATCHES_MAX = 512, FIXTURE_SESSION_MS = 10000, FIXTURE_REBALANCE_
 struct partition {
     struct group_id group;
     bool leads;
+    bool hands_over;
+    int32_t leader;                /* who leads where we do not; -1: nobody yet */
     bool holds_appends;            /* they are neither committed nor refused */
     enum kafka_error append_error; /* of those to come */
     struct buffer *batches[FIXTURE_BATCHES_MAX];

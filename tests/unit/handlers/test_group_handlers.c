@@ -3,7 +3,9 @@
  * The group APIs in every version that is accepted: each is asked as a client of that version
  * would, and the answer must say the same in the words of the version.
  */
+#include "cluster/cluster.h"
 #include "handlers/broker.h"
+#include "handlers/forward.h"
 #include "handlers/group_handlers.h"
 #include "support/request_fixture.h"
 #include "support/test.h"
@@ -21,6 +23,33 @@ struct asker {
     struct request_fixture request;
     struct broker broker;
 };
+
+/* ---- other brokers: there are none ---- */
+
+bool forward_to_broker(struct request *request, int32_t node_id,
+                       void (*failed)(struct request *request, enum error error))
+{
+    (void)request;
+    (void)node_id;
+    (void)failed;
+    return false;
+}
+
+struct cluster_leader cluster_leader(const struct cluster *cluster, struct group_id group)
+{
+    (void)cluster;
+    (void)group;
+    return (struct cluster_leader){-1, -1};
+}
+
+bool cluster_broker_is_live(const struct cluster *cluster, int32_t node_id)
+{
+    (void)cluster;
+    (void)node_id;
+    return true;
+}
+
+/* ---- asking ---- */
 
 static void asker_init(struct asker *asker)
 {
