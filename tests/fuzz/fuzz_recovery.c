@@ -42,7 +42,6 @@ struct program {
     const uint8_t *at, *end;
 };
 
-int LLVMFuzzerInitialize(int *count, char ***arguments);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static uint8_t next(struct program *program)
@@ -291,19 +290,6 @@ static bool open_and_read(struct storage_world *world)
     }
     storage_world_run(world, 3000000); /* a checkpoint */
     return true;
-}
-
-/* To count how rare each feature is takes half of the time where an input has some thousands. */
-int LLVMFuzzerInitialize(int *count, char ***arguments)
-{
-    static char without[] = "-entropic=0";
-    size_t size = ((size_t)*count + 2) * sizeof(char *);
-    char **more = check_alloc_zero(size);
-
-    memcpy(more, *arguments, (size_t)*count * sizeof(char *));
-    more[(*count)++] = without;
-    *arguments = more;
-    return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
