@@ -11,7 +11,9 @@
  *     3 N     what the client has goes to the server, in pieces of N + 1
  *     4 _     the server's output goes to the client      5 N  the server writes N * 64 bytes
  *
- * The client is OpenSSL itself, with no more than it needs: only the server is looked at.
+ * The client is OpenSSL itself, with no more than it needs: only the server is looked at. Until it
+ * hears from the server it is always the same, so one that heard nothing serves the next input,
+ * too.
  */
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -31,6 +33,15 @@ static const int versions[] = {TLS1_3_VERSION, TLS1_2_VERSION};
 static struct tls_context *server_context;
 static SSL_CTX *client_context;
 static SSL_SESSION *tickets[2]; /* as `versions` */
+
+/* A client that has said the first thing, and has heard nothing. */
+struct fresh_client {
+    SSL *client; /* owned; NULL: there is none */
+    char flight[1024];
+    size_t length;
+};
+
+static struct fresh_client fresh[2][2]; /* as `versions`; with a ticket, without */
 
 static void make_contexts(void)
 {
@@ -84,19 +95,15 @@ static void client_free(SSL *client)
 }
 
 /* Takes what the server says. */
-static void client_take(SSL *client, struct tls_stream *server)
+static void client_take(SSL *client, struct buffer_slice flight)
 {
-    struct buffer_slice flight = tls_stream_take_output(server);
     char plain[777];
 
-    if (flight.length > 0) {
-        CHECK(BIO_write(SSL_get_rbio(client), flight.bytes, (int)flight.length) > 0);
-        if (SSL_do_handshake(client) == 1) {
-            while (SSL_read(client, plain, sizeof plain) > 0) {
-            }
+    CHECK(BIO_write(SSL_get_rbio(client), flight.bytes, (int)flight.length) > 0);
+    if (SSL_do_handshake(client) == 1) {
+        while (SSL_read(client, plain, sizeof plain) > 0) {
         }
     }
-    buffer_slice_unref(&flight);
 }
 
 /* How much the client has to say; at most FLIGHT_BYTES. */
@@ -107,14 +114,43 @@ static size_t client_give(SSL *client, char *flight)
     return length > 0 ? (size_t)length : 0;
 }
 
+static void make_fresh(struct fresh_client *one, SSL *client)
+{
+    static char flight[FLIGHT_BYTES];
+
+    one->client = client;
+    one->length = client_give(client, flight);
+    CHECK(one->length > 0 && one->length <= sizeof one->flight);
+    memcpy(one->flight, flight, one->length);
+}
+
+static struct fresh_client *get_fresh(int index, bool has_ticket)
+{
+    struct fresh_client *one = &fresh[index][has_ticket ? 0 : 1];
+
+    if (one->client == NULL) {
+        make_fresh(one,
+                   client_new(versions[index], has_ticket ? tickets[index] : NULL, !has_ticket));
+    }
+    return one;
+}
+
+static void forget_fresh(void)
+{
+    for (int i = 0; i < 4; i++) {
+        client_free(fresh[i / 2][i % 2].client);
+        fresh[i / 2][i % 2].client = NULL;
+    }
+}
+
 struct play {
     const uint8_t *at;
     const uint8_t *end;
     struct tls_stream *server;
-    int version; /* of the client */
-    SSL_SESSION *ticket;
-    SSL *client;          /* NULL until it is needed */
-    const uint8_t *flips; /* 3 bytes each */
+    struct fresh_client *fresh; /* where the client comes from */
+    SSL *client;                /* NULL until it hears something */
+    bool has_begun;             /* the first thing was said */
+    const uint8_t *flips;       /* 3 bytes each */
     size_t flip_count;
     size_t got; /* plaintext that the server took */
     bool is_over;
@@ -156,15 +192,46 @@ static void give(struct play *play, const char *bytes, size_t length, size_t pie
 static SSL *client_of(struct play *play)
 {
     if (play->client == NULL) {
-        play->client = client_new(play->version, play->ticket, play->ticket == NULL);
+        play->client = play->fresh->client;
+        play->fresh->client = NULL;
     }
     return play->client;
+}
+
+static size_t take_flight(struct play *play, char *flight)
+{
+    if (play->has_begun) {
+        return play->client == NULL ? 0 : client_give(play->client, flight);
+    }
+    play->has_begun = true;
+    memcpy(flight, play->fresh->flight, play->fresh->length);
+    return play->fresh->length;
+}
+
+/* What the server says, to the client; which says the first thing first, or never. */
+static void hear(struct play *play)
+{
+    struct buffer_slice flight = tls_stream_take_output(play->server);
+
+    if (flight.length > 0) {
+        client_take(client_of(play), flight);
+    }
+    buffer_slice_unref(&flight);
+}
+
+static void say(struct play *play, size_t size)
+{
+    static const char zeros[255];
+
+    if (play->client != NULL) {
+        (void)SSL_write(play->client, zeros, (int)size);
+    }
 }
 
 static void send_flight(struct play *play, size_t piece)
 {
     static char flight[FLIGHT_BYTES];
-    size_t length = client_give(client_of(play), flight);
+    size_t length = take_flight(play, flight);
 
     for (size_t i = 0; i < play->flip_count && length > 0; i++) {
         const uint8_t *flip = play->flips + 3 * i;
@@ -186,7 +253,6 @@ static void server_write(struct tls_stream *server, size_t size)
 
 static void step(struct play *play)
 {
-    static const char zeros[255];
     uint8_t what = next(play) % 6;
     size_t amount = next(play);
     size_t left = (size_t)(play->end - play->at);
@@ -202,9 +268,9 @@ static void step(struct play *play)
         give(play, (const char *)play->at, amount, amount + 1);
         play->at += amount;
         break;
-    case 2: (void)SSL_write(client_of(play), zeros, (int)amount); break;
+    case 2: say(play, amount); break;
     case 3: send_flight(play, amount + 1); break;
-    case 4: client_take(client_of(play), play->server); break;
+    case 4: hear(play); break;
     default: server_write(play->server, amount * 64); break;
     }
 }
@@ -212,13 +278,14 @@ static void step(struct play *play)
 /* A whole conversation, of which the client keeps the ticket. */
 static SSL_SESSION *converse(int version, SSL_SESSION *ticket)
 {
-    struct play play = {.server = tls_stream_new(server_context, NULL),
-                        .client = client_new(version, ticket, false)};
+    struct fresh_client one;
+    struct play play = {.server = tls_stream_new(server_context, NULL), .fresh = &one};
     SSL_SESSION *session;
 
+    make_fresh(&one, client_new(version, ticket, false));
     for (int i = 0; i < 4; i++) {
         send_flight(&play, FLIGHT_BYTES);
-        client_take(play.client, play.server);
+        hear(&play);
     }
     CHECK(tls_stream_is_open(play.server));
     CHECK(tls_stream_facts(play.server)->is_resumed == (ticket != NULL));
@@ -231,6 +298,7 @@ static SSL_SESSION *converse(int version, SSL_SESSION *ticket)
 /* Tickets grow old; what they let in is tried before it is relied on. */
 static void get_tickets(void)
 {
+    forget_fresh();
     for (int i = 0; i < 2; i++) {
         SSL_SESSION_free(tickets[i]);
         tickets[i] = converse(versions[i], NULL);
@@ -254,8 +322,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         get_tickets();
     }
     play.server = tls_stream_new(server_context, NULL);
-    play.version = versions[choice % 2];
-    play.ticket = choice < 2 ? NULL : tickets[choice % 2];
+    play.fresh = get_fresh(choice % 2, choice >= 2);
     for (int i = 0; i < STEPS_MAX && play.at < play.end && !play.is_over; i++) {
         step(&play);
     }
