@@ -326,7 +326,8 @@ void consensus_group_post(struct consensus_group *group, struct consensus_peer *
 {
     struct held_message *held;
 
-    if (group->durable_sequence >= group->vote_sequence || MUTATION(3)) {
+    if (group->durable_sequence >= group->vote_sequence || MUTATION(3) ||
+        (message->type == MESSAGE_ACK && MUTATION(6))) {
         consensus_peer_send(peer, message);
         return;
     }

@@ -243,25 +243,34 @@ static bool has_five(struct sim_scenes *scenes)
     return has_voters(scenes, 5);
 }
 
-/* So that a leader that is elected has entries of which it does not know whether they are decided:
- * it begins with entries then, not with a question. */
-static void overlap_slow(struct sim_scenes *scenes)
-{
-    scene_slow(scenes, ~0u, 60, 150);
-}
-
-/* leader and a: the slow one; rest: the other three, of whom b will lead. */
+/*
+ * leader and a: what nobody else has is on its way to the disk of a, which is slow; rest: the other
+ * three, of whom b will lead. They have entries of which they do not know that they are decided, so
+ * that a new leader begins with entries, not with a question.
+ */
 static void overlap_begin(struct sim_scenes *scenes)
 {
-    uint64_t delay_ms;
-
     scenes->voters = (1u << SIM_NODES) - 1;
     scenes->leader = scene_leading(scenes, scenes->voters);
     scenes->a = scene_any(scenes, scenes->voters & ~scenes->leader);
     scenes->rest = scenes->voters & ~scenes->leader & ~scenes->a;
-    delay_ms = scene_random(scenes, 700, 1600);
-    scene_slow(scenes, scenes->a, delay_ms, delay_ms);
+    for (int32_t i = 0; i < SIM_NODES; i++) {
+        if (scene_has(scenes->rest, i)) {
+            fake_network_cut(scenes->sim->network, i, scene_one(scenes->leader));
+        }
+    }
+}
+
+static void overlap_part(struct sim_scenes *scenes)
+{
     scene_cut(scenes, scenes->leader, scenes->rest);
+}
+
+static void overlap_slow(struct sim_scenes *scenes)
+{
+    uint64_t delay_ms = scene_random(scenes, 3000, 4000);
+
+    scene_slow(scenes, scenes->a, delay_ms, delay_ms);
 }
 
 static bool overlap_next_leads(struct sim_scenes *scenes)
@@ -270,37 +279,48 @@ static bool overlap_next_leads(struct sim_scenes *scenes)
     return scenes->b != 0;
 }
 
-/* From now on the new leader has a majority with the slow one only. c: who was with them. */
-static void overlap_meet(struct sim_scenes *scenes)
+/* What the new leader began with is shown by a. */
+static bool overlap_is_applied(struct sim_scenes *scenes)
 {
-    scenes->c = scene_any(scenes, scenes->rest & ~scenes->b);
-    scene_cut_off(scenes, scenes->leader);
-    scene_cut_off(scenes, scenes->c);
-    scenes->mark = consensus_commit_index(scene_group(scenes, scenes->b));
-}
+    struct consensus_group *group = scene_group(scenes, scenes->a);
+    struct consensus_group *leader = scene_group(scenes, scenes->b);
 
-static bool overlap_commits(struct sim_scenes *scenes)
-{
-    return scene_leading(scenes, scenes->b) != 0 &&
-           consensus_commit_index(scene_group(scenes, scenes->b)) > scenes->mark;
+    if (group == NULL || leader == NULL) {
+        return false;
+    }
+    scenes->mark = consensus_applied_index(group);
+    return partition_log_term_at(scene_log(scenes, scenes->a), scenes->mark) ==
+           consensus_term(leader);
 }
 
 static void overlap_strike(struct sim_scenes *scenes)
 {
-    scene_fast(scenes, ~0u);
-    scene_crash(scenes, scenes->a, true, 5);
-    scene_crash(scenes, scenes->rest & ~scenes->c, false, AWAY_MS);
-    scene_heal(scenes);
+    scenes->due_us = consensus_term(scene_group(scenes, scenes->b));
+    scene_fast(scenes, scenes->a);
+    scene_crash(scenes, scenes->a, !scenes->sim->has_memory, 5);
+}
+
+static bool overlap_is_lost(struct sim_scenes *scenes)
+{
+    struct partition_log *log = scene_log(scenes, scenes->a);
+
+    return !scenes->sim->has_memory && log != NULL && !partition_log_is_corrupt(log) &&
+           partition_log_first_index(log) <= scenes->mark &&
+           partition_log_term_at(log, scenes->mark) < scenes->due_us;
 }
 
 static const struct scene_step overlap[] = {
     {.begin = grow, .until = has_four, .least_ms = 8000, .most_ms = 8000},
     {.begin = grow, .until = has_five, .least_ms = 8000, .most_ms = 8000},
-    {.begin = overlap_slow, .least_ms = 800, .most_ms = 1500},
-    {.begin = overlap_begin, .until = overlap_next_leads, .least_ms = 5000, .most_ms = 5000},
-    {.begin = overlap_meet, .until = overlap_commits, .least_ms = 4000, .most_ms = 4000},
-    {.least_ms = 1, .most_ms = 100},
-    {.begin = overlap_strike, .least_ms = AWAY_MS + 1000, .most_ms = AWAY_MS + 1000},
+    {.begin = overlap_begin, .least_ms = 40, .most_ms = 120},
+    {.begin = overlap_part, .least_ms = 100, .most_ms = 250},
+    {.begin = overlap_slow, .until = overlap_next_leads, .least_ms = 5000, .most_ms = 5000},
+    {.until = overlap_is_applied, .least_ms = 9000, .most_ms = 9000},
+    {.begin = overlap_strike,
+     .forbidden = overlap_is_lost,
+     .least_ms = 1000,
+     .most_ms = 1000,
+     .failure = "what a replica applied is not on its disk when it comes back"},
 };
 
 /* ---- laggard: a follower whose disk is slow shows what is committed, and dies ---- */
