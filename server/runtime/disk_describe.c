@@ -10,6 +10,7 @@ static const char *const operations[] = {
     [DISK_WRITE_AT] = "write",
     [DISK_WRITE_DURABLE] = "durable write",
     [DISK_SYNC] = "sync",
+    [DISK_WRITE_BACK] = "write back",
     [DISK_SYNC_DIRECTORY] = "sync of directory",
     [DISK_SYNC_ALL] = "sync of the file system of",
     [DISK_TRUNCATE] = "truncation",

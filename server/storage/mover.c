@@ -262,6 +262,7 @@ static void open_file(struct mover *mover, enum log_file_kind kind, uint64_t num
 }
 
 static void on_write_done(struct disk_request *request);
+static void on_written_back(struct disk_request *request);
 
 /* The segment was only to be made, for writes around the journal: make its name durable too. */
 static void name_segment(struct mover *mover)
@@ -299,6 +300,11 @@ static void submit_writes(struct mover *mover)
             }
             disk_submit(storage->disk, DISK_LANE_SEGMENT, &write->request);
         }
+    }
+    if (mover_plan_write_back(mover)) {
+        mover->writes_running++;
+        mover->write_back.done = on_written_back;
+        disk_submit(storage->disk, DISK_LANE_SEGMENT, &mover->write_back);
     }
 }
 
@@ -338,6 +344,16 @@ static void on_write_done(struct disk_request *request)
         storage_fail(storage, request, "a segment write failed");
         return;
     }
+    if (--mover->writes_running == 0) {
+        writes_finished(mover);
+    }
+}
+
+/* The lane is ordered: it ends after the writes. */
+static void on_written_back(struct disk_request *request)
+{
+    struct mover *mover = CONTAINER_OF(request, struct mover, write_back);
+
     if (--mover->writes_running == 0) {
         writes_finished(mover);
     }

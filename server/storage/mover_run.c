@@ -147,3 +147,35 @@ void mover_gather_pulled(struct mover *mover)
     mover_aim(mover, MOVER_DATA, LOG_FILE_DATA, (uint64_t)mover->data->base_offset,
               &mover->data->file);
 }
+
+/*
+ * A checkpoint syncs all that was moved since the last one: tens of megabytes at once, and the
+ * journal's writes stand in line behind them. So the disk gets them early and a little at a time.
+ * The last page is left out: it is still growing.
+ */
+bool mover_plan_write_back(struct mover *mover)
+{
+    const struct mover_write *write = &mover->writes[MOVER_DATA];
+    struct log_file *file = write->file;
+    int64_t end = write->offset;
+
+    if (write->vector_count == 0) {
+        return false;
+    }
+    for (int i = 0; i < write->vector_count; i++) {
+        end += (int64_t)write->vectors[i].iov_len;
+    }
+    end -= end % BLOCK_BYTES;
+    if (write->offset < file->written_back) {
+        file->written_back = write->offset; /* the log was cut */
+    }
+    if (end - file->written_back < WRITE_BACK_BYTES) {
+        return false;
+    }
+    mover->write_back = (struct disk_request){.operation = DISK_WRITE_BACK,
+                                              .fd = file->fd,
+                                              .offset = file->written_back,
+                                              .length = end - file->written_back};
+    file->written_back = end;
+    return true;
+}

@@ -47,7 +47,8 @@ struct mover {
     int held_count;
     struct entry_row *rows; /* owned */
     int row_count;
-    int writes_running;
+    struct disk_request write_back;
+    int writes_running; /* with the writing back */
     struct list pulled; /* struct pulled_batches that this run writes */
     enum error error;
 };
@@ -56,6 +57,8 @@ struct mover {
 void mover_gather(struct mover *mover);
 /* The same with pulled batches. */
 void mover_gather_pulled(struct mover *mover);
+/* Is so much of the segment in the page cache alone that the disk should have it? */
+bool mover_plan_write_back(struct mover *mover);
 void mover_aim(struct mover *mover, int which, enum log_file_kind kind, uint64_t number,
                struct log_file *file);
 

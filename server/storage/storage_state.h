@@ -29,8 +29,9 @@ enum {
     MOVE_BYTES_MAX = 2 * 1024 * 1024,
     MOVE_VECTORS_MAX = 512,
     MOVES_AT_ONCE_MAX = 8,
-    OPEN_FILES_DEFAULT = 1024, /* descriptors of logs' files */
-    SYNCS_AT_ONCE_MAX = 2,     /* so that reads still find a free thread */
+    WRITE_BACK_BYTES = 256 * 1024, /* of one segment; more at once is in the journal's way */
+    OPEN_FILES_DEFAULT = 1024,     /* descriptors of logs' files */
+    SYNCS_AT_ONCE_MAX = 2,         /* so that reads still find a free thread */
     SINGLE_SYNCS_DEFAULT = 128,
     OUTSIDE_BYTES_MIN = 128 * 1024, /* a batch so large goes straight to its segment */
     INDEX_BYTES_MIN = 64 * 1024,    /* of batches per index slot, at least */
@@ -54,6 +55,7 @@ struct log_file {
     uint64_t dirty_mark;    /* since when */
     uint64_t flush_round;   /* outside_flush.c */
     int fd;                 /* -1: not open */
+    int64_t written_back;   /* up to here its bytes were sent to the disk, or will be in a moment */
     int holders;            /* its segment stays alive */
     int users;              /* among them: requests under way; it stays open, too */
     enum log_file_kind kind;

@@ -266,6 +266,7 @@ static void perform(struct fake_disk *fake, struct disk_request *request)
     case DISK_CLOSE:
     case DISK_SYNC:
     case DISK_TRUNCATE: request->error = perform_on_fd(fake, request); break;
+    case DISK_WRITE_BACK: break; /* stable is only what was synced */
     case DISK_ALLOCATE: request->error = perform_allocate(fake, request); break;
     case DISK_SYNC_DIRECTORY: request->error = fake_names_sync(names, request->path); break;
     case DISK_SYNC_ALL: sync_all(names); break;

@@ -34,6 +34,7 @@ enum disk_operation {
     DISK_WRITE_AT,       /* fd, offset, vectors: all or error */
     DISK_WRITE_DURABLE,  /* the same, and on stable storage when done */
     DISK_SYNC,           /* fd: data and size on stable storage */
+    DISK_WRITE_BACK,     /* fd, offset, length: begin to sync them; no promise, no error */
     DISK_SYNC_DIRECTORY, /* path: names made and removed in it are on stable storage */
     DISK_SYNC_ALL,       /* path: the file system that it is on, files and names */
     DISK_TRUNCATE,       /* fd, offset: new size */
@@ -56,7 +57,7 @@ struct disk_request {
     int fd;
     unsigned flags;
     int64_t offset;
-    int64_t length;              /* DISK_ALLOCATE */
+    int64_t length;              /* DISK_ALLOCATE, DISK_WRITE_BACK */
     const struct iovec *vectors; /* borrowed until done */
     int vector_count;
     const char *path;    /* borrowed until done */

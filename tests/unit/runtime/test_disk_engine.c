@@ -157,6 +157,11 @@ static void requests_are_carried_out(bool uses_ring)
         assert_int_equal(calls[i].request.error, ERROR_NONE);
         assert_int_equal(calls[i].request.bytes, BLOCK);
     }
+    assert_int_equal(do_one(&world, DISK_LANE_SEGMENT, &call,
+                            (struct disk_request){.operation = DISK_WRITE_BACK,
+                                                  .fd = fd,
+                                                  .length = (int64_t)WRITES * BLOCK}),
+                     ERROR_NONE);
     memset(memory, 0x7f, (size_t)WRITES * BLOCK);
     world.done = 0;
     for (int i = 0; i < WRITES; i++) {

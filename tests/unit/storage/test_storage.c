@@ -263,6 +263,37 @@ static void begin_at(struct partition_log *log, int64_t start_offset)
     (void)partition_log_set_snapshot(log, &snapshot);
 }
 
+/* So that little is left to a checkpoint's syncs, and the journal need not wait for them. */
+static void segments_go_to_the_disk_a_little_at_a_time(void **state)
+{
+    struct storage_world world;
+    struct owner owner = {0};
+    struct partition_log *log;
+
+    (void)state;
+    init(&world);
+    storage_world_open(&world);
+    log = storage_create_log(world.storage, storage_world_group(1));
+    partition_log_set_context(log, &owner);
+    (void)partition_log_set_term_vote(log, 1, 1);
+    for (int i = 0; i < 24; i++) {
+        (void)append_batch(log, 1, 10000);
+        storage_world_run(&world, 5000);
+    }
+    assert_int_equal(fake_disk_count(world.fake, DISK_WRITE_BACK), 0); /* 240,000 bytes */
+    for (int i = 0; i < 106; i++) {
+        (void)append_batch(log, 1, 10000);
+        storage_world_run(&world, 5000);
+    }
+    assert_in_range(fake_disk_count(world.fake, DISK_WRITE_BACK), 3, 4); /* 1,300,000 bytes */
+    storage_world_crash(&world, true);
+    storage_world_open(&world);
+    log = storage_find_log(world.storage, storage_world_group(1));
+    expect_entries(&world, log, 1, 130, 10000);
+    assert_int_equal(read_all_batches(&world, log), 130 * 10000);
+    storage_world_release(&world);
+}
+
 static void count_file(void *context, const char *path)
 {
     (*(int *)context) += strstr(path, ".log") != NULL ? 1 : 0;
@@ -389,6 +420,7 @@ int main(void)
         cmocka_unit_test(what_is_pinned_can_be_read_though_the_start_moved_on),
         cmocka_unit_test(a_lookup_after_a_start_walks_one_segment_once),
         cmocka_unit_test(batches_move_to_segments_and_the_journal_goes_round),
+        cmocka_unit_test(segments_go_to_the_disk_a_little_at_a_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
