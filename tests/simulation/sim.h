@@ -171,7 +171,12 @@ uint64_t sim_after(struct sim *sim, uint64_t least_ms, uint64_t most_ms);
 /* Is no replica damaged, so that one may be? */
 bool sim_may_damage(const struct sim *sim);
 /* Crash it, damage what it has, and start it again soon. False: there was nothing to damage. */
-enum sim_damage { SIM_DAMAGE_LOG, SIM_DAMAGE_JOURNAL, SIM_DAMAGE_OUTSIDE };
+enum sim_damage {
+    SIM_DAMAGE_LOG,
+    SIM_DAMAGE_JOURNAL,
+    SIM_DAMAGE_TRUNCATION,
+    SIM_DAMAGE_OUTSIDE,
+};
 bool sim_damage(struct sim_node *node, enum sim_damage where);
 
 /* ---- plots: faults in an order that a bug needs to be seen (sim_plots.c) ---- */

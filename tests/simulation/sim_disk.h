@@ -43,6 +43,8 @@ bool sim_disk_damage(struct sim_disk *disk, struct group_id group);
 /* Flip a bit of what the journal holds beyond doubt, while the node is down. False: nothing does.
  */
 bool sim_disk_damage_journal(struct sim_disk *disk);
+/* The same in the newest frame that cuts this group's log. */
+bool sim_disk_damage_truncation(struct sim_disk *disk, struct group_id group);
 /* The same in a batch that went around the journal: the newest one of the group when it was noted.
  * False, too: no frame says yet that it is complete, and damage would be a torn write. */
 void sim_disk_note_outside(struct sim_disk *disk, struct group_id group);

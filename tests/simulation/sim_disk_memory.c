@@ -91,6 +91,13 @@ bool sim_disk_damage_journal(struct sim_disk *self)
     return false; /* there is none */
 }
 
+bool sim_disk_damage_truncation(struct sim_disk *self, struct group_id group)
+{
+    (void)self;
+    (void)group;
+    return false;
+}
+
 void sim_disk_note_outside(struct sim_disk *self, struct group_id group)
 {
     (void)self;

@@ -42,6 +42,8 @@ struct sim_disk {
     uint64_t outside_sequence;
     struct journal_place places[PLACES_MAX]; /* the newest frames, newest first */
     int place_count;
+    struct group_id cut_group; /* whose log is cut by the frame to be found */
+    struct journal_place cut;  /* sequence 0: there is none */
 };
 
 static const struct storage_options options = {
@@ -322,6 +324,61 @@ bool sim_disk_damage_journal(struct sim_disk *self)
     length = (int64_t)(sizeof place->header + place->header.length);
     return fake_disk_flip(self->fake, place->path,
                           place->position + (int64_t)random_below(self->random, (uint64_t)length),
+                          (unsigned)random_below(self->random, 8));
+}
+
+static bool cuts_log(const char *bytes, const struct frame_header *frame, struct group_id group)
+{
+    struct record_header record;
+    size_t at = 0;
+
+    for (uint32_t i = 0; i < frame->record_count && at + sizeof record <= frame->length; i++) {
+        memcpy(&record, bytes + at, sizeof record);
+        if (record.type == RECORD_TRUNCATE && record.partition == group.partition &&
+            memcmp(record.topic, group.topic.bytes, sizeof record.topic) == 0) {
+            return true;
+        }
+        at += sizeof record + record.meta_length + record.payload_length;
+        at = (at + RECORD_ALIGNMENT - 1) / RECORD_ALIGNMENT * RECORD_ALIGNMENT;
+    }
+    return false;
+}
+
+static void find_cut(void *context, const char *path)
+{
+    struct sim_disk *self = context;
+    const char *bytes = fake_disk_bytes(self->fake, path);
+    int64_t size = fake_disk_size(self->fake, path);
+    struct journal_place place;
+
+    (void)snprintf(place.path, sizeof place.path, "%s", path);
+    for (place.position = 0; place.position + BLOCK_BYTES <= size; place.position += BLOCK_BYTES) {
+        const char *records = bytes + place.position + sizeof place.header;
+
+        memcpy(&place.header, bytes + place.position, sizeof place.header);
+        if (place.header.magic == FRAME_MAGIC &&
+            place.position + (int64_t)(sizeof place.header + place.header.length) <= size &&
+            cuts_log(records, &place.header, self->cut_group) &&
+            is_newer(&place.header, &self->cut.header)) {
+            self->cut = place;
+        }
+    }
+}
+
+/* Such a frame is stable before the next is written, which then says so. */
+bool sim_disk_damage_truncation(struct sim_disk *self, struct group_id group)
+{
+    self->place_count = 0;
+    fake_disk_for_each_file(self->fake, "/data/journal/", note_frames, self);
+    self->cut_group = group;
+    self->cut = (struct journal_place){0};
+    fake_disk_for_each_file(self->fake, "/data/journal/", find_cut, self);
+    return self->cut.header.sequence != 0 &&
+           self->places[0].header.synced_sequence >= self->cut.header.sequence &&
+           self->places[0].header.incarnation == self->cut.header.incarnation &&
+           fake_disk_flip(self->fake, self->cut.path,
+                          self->cut.position +
+                              (int64_t)random_below(self->random, sizeof self->cut.header),
                           (unsigned)random_below(self->random, 8));
 }
 

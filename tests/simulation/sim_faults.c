@@ -114,6 +114,7 @@ static bool damage(struct sim_node *node, enum sim_damage where)
     switch (where) {
     case SIM_DAMAGE_LOG: return sim_disk_damage(node->disk, sim_groups[0]);
     case SIM_DAMAGE_JOURNAL: return sim_disk_damage_journal(node->disk);
+    case SIM_DAMAGE_TRUNCATION: return sim_disk_damage_truncation(node->disk, sim_groups[0]);
     case SIM_DAMAGE_OUTSIDE: return sim_disk_damage_outside(node->disk);
     }
     return false;
@@ -121,7 +122,8 @@ static bool damage(struct sim_node *node, enum sim_damage where)
 
 bool sim_damage(struct sim_node *node, enum sim_damage where)
 {
-    static const char *const places[] = {"", " in its journal", " around its journal"};
+    static const char *const places[] = {"", " in its journal", " where its log was cut",
+                                         " around its journal"};
     struct sim *sim = node->sim;
     bool is_damaged;
 
@@ -132,7 +134,7 @@ bool sim_damage(struct sim_node *node, enum sim_damage where)
     if (is_damaged) {
         node->was_damaged = true;
         memset(node->is_whole, 0, sizeof node->is_whole);
-        node->damage_is_plain = where == SIM_DAMAGE_JOURNAL;
+        node->damage_is_plain = where == SIM_DAMAGE_JOURNAL || where == SIM_DAMAGE_TRUNCATION;
         node->served[0] = 0;
         sim->totals.damages++;
         sim_trace(sim, "node %d is damaged%s", node->id, places[where]);

@@ -3,7 +3,7 @@
  * Scenes: a bug that needs one order of events gets it, and nothing else happens meanwhile. Seeds
  * draw none, one, or a few, from a chance of their own; when one is due, everything that is broken
  * is mended first. The bugs are those of MUTATIONS.tsv: what each scene tells stands beside it.
- * Scenes of memory are played by seeds of their own, and as many as there is time for.
+ * Some scenes are played by seeds of their own, and as often as there is time for.
  */
 #include "simulation/sim_scenes.h"
 
@@ -16,8 +16,7 @@ enum {
     FIRST_MS = 5000,
     CALM_MS = 15000,
     PAUSE_MS = 12000,
-    MEMORY_SHARE = 40, /* of so many seeds one plays the scenes of memory */
-    MEMORY_REST = 17,
+    OWN_SHARE = 40,                      /* of so many seeds one plays a scene of its own */
     LAST_MS = (SIM_SECONDS - 20) * 1000, /* none begins later */
 };
 
@@ -263,18 +262,23 @@ static bool may_play(const struct sim_scenes *scenes, const struct scene *scene)
            (!scene->needs_snapshots || sim->options.snapshot_entries <= 60);
 }
 
-/* So that what the other seeds do is not moved by these scenes. */
-static bool plays_memory(const struct sim *sim)
+/* So that what the other seeds do is not moved by these scenes. NULL: the seed has none. */
+static const struct scene *own_scene(const struct sim *sim)
 {
-    return sim->seed % MEMORY_SHARE == MEMORY_REST;
+    for (int i = 0; i < sim_own_scene_count; i++) {
+        if (sim->seed % OWN_SHARE == sim_own_scenes[i].seeds_rest) {
+            return &sim_own_scenes[i];
+        }
+    }
+    return NULL;
 }
 
 static const struct scene *any_scene(struct sim_scenes *scenes)
 {
     uint64_t count = (uint64_t)(sim_raft_scene_count + sim_disk_scene_count);
 
-    if (plays_memory(scenes->sim)) {
-        return &sim_memory_scenes[scene_random(scenes, 0, (uint64_t)sim_memory_scene_count - 1)];
+    if (own_scene(scenes->sim) != NULL) {
+        return own_scene(scenes->sim);
     }
 
     for (int i = 0; i < 8; i++) {
@@ -384,7 +388,7 @@ struct sim_scenes *sim_scenes_new(struct sim *sim)
     random_seed(&scenes->random, sim->seed ^ 0x5CE4E5u);
     scenes->left = (int)scene_random(scenes, 0, SCENES_MAX);
     scenes->left -= scenes->left == 1;
-    scenes->left = plays_memory(sim) ? SCENES_MAX : scenes->left;
+    scenes->left = own_scene(sim) != NULL ? SCENES_MAX : scenes->left;
     scenes->born_us = sim->clock.now_us;
     scenes->until_us = after(scenes, FIRST_MS, FIRST_MS + PAUSE_MS);
     return scenes;

@@ -29,6 +29,7 @@ struct scene {
     bool needs_whole_disks;  /* no replica is damaged, none loses what is in memory */
     bool needs_big_segments; /* batches may go around the journal */
     bool needs_snapshots;    /* they come often */
+    uint64_t seeds_rest;     /* of sim_own_scenes: whose seeds play it, see sim_scenes.c */
 };
 
 struct sim_scenes {
@@ -55,8 +56,8 @@ extern const int sim_raft_scene_count;
 extern const struct scene sim_disk_scenes[];
 extern const int sim_disk_scene_count;
 /* Of seeds of their own. */
-extern const struct scene sim_memory_scenes[];
-extern const int sim_memory_scene_count;
+extern const struct scene sim_own_scenes[];
+extern const int sim_own_scene_count;
 
 static inline bool scene_has(unsigned set, int node)
 {

@@ -389,10 +389,140 @@ static const struct scene_step next_page[] = {
     {.begin = page_strike, .least_ms = 2000, .most_ms = 2000},
 };
 
-const struct scene sim_memory_scenes[] = {
-    {.name = "next page", SCENE_STEPS(next_page), .voters_min = 3, .voters_max = 5},
+/* ---- second start: the start that finds damage in memory's frames ends before it says so ---- */
+
+static void second_begin(struct sim_scenes *scenes)
+{
+    scenes->a = scene_any(scenes, scenes->witnesses & ~SINGLE);
+    scene_cut_off(scenes, scenes->late);
+}
+
+static void second_damage(struct sim_scenes *scenes)
+{
+    if (scenes->a == 0 || !sim_may_damage(scenes->sim) ||
+        !sim_damage(scene_node(scenes, scenes->a), SIM_DAMAGE_JOURNAL)) {
+        scenes->a = 0;
+        return;
+    }
+    scene_slow(scenes, scenes->a, 300, 500);
+}
+
+static bool second_runs(struct sim_scenes *scenes)
+{
+    return scenes->a != 0 && scene_node(scenes, scenes->a)->is_running;
+}
+
+/* Without the others the late ones need it for a majority: it must not vote. */
+static void second_strike(struct sim_scenes *scenes)
+{
+    scene_fast(scenes, scenes->a);
+    scene_crash(scenes, scenes->a, false, 5);
+    scene_crash(scenes, scenes->rest, false, AWAY_MS);
+    scene_heal(scenes);
+}
+
+static const struct scene_step second_start[] = {
+    {.begin = second_begin, .least_ms = 500, .most_ms = 1500},
+    {.begin = second_damage, .until = second_runs, .least_ms = 1000, .most_ms = 1000},
+    {.least_ms = 1, .most_ms = 100},
+    {.begin = second_strike, .least_ms = AWAY_MS + 1000, .most_ms = AWAY_MS + 1000},
 };
-const int sim_memory_scene_count = (int)(sizeof sim_memory_scenes / sizeof sim_memory_scenes[0]);
+
+/* ---- lost cut: what took a deposed leader's entries away is damaged, a later snapshot is not ----
+ */
+
+/* The leader writes what nobody else will have. */
+static void lost_begin(struct sim_scenes *scenes)
+{
+    struct consensus_stats stats = {0};
+
+    scenes->a = scenes->leader & ~SINGLE;
+    scenes->b = scene_any(scenes, scenes->voters & ~scenes->leader);
+    consensus_stats(scene_node(scenes, scenes->leader)->consensus, &stats);
+    scenes->due_us = stats.truncations;
+    scene_cut_off(scenes, scenes->leader);
+}
+
+static bool lost_is_cut(struct sim_scenes *scenes)
+{
+    const struct sim_node *node = scene_node(scenes, scenes->a);
+    struct consensus_stats stats = {0};
+
+    if (scenes->a == 0 || !node->is_running) {
+        return false;
+    }
+    consensus_stats(node->consensus, &stats);
+    scenes->mark = partition_log_last_index(scene_log(scenes, scenes->a));
+    return stats.truncations > scenes->due_us;
+}
+
+static bool lost_has_snapshot(struct sim_scenes *scenes)
+{
+    const struct partition_log *log = scene_log(scenes, scenes->a);
+
+    return log != NULL && partition_log_snapshot(log)->index > scenes->mark;
+}
+
+/* Nobody refills it meanwhile. */
+static void lost_strike(struct sim_scenes *scenes)
+{
+    scene_cut_off(scenes, scenes->a);
+    if (!sim_may_damage(scenes->sim) ||
+        !sim_damage(scene_node(scenes, scenes->a), SIM_DAMAGE_TRUNCATION)) {
+        scenes->a = 0;
+    }
+}
+
+/* Up to its snapshot it shows what it has as committed: another must have the same there. */
+static bool lost_is_shown(struct sim_scenes *scenes)
+{
+    const struct partition_log *log = scene_log(scenes, scenes->a);
+    const struct partition_log *other = scene_log(scenes, scenes->b);
+    uint64_t index;
+
+    if (scenes->a == 0 || log == NULL || other == NULL) {
+        return false;
+    }
+    index = partition_log_last_index(log);
+    index = partition_log_snapshot(log)->index < index ? partition_log_snapshot(log)->index : index;
+    return index >= partition_log_first_index(log) && index >= partition_log_first_index(other) &&
+           partition_log_term_at(log, index) != partition_log_term_at(other, index);
+}
+
+static const struct scene_step lost_cut[] = {
+    {.begin = lost_begin, .least_ms = 300, .most_ms = 1200},
+    {.least_ms = 2000, .most_ms = 2500},
+    {.begin = scene_heal, .until = lost_is_cut, .least_ms = 5000, .most_ms = 5000},
+    {.until = lost_has_snapshot, .least_ms = 5000, .most_ms = 5000},
+    {.least_ms = 30, .most_ms = 200},
+    {.begin = lost_strike,
+     .forbidden = lost_is_shown,
+     .least_ms = 2500,
+     .most_ms = 2500,
+     .failure = "a replica shows what a deposed leader wrote as committed"},
+};
+
+const struct scene sim_own_scenes[] = {
+    {.name = "next page",
+     SCENE_STEPS(next_page),
+     .voters_min = 3,
+     .voters_max = 5,
+     .seeds_rest = 17},
+    /* in memory, and long not flushed */
+    {.name = "second start",
+     SCENE_STEPS(second_start),
+     .voters_min = 3,
+     .voters_max = 5,
+     .seeds_rest = 30},
+    {.name = "lost cut",
+     SCENE_STEPS(lost_cut),
+     .voters_min = 3,
+     .voters_max = 5,
+     .needs_whole_disks = true,
+     .needs_snapshots = true,
+     .seeds_rest = 39},
+};
+const int sim_own_scene_count = (int)(sizeof sim_own_scenes / sizeof sim_own_scenes[0]);
 
 const struct scene sim_disk_scenes[] = {
     {.name = "again",
