@@ -27,6 +27,7 @@ struct consensus_install {
     int failures;
     bool is_open;
     bool is_calling;
+    bool is_confirmed; /* the state was asked for as one who was damaged */
     struct timer retry;
     struct log_snapshot snapshot; /* owns its slices until install_finish */
     struct consensus_configuration configuration;
@@ -319,7 +320,11 @@ static void begin_compare(struct consensus_install *install)
     struct consensus_group *group = install->group;
 
     if (group->needs_refill && !keeps_prefix(group)) {
-        open_install(install, 0);
+        if (install->is_confirmed) {
+            open_install(install, 0);
+        } else {
+            drop_snapshot(install); /* the damage was found since: ask anew */
+        }
         return;
     }
     if (MUTATION(20)) {
@@ -367,6 +372,14 @@ static void on_state(void *context, enum error error, struct buffer_slice answer
     advance(install);
 }
 
+static enum pull_reason pull_reason(const struct consensus_group *group)
+{
+    if (!group->needs_refill) {
+        return PULL_BEHIND;
+    }
+    return keeps_prefix(group) ? PULL_LOST : PULL_DAMAGED;
+}
+
 static void ask_state(struct consensus_install *install)
 {
     struct consensus_group *group = install->group;
@@ -378,7 +391,8 @@ static void ask_state(struct consensus_install *install)
     memcpy(body->bytes + 20, &term, 8);
     memcpy(body->bytes + 28, &offset, 8);
     memcpy(body->bytes + 36, &install->snapshot.index, 8);
-    body->bytes[44] = group->needs_refill;
+    install->is_confirmed = pull_reason(group) == PULL_DAMAGED;
+    body->bytes[44] = (char)pull_reason(group);
     call(install, RPC_PULL_STATE, body, on_state);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "consensus_confirm.h"
 #include "consensus_feed.h"
 #include "consensus_group.h"
 #include "consensus_sleep.h"
@@ -304,27 +305,37 @@ static struct buffer_slice encode_state(struct consensus_group *group, uint64_t 
     return (struct buffer_slice){.buffer = buffer, .bytes = buffer->bytes, .length = buffer->size};
 }
 
-static void serve_state(void *context, struct rpc_request request, struct buffer_slice body)
+/* NULL: refused. A damaged member remembers the term that it asked in: it must be the one that is
+ * confirmed. */
+static struct consensus_group *leading_group(struct consensus *consensus,
+                                             struct rpc_request request, struct buffer_slice body)
 {
-    struct consensus_group *group;
+    struct consensus_group *group = group_of_request(consensus, body.bytes);
     uint64_t term;
+
+    memcpy(&term, body.bytes + 20, 8);
+    if (group == NULL || !group->is_elected || raft_current_term(&group->engine) < term ||
+        (body.bytes[44] == PULL_DAMAGED && raft_current_term(&group->engine) != term)) {
+        refuse(request, ERROR_NOT_LEADER);
+        return NULL;
+    }
+    consensus_sleep_wake(group);
+    return group;
+}
+
+static void give_state(struct consensus *consensus, struct rpc_request request,
+                       struct buffer_slice body)
+{
+    struct consensus_group *group = leading_group(consensus, request, body);
     uint64_t offset;
     uint64_t index;
 
-    if (body.length != PULL_STATE_ASK_BYTES) {
-        refuse(request, ERROR_MALFORMED);
+    if (group == NULL) {
         return;
     }
-    memcpy(&term, body.bytes + 20, 8);
     memcpy(&offset, body.bytes + 28, 8);
     memcpy(&index, body.bytes + 36, 8);
-    group = group_of_request(context, body.bytes);
-    if (group == NULL || !group->is_elected || raft_current_term(&group->engine) < term) {
-        refuse(request, ERROR_NOT_LEADER);
-        return;
-    }
-    consensus_sleep_wake(group);
-    if ((body.bytes[44] != 0 && !covers_match(group, request.peer)) ||
+    if ((body.bytes[44] != PULL_BEHIND && !covers_match(group, request.peer)) ||
         partition_log_snapshot(group->log)->index == 0) {
         refuse(request, ERROR_AGAIN);
         return;
@@ -336,6 +347,25 @@ static void serve_state(void *context, struct rpc_request request, struct buffer
     }
     renew_pin(group, request.peer);
     rpc_answer(request, ERROR_NONE, encode_state(group, offset));
+}
+
+/* Of a state in pieces each is confirmed: who asks may have been damaged again meanwhile. */
+static void serve_state(void *context, struct rpc_request request, struct buffer_slice body)
+{
+    struct consensus_group *group;
+
+    if (body.length != PULL_STATE_ASK_BYTES) {
+        refuse(request, ERROR_MALFORMED);
+        return;
+    }
+    if (body.bytes[44] != PULL_DAMAGED) {
+        give_state(context, request, body);
+        return;
+    }
+    group = leading_group(context, request, body);
+    if (group != NULL) {
+        consensus_confirm(group, request, body, give_state);
+    }
 }
 
 /* A read of batches for a member. */
@@ -401,4 +431,5 @@ void consensus_snapshot_serve(struct consensus *consensus)
 {
     rpc_serve(consensus->rpc, RPC_PULL_STATE, serve_state, consensus);
     rpc_serve(consensus->rpc, RPC_PULL_SEGMENT, serve_segment, consensus);
+    consensus_confirm_serve(consensus);
 }

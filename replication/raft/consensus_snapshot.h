@@ -4,7 +4,7 @@
  * then the partition's batches. What is being pulled is pinned, so that retention leaves it alone.
  *
  *     RPC_PULL_STATE    asks   16 topic, i32 partition, u64 term, u64 offset in the state,
- *                              u64 snapshot index (0: the newest), u8 refill
+ *                              u64 snapshot index (0: the newest), u8 enum pull_reason
  *                       tells  u64 index, u64 term, i64 start offset, i64 next offset,
  *                              u64 configuration index, u64 last index, u64 state length,
  *                              u32 configuration length, configuration, piece of the state
@@ -15,6 +15,13 @@
 #define GYRE_CONSENSUS_SNAPSHOT_H
 
 #include "consensus_private.h"
+
+/* On the wire. */
+enum pull_reason {
+    PULL_BEHIND,  /* the log is whole and too short */
+    PULL_LOST,    /* it may have lost its newest entries, and nothing else */
+    PULL_DAMAGED, /* and perhaps its newest term: consensus_confirm.h */
+};
 
 enum {
     PULL_STATE_ASK_BYTES = 45,

@@ -51,6 +51,19 @@ void memory_disk_damage(struct memory_disk *disk, struct group_id group)
     }
 }
 
+void memory_disk_forget(struct memory_disk *disk, struct group_id group, uint64_t term)
+{
+    memory_disk_damage(disk, group);
+    list_for_each(link, &disk->files) {
+        struct memory_file *file = list_entry(link, struct memory_file, link);
+
+        if (group_id_equal(file->group, group)) {
+            file->image.term = term;
+            file->image.vote = 0;
+        }
+    }
+}
+
 void memory_image_init(struct memory_image *image)
 {
     *image = (struct memory_image){.first_index = 1};

@@ -19,6 +19,8 @@ void memory_disk_set_sync(struct memory_disk *disk, uint64_t min_us, uint64_t ma
 void memory_disk_set_full(struct memory_disk *disk, bool is_full);
 /* The next open finds this group's log damaged. */
 void memory_disk_damage(struct memory_disk *disk, struct group_id group);
+/* The same, and the damage took what it knew of terms after this one. */
+void memory_disk_forget(struct memory_disk *disk, struct group_id group, uint64_t term);
 
 struct storage *memory_storage_open(struct loop *loop, struct memory_disk *disk);
 /* As by a power cut: a part of what was not durable is gone. The storage is freed. */

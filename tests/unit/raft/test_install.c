@@ -167,6 +167,87 @@ static void a_damaged_replica_is_refilled_and_votes_only_then(void **state)
     end();
 }
 
+static struct raft_node *old_leader;
+
+static struct raft_node *next_leader(void)
+{
+    for (int i = 0; i < 3; i++) {
+        if (&cluster->nodes[i] != old_leader && cluster->nodes[i].leads) {
+            return &cluster->nodes[i];
+        }
+    }
+    return NULL;
+}
+
+static bool another_leads(struct raft_cluster *self)
+{
+    (void)self;
+    return next_leader() != NULL;
+}
+
+static bool others_applied(struct raft_cluster *self)
+{
+    for (int i = 0; i < 3; i++) {
+        if (&self->nodes[i] != old_leader && self->nodes[i].value_count != wanted) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void cut(int32_t one, int32_t other)
+{
+    fake_network_cut(cluster->network, one, other);
+    fake_network_cut(cluster->network, other, one);
+}
+
+static void join(int32_t one, int32_t other)
+{
+    fake_network_heal(cluster->network, one, other);
+    fake_network_heal(cluster->network, other, one);
+}
+
+/* Damage took the term of the new leader and what it decided; the old one leads for a moment yet.
+ */
+static void a_damaged_replica_is_not_refilled_by_a_leader_of_the_past(void **state)
+{
+    uint64_t old_term;
+    int32_t old;
+    int32_t next;
+    int32_t damaged;
+
+    (void)state;
+    begin(3, 3);
+    write_values(1, 60);
+    assert_true(raft_cluster_run_until(cluster, 5, agrees));
+    old_leader = raft_cluster_leader(cluster);
+    old = old_leader->id;
+    old_term = old_leader->lead_term;
+    cut(old, (old + 1) % 3);
+    cut(old, (old + 2) % 3);
+    assert_true(raft_cluster_run_until(cluster, 5, another_leads));
+    next = next_leader()->id;
+    damaged = 3 - old - next;
+    assert_int_equal(raft_cluster_submit(next_leader(), 61), ERROR_NONE);
+    wanted = 61;
+    assert_true(raft_cluster_run_until(cluster, 5, others_applied));
+    raft_cluster_crash(cluster, damaged);
+    memory_disk_forget(cluster->nodes[damaged].disk, raft_cluster_group, old_term);
+    cut(next, damaged);
+    join(old, damaged);
+    assert_true(old_leader->leads);
+    assert_int_equal(raft_cluster_submit(old_leader, 62), ERROR_NONE);
+    raft_cluster_start(cluster, damaged);
+    raft_cluster_run(cluster, 10000000);
+    assert_int_equal(old_leader->value_count, 60);
+    assert_int_equal(installs_of(damaged), 0);
+    join(next, damaged);
+    join(next, old);
+    assert_true(raft_cluster_run_until(cluster, 20, agrees));
+    assert_int_equal(installs_of(damaged), 1);
+    end();
+}
+
 static void a_crash_during_an_install_is_repaired(void **state)
 {
     (void)state;
@@ -193,6 +274,7 @@ int main(void)
         cmocka_unit_test(a_follower_that_slept_too_long_installs),
         cmocka_unit_test(an_empty_standby_installs_and_becomes_a_voter),
         cmocka_unit_test(a_damaged_replica_is_refilled_and_votes_only_then),
+        cmocka_unit_test(a_damaged_replica_is_not_refilled_by_a_leader_of_the_past),
         cmocka_unit_test(a_crash_during_an_install_is_repaired),
     };
     return cmocka_run_group_tests_name("install", tests, NULL, NULL);
