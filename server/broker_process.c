@@ -416,7 +416,7 @@ static enum error start_cluster(struct broker_process *process)
 
 /* ---- the end, in the opposite order; each step begins when the one before has ended ---- */
 
-static void on_tls_closed(void *context)
+static void on_last_work_done(void *context)
 {
     struct broker_process *process = context;
 
@@ -424,6 +424,13 @@ static void on_tls_closed(void *context)
     work_uv_free(process->pool);
     loop_uv_stop(&process->driver);
     log_info(LOG_MAIN, "stopped");
+}
+
+static void on_tls_closed(void *context)
+{
+    struct broker_process *process = context;
+
+    work_uv_when_idle(process->pool, on_last_work_done, process);
 }
 
 static void on_links_closed(void *context)
@@ -439,6 +446,14 @@ static void on_storage_closed(void *context)
 
     rpc_free(process->rpc);
     links_uv_close(process->links, on_links_closed, process);
+}
+
+/* Writing the catalog's rows, checking a batch: nobody waited for it, and it needs the storage. */
+static void on_given_up_work_done(void *context)
+{
+    struct broker_process *process = context;
+
+    storage_close(process->storage, on_storage_closed, process);
 }
 
 static void on_network_closed(void *context)
@@ -462,7 +477,7 @@ static void on_network_closed(void *context)
     producer_ids_free(process->producer_ids);
     fetch_sessions_free(process->fetch_sessions);
     consensus_free(process->consensus);
-    storage_close(process->storage, on_storage_closed, process);
+    work_uv_when_idle(process->pool, on_given_up_work_done, process);
 }
 
 static void on_admin_closed(void *context)
@@ -477,11 +492,11 @@ static void on_drained(void *context)
     struct broker_process *process = context;
 
     group_coordinator_stop(process->groups); /* parked requests would keep connections open */
-    if (process->admin == NULL) {
+    if (process->admin != NULL) {
+        admin_http_close(process->admin, on_admin_closed, process);
+    } else {
         on_admin_closed(process);
-        return;
     }
-    admin_http_close(process->admin, on_admin_closed, process);
 }
 
 static void stop(struct broker_process *process)
@@ -507,10 +522,8 @@ static void stop(struct broker_process *process)
 
 static void on_signal(uv_signal_t *signal, int number)
 {
-    struct broker_process *process = signal->data;
-
     (void)number;
-    stop(process);
+    stop(signal->data);
 }
 
 static void watch_signals(struct broker_process *process)
@@ -538,11 +551,10 @@ static enum error start(struct broker_process *process)
     if (error == ERROR_NONE) {
         error = open_links(process);
     }
-    if (error != ERROR_NONE) {
-        return error;
+    if (error == ERROR_NONE) {
+        start_consensus(process);
+        error = open_catalog(process);
     }
-    start_consensus(process);
-    error = open_catalog(process);
     if (error != ERROR_NONE) {
         return error;
     }

@@ -23,6 +23,10 @@ struct work_uv {
     bool is_stopping;
     pthread_t threads[WORK_THREADS_MAX];
     int thread_count;
+    int under_way; /* the loop's, as the rest; submitted and not done */
+    struct work nothing;
+    void (*idle)(void *context); /* NULL: nobody waits for that */
+    void *idle_context;
 };
 
 static struct work *take(struct work_uv *self)
@@ -69,6 +73,7 @@ static void submit(struct work_pool *pool, struct work *work)
     struct work_uv *self = CONTAINER_OF(pool, struct work_uv, pool);
 
     work->next = NULL;
+    self->under_way++;
     CHECK(pthread_mutex_lock(&self->mutex) == 0);
     if (self->newest == NULL) {
         self->oldest = work;
@@ -87,10 +92,33 @@ static void **next_of(void *item)
 
 static void drain(struct completion *completion, void *item)
 {
+    struct work_uv *self = CONTAINER_OF(completion, struct work_uv, completion);
     struct work *work = item;
+    void (*idle)(void *context);
 
-    (void)completion;
     work->done(work);
+    self->under_way--;
+    if (self->under_way == 0 && self->idle != NULL) {
+        idle = self->idle;
+        self->idle = NULL;
+        idle(self->idle_context); /* may free us */
+    }
+}
+
+static void do_nothing(struct work *work)
+{
+    (void)work;
+}
+
+void work_uv_when_idle(struct work_pool *pool, void (*idle)(void *context), void *context)
+{
+    struct work_uv *self = CONTAINER_OF(pool, struct work_uv, pool);
+
+    CHECK(self->idle == NULL);
+    self->idle = idle;
+    self->idle_context = context;
+    self->nothing = (struct work){.run = do_nothing, .done = do_nothing};
+    work_submit(pool, &self->nothing); /* even if nothing is under way, this ends later */
 }
 
 static void on_closed(struct completion *completion)
@@ -127,6 +155,7 @@ void work_uv_free(struct work_pool *pool)
         return;
     }
     self = CONTAINER_OF(pool, struct work_uv, pool);
+    CHECK(self->under_way == 0);
     CHECK(pthread_mutex_lock(&self->mutex) == 0);
     self->is_stopping = true;
     CHECK(pthread_cond_broadcast(&self->changed) == 0);

@@ -15,6 +15,12 @@ enum { WORK_THREADS_DEFAULT = 2, WORK_THREADS_MAX = 16 };
 
 struct work_pool *work_uv_new(uv_loop_t *uv, int thread_count);
 
+/* idle(context) is called when no work is under way, never before this returns; one waits at a
+ * time. It may submit more, or free the pool. Whoever gives up work without waiting for it (a
+ * partition that closes, a store that is written) leaves its done() to come before what that needs
+ * is gone. */
+void work_uv_when_idle(struct work_pool *pool, void (*idle)(void *context), void *context);
+
 /* All work must be done. The handle closes in the loop's next turns; run it until it is empty. */
 void work_uv_free(struct work_pool *pool);
 

@@ -245,12 +245,56 @@ static void work_is_done_off_the_loop_and_ends_on_it(void **state)
     assert_int_equal(uv_loop_close(&uv), 0);
 }
 
+static void nap(struct work *work)
+{
+    (void)work;
+    (void)usleep(20 * 1000);
+}
+
+static void on_idle(void *context)
+{
+    int *done = context;
+
+    assert_int_equal(*done, 2);
+    *done = 3;
+}
+
+static void a_pool_says_when_nothing_is_under_way(void **state)
+{
+    uv_loop_t uv;
+    struct work_pool *pool;
+    struct sum slow[2];
+    int done = 0;
+
+    (void)state;
+    assert_int_equal(uv_loop_init(&uv), 0);
+    pool = work_uv_new(&uv, 2);
+    for (int i = 0; i < 2; i++) {
+        slow[i] = (struct sum){.work = {.run = nap, .done = on_summed}, .done = &done};
+        work_submit(pool, &slow[i].work);
+    }
+    work_uv_when_idle(pool, on_idle, &done);
+    while (done < 3) {
+        (void)uv_run(&uv, UV_RUN_ONCE);
+    }
+    done = 2;
+    work_uv_when_idle(pool, on_idle, &done); /* nothing is: soon, but not at once */
+    assert_int_equal(done, 2);
+    while (done < 3) {
+        (void)uv_run(&uv, UV_RUN_ONCE);
+    }
+    work_uv_free(pool);
+    (void)uv_run(&uv, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&uv), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_carry_out_requests),
         cmocka_unit_test(io_uring_carries_out_requests),
         cmocka_unit_test(work_is_done_off_the_loop_and_ends_on_it),
+        cmocka_unit_test(a_pool_says_when_nothing_is_under_way),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
