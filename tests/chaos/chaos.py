@@ -193,7 +193,7 @@ def judge(world, findings):
 
 def wait_for_group(world, ends, findings):
     end = time.monotonic() + SETTLE_S
-    while world.members and any(unprocessed(world.members, ends)):
+    while world.members and unprocessed(world.members, ends):
         if time.monotonic() > end:
             findings.add("the group has not processed, by partition: "
                          f"{unprocessed(world.members, ends)}")

@@ -202,12 +202,16 @@ class Member(Client):
 
 
 def unprocessed(members, ends):
-    """Per partition how many of the offsets below its end no member processed."""
-    missing = []
+    """By partition, where any are: the ranges of offsets below its end that no member processed."""
+    missing = {}
     for partition, end in enumerate(ends):
-        reached = holes = 0
+        reached, holes = 0, []
         for first, last in sorted(r for member in members for r in member.processed[partition]):
-            holes += max(0, first - reached)
+            if first > reached:
+                holes.append((reached, first - 1))
             reached = max(reached, last + 1)
-        missing.append(holes + max(0, end - reached))
+        if reached < end:
+            holes.append((reached, end - 1))
+        if holes:
+            missing[partition] = holes
     return missing
