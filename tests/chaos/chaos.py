@@ -68,17 +68,18 @@ def parse_arguments():
 
 def interpreter():
     """
-    Of the newest confluent-kafka, where the registry can be reached. A producer of Debian's
-    librdkafka, before 2.3, expects too much after a broken connection and gives up for good
-    (librdkafka's pull request 4438); a long run meets that.
+    Of a confluent-kafka that lives through this, where the registry can be reached. A producer of
+    Debian's librdkafka, before 2.3, expects too much after a broken connection and gives up for
+    good (librdkafka's pull request 4438); a consumer of 2.16 was seen to stop answering itself.
     """
-    newest = clients.find(["confluent-kafka-python"])[0]
+    client = clients.PythonClient("confluent-kafka-python-2.10.1", folder="confluent-kafka-python",
+                                  requirements="requirements-2.10.1.txt")
     try:
-        newest.prepare()
+        client.prepare()
     except clients.Unavailable as problem:
         print(f"chaos: with Debian's librdkafka: {problem}", flush=True)
         return sys.executable
-    return str(newest.python)
+    return str(client.python)
 
 
 def enter_namespaces():
