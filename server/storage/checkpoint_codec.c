@@ -142,10 +142,14 @@ static void put_log(struct checkpoint_bytes *out, struct partition_log *log, uin
 
     memcpy(fixed.topic, log->group.topic.bytes, sizeof fixed.topic);
     fixed.applied_lsn = applied_lsn(log, is_inlined);
-    /* A snapshot may be of entries that are not durable: it must not become so before them. */
+    /* A snapshot may be of entries that are not durable: it must not become so before them. Then
+     * nothing comes along, and the entries are the journal's to give back. */
     if (log->announced_lsn != 0 && log->announced_lsn <= fixed.applied_lsn) {
-        fixed.applied_lsn = log->announced_lsn - 1;
         is_inlined = false;
+        fixed.applied_lsn = applied_lsn(log, is_inlined);
+        if (log->announced_lsn <= fixed.applied_lsn) {
+            fixed.applied_lsn = log->announced_lsn - 1;
+        }
     }
     *lsn = fixed.applied_lsn + 1 < *lsn ? fixed.applied_lsn + 1 : *lsn;
     fixed.flags = (log->is_corrupt ? CHECKPOINT_CORRUPT : 0u) |

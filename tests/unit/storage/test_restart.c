@@ -54,6 +54,15 @@ static void append(struct partition_log *log, int count)
     }
 }
 
+static void append_barrier(struct partition_log *log)
+{
+    struct log_entry entry = {.index = partition_log_last_index(log) + 1,
+                              .term = partition_log_term(log),
+                              .kind = ENTRY_BARRIER};
+
+    (void)partition_log_append(log, &entry, 1);
+}
+
 static void take_snapshot(struct partition_log *log, int64_t start_offset)
 {
     uint64_t index = partition_log_last_index(log);
@@ -317,6 +326,57 @@ static void damage_is_found_again_by_the_start_after_one_that_was_cut_short(void
     storage_world_release(&world);
 }
 
+static void note_durable(void *context, uint64_t sequence)
+{
+    if (context != NULL) {
+        *(uint64_t *)context = sequence;
+    }
+}
+
+/* Of a log with nothing but barriers, each followed by a snapshot: two changes an entry. */
+static void change_beside_checkpoints(struct partition_log *busy, struct partition_log *log,
+                                      struct storage_world *world, uint64_t seed)
+{
+    for (uint64_t i = 0; i < 4 + seed % 7; i++) {
+        append(busy, 1); /* fills files of the journal, so that checkpoints come */
+        append_barrier(log);
+        storage_world_run(world, 500 + seed % 13 * 200);
+        take_snapshot(log, 0);
+        storage_world_run(world, seed % 17 * 50);
+    }
+}
+
+/* Between the record of a snapshot and its being durable, a checkpoint must not take the entries
+ * behind it for written: what was reported durable is there after the process was killed. */
+static void a_checkpoint_beside_a_snapshot_forgets_no_entry(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20 * SEEDS; seed++) {
+        struct storage_world world;
+        struct partition_log *busy;
+        struct partition_log *log;
+        uint64_t durable = 0;
+        uint64_t before;
+
+        storage_world_init(&world, seed);
+        world.listener.durable = note_durable;
+        busy = begin(&world);
+        log = storage_create_log(world.storage, storage_world_group(2));
+        partition_log_set_context(log, &durable);
+        partition_log_set_options(log, &options);
+        before = partition_log_set_term_vote(log, 1, 1);
+        change_beside_checkpoints(busy, log, &world, seed);
+        storage_world_kill(&world);
+        storage_world_open(&world);
+        log = storage_find_log(world.storage, storage_world_group(2));
+        assert_non_null(log);
+        assert_false(partition_log_is_corrupt(log));
+        assert_true(durable > before);
+        assert_true(partition_log_last_index(log) >= (durable - before + 1) / 2);
+        storage_world_release(&world);
+    }
+}
+
 /* The record of a snapshot may survive a batch that went around the journal. */
 static void no_snapshot_is_believed_whose_entries_are_gone(void **state)
 {
@@ -353,6 +413,7 @@ int main(void)
         cmocka_unit_test(a_log_may_go_while_its_segments_are_unlinked),
         cmocka_unit_test(a_journal_file_that_was_half_made_is_made_anew),
         cmocka_unit_test(a_journal_file_whose_name_was_not_synced_keeps_what_is_written),
+        cmocka_unit_test(a_checkpoint_beside_a_snapshot_forgets_no_entry),
         cmocka_unit_test(no_snapshot_is_believed_whose_entries_are_gone),
         cmocka_unit_test(no_snapshot_is_believed_that_lies_behind_damage),
         cmocka_unit_test(damage_at_the_front_of_a_journal_file_is_no_torn_tail),
