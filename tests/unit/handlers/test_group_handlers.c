@@ -3,13 +3,9 @@
  * The group APIs in every version that is accepted: each is asked as a client of that version
  * would, and the answer must say the same in the words of the version.
  */
-#include "cluster/cluster.h"
-#include "handlers/broker.h"
 #include "handlers/forward.h"
-#include "handlers/group_handlers.h"
-#include "support/request_fixture.h"
 #include "support/test.h"
-#include "unit/coordinator/coordinator_fixture.h"
+#include "unit/handlers/group_asker.h"
 #include "wire_messages/api_keys.h"
 #include "wire_messages/delete_groups.h"
 #include "wire_messages/leave_group.h"
@@ -17,12 +13,6 @@
 #include "wire_messages/offset_fetch.h"
 
 enum { NO_GENERATION = -1 };
-
-struct asker {
-    struct fixture fixture;
-    struct request_fixture request;
-    struct broker broker;
-};
 
 /* ---- other brokers: there are none ---- */
 
@@ -35,54 +25,9 @@ bool forward_to_broker(struct request *request, int32_t node_id,
     return false;
 }
 
-struct cluster_leader cluster_leader(const struct cluster *cluster, struct group_id group)
-{
-    (void)cluster;
-    (void)group;
-    return (struct cluster_leader){-1, -1};
-}
-
-bool cluster_broker_is_live(const struct cluster *cluster, int32_t node_id)
-{
-    (void)cluster;
-    (void)node_id;
-    return true;
-}
-
-/* ---- asking ---- */
-
-static void asker_init(struct asker *asker)
-{
-    fixture_init(&asker->fixture);
-    asker->broker = (struct broker){.node_id = 1,
-                                    .loop = &asker->fixture.loop,
-                                    .config = &asker->fixture.config,
-                                    .groups = asker->fixture.coordinator};
-    request_fixture_init(&asker->request, &asker->broker);
-}
-
-static void asker_release(struct asker *asker)
-{
-    request_fixture_release(&asker->request);
-    fixture_release(&asker->fixture);
-}
-
-static void ask(struct asker *asker, int16_t api_key, int16_t version, const void *in,
-                request_handler handle)
-{
-    request_fixture_ask(&asker->request, api_key, version, in, handle);
-    fixture_run(&asker->fixture);
-}
-
-static void answer(struct asker *asker, void *out)
-{
-    assert_int_equal(asker->request.request.end, REQUEST_REPLIED);
-    request_fixture_answer(&asker->request, out);
-}
-
 /* ---- offsets ---- */
 
-static int16_t commit(struct asker *asker, int16_t version, int32_t partition, int64_t offset)
+static int16_t commit(struct group_asker *asker, int16_t version, int32_t partition, int64_t offset)
 {
     struct offset_commit_request_topics_partitions partitions = {0};
     struct offset_commit_request_topics topics = {0};
@@ -102,8 +47,8 @@ static int16_t commit(struct asker *asker, int16_t version, int32_t partition, i
     partitions.partition_index = partition;
     partitions.committed_offset = offset;
     partitions.committed_metadata = STRING("note");
-    ask(asker, API_OFFSET_COMMIT, version, &in, offset_commit_handle);
-    answer(asker, &out);
+    group_asker_ask(asker, API_OFFSET_COMMIT, version, &in, offset_commit_handle);
+    group_asker_answer(asker, &out);
     assert_int_equal(out.topics.count, 1);
     assert_int_equal(out.topics.items[0].partitions.items[0].partition_index, partition);
     return out.topics.items[0].partitions.items[0].error_code;
@@ -111,20 +56,20 @@ static int16_t commit(struct asker *asker, int16_t version, int32_t partition, i
 
 static void every_version_commits(void **state)
 {
-    struct asker asker;
+    struct group_asker asker;
 
     (void)state;
-    asker_init(&asker);
+    group_asker_init(&asker);
     for (int16_t version = 0; version <= OFFSET_COMMIT_REQUEST_VERSION_MAX; version++) {
         assert_int_equal(commit(&asker, version, 0, 100 + version), KAFKA_ERROR_NONE);
         assert_int_equal(fixture_offset(&asker.fixture, STRING("g")), 100 + version);
         assert_int_equal(commit(&asker, version, 5, 1), KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION);
         assert_int_equal(commit(&asker, version, -1, 1), KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION);
     }
-    asker_release(&asker);
+    group_asker_release(&asker);
 }
 
-static void check_single(struct asker *asker, int16_t version, bool asks_all)
+static void check_single(struct group_asker *asker, int16_t version, bool asks_all)
 {
     int32_t index = 0;
     struct offset_fetch_request_topics topics;
@@ -139,8 +84,8 @@ static void check_single(struct asker *asker, int16_t version, bool asks_all)
     topics.name = STRING("t");
     topics.partition_indexes.items = &index;
     topics.partition_indexes.count = 1;
-    ask(asker, API_OFFSET_FETCH, version, &in, offset_fetch_handle);
-    answer(asker, &out);
+    group_asker_ask(asker, API_OFFSET_FETCH, version, &in, offset_fetch_handle);
+    group_asker_answer(asker, &out);
     assert_int_equal(out.error_code, KAFKA_ERROR_NONE);
     assert_int_equal(out.topics.count, 1);
     assert_true(string_is(out.topics.items[0].name, "t"));
@@ -149,7 +94,7 @@ static void check_single(struct asker *asker, int16_t version, bool asks_all)
     assert_true(string_is(out.topics.items[0].partitions.items[0].metadata, "note"));
 }
 
-static void check_batched(struct asker *asker, int16_t version, bool asks_all)
+static void check_batched(struct group_asker *asker, int16_t version, bool asks_all)
 {
     int32_t indexes[2] = {0, 7};
     struct offset_fetch_request_groups_topics topics;
@@ -172,8 +117,8 @@ static void check_batched(struct asker *asker, int16_t version, bool asks_all)
     topics.topic_id = version < 10 ? (struct uuid){0} : asker->fixture.topic.id;
     topics.partition_indexes.items = indexes;
     topics.partition_indexes.count = 2;
-    ask(asker, API_OFFSET_FETCH, version, &in, offset_fetch_handle);
-    answer(asker, &out);
+    group_asker_ask(asker, API_OFFSET_FETCH, version, &in, offset_fetch_handle);
+    group_asker_answer(asker, &out);
     assert_int_equal(out.groups.count, 2);
     topic = &out.groups.items[0].topics.items[0];
     assert_int_equal(topic->partitions.items[0].committed_offset, 42);
@@ -190,10 +135,10 @@ static void check_batched(struct asker *asker, int16_t version, bool asks_all)
 
 static void every_version_fetches_what_was_committed(void **state)
 {
-    struct asker asker;
+    struct group_asker asker;
 
     (void)state;
-    asker_init(&asker);
+    group_asker_init(&asker);
     assert_int_equal(commit(&asker, 8, 0, 42), KAFKA_ERROR_NONE);
     for (int16_t version = 0; version <= OFFSET_FETCH_REQUEST_VERSION_MAX; version++) {
         for (int asks_all = 0; asks_all <= (version >= 2 ? 1 : 0); asks_all++) {
@@ -204,19 +149,19 @@ static void every_version_fetches_what_was_committed(void **state)
             }
         }
     }
-    asker_release(&asker);
+    group_asker_release(&asker);
 }
 
 static void a_broker_that_is_no_coordinator_says_so_where_each_version_looks(void **state)
 {
-    struct asker asker;
+    struct group_asker asker;
     int32_t index = 0;
     struct offset_fetch_request_topics topics;
     struct offset_fetch_request in;
     struct offset_fetch_response out;
 
     (void)state;
-    asker_init(&asker);
+    group_asker_init(&asker);
     fixture_follow(&asker.fixture);
     offset_fetch_request_init(&in);
     offset_fetch_request_topics_init(&topics);
@@ -226,19 +171,19 @@ static void a_broker_that_is_no_coordinator_says_so_where_each_version_looks(voi
     topics.name = STRING("t");
     topics.partition_indexes.items = &index;
     topics.partition_indexes.count = 1;
-    ask(&asker, API_OFFSET_FETCH, 1, &in, offset_fetch_handle);
-    answer(&asker, &out);
+    group_asker_ask(&asker, API_OFFSET_FETCH, 1, &in, offset_fetch_handle);
+    group_asker_answer(&asker, &out);
     assert_int_equal(out.topics.items[0].partitions.items[0].error_code,
                      KAFKA_ERROR_NOT_COORDINATOR);
-    ask(&asker, API_OFFSET_FETCH, 7, &in, offset_fetch_handle);
-    answer(&asker, &out);
+    group_asker_ask(&asker, API_OFFSET_FETCH, 7, &in, offset_fetch_handle);
+    group_asker_answer(&asker, &out);
     assert_int_equal(out.error_code, KAFKA_ERROR_NOT_COORDINATOR);
-    asker_release(&asker);
+    group_asker_release(&asker);
 }
 
 /* ---- members ---- */
 
-static struct string join(struct asker *asker, int16_t version)
+static struct string join(struct group_asker *asker, int16_t version)
 {
     struct join_group_request_protocols protocol = {
         .name = STRING("range"), .metadata = {.bytes = (char[]){'m'}, .length = 1}};
@@ -255,9 +200,9 @@ static struct string join(struct asker *asker, int16_t version)
     in.protocols.count = 1;
     for (int round = 0; round < (version >= 4 ? 2 : 1); round++) {
         in.member_id = id;
-        ask(asker, API_JOIN_GROUP, version, &in, join_group_handle);
+        group_asker_ask(asker, API_JOIN_GROUP, version, &in, join_group_handle);
         fixture_pass_ms(&asker->fixture, 6000);
-        answer(asker, &out);
+        group_asker_answer(asker, &out);
         id = (struct string){.bytes = arena_copy_text(&asker->fixture.arena, out.member_id.bytes,
                                                       (size_t)out.member_id.length),
                              .length = out.member_id.length};
@@ -269,7 +214,7 @@ static struct string join(struct asker *asker, int16_t version)
     return id;
 }
 
-static int32_t generation_of(struct asker *asker, struct string id)
+static int32_t generation_of(struct group_asker *asker, struct string id)
 {
     for (int32_t generation = 1; generation < 100; generation++) {
         if (fixture_heartbeat(&asker->fixture, id, generation) == KAFKA_ERROR_NONE) {
@@ -279,7 +224,7 @@ static int32_t generation_of(struct asker *asker, struct string id)
     return NO_GENERATION;
 }
 
-static void sync(struct asker *asker, int16_t version, struct string id, int32_t generation)
+static void sync(struct group_asker *asker, int16_t version, struct string id, int32_t generation)
 {
     struct sync_group_request_assignments assignment = {
         .member_id = id, .assignment = {.bytes = (char[]){'a'}, .length = 1}};
@@ -294,13 +239,13 @@ static void sync(struct asker *asker, int16_t version, struct string id, int32_t
     in.protocol_name = STRING("range");
     in.assignments.items = &assignment;
     in.assignments.count = 1;
-    ask(asker, API_SYNC_GROUP, version, &in, sync_group_handle);
-    answer(asker, &out);
+    group_asker_ask(asker, API_SYNC_GROUP, version, &in, sync_group_handle);
+    group_asker_answer(asker, &out);
     assert_int_equal(out.error_code, KAFKA_ERROR_NONE);
     assert_int_equal(out.assignment.length, 1);
 }
 
-static void beat(struct asker *asker, int16_t version, struct string id, int32_t generation)
+static void beat(struct group_asker *asker, int16_t version, struct string id, int32_t generation)
 {
     struct heartbeat_request in;
     struct heartbeat_response out;
@@ -309,13 +254,13 @@ static void beat(struct asker *asker, int16_t version, struct string id, int32_t
     in.group_id = STRING("g");
     in.member_id = id;
     in.generation_id = generation;
-    ask(asker, API_HEARTBEAT, version, &in, heartbeat_handle);
-    answer(asker, &out);
+    group_asker_ask(asker, API_HEARTBEAT, version, &in, heartbeat_handle);
+    group_asker_answer(asker, &out);
     assert_int_equal(out.error_code, KAFKA_ERROR_NONE);
 }
 
 /* The error of the member, wherever the version has it. */
-static int16_t leave(struct asker *asker, int16_t version, struct string id)
+static int16_t leave(struct group_asker *asker, int16_t version, struct string id)
 {
     struct leave_group_request_members member;
     struct leave_group_request in;
@@ -331,8 +276,8 @@ static int16_t leave(struct asker *asker, int16_t version, struct string id)
         in.members.items = &member;
         in.members.count = 1;
     }
-    ask(asker, API_LEAVE_GROUP, version, &in, leave_group_handle);
-    answer(asker, &out);
+    group_asker_ask(asker, API_LEAVE_GROUP, version, &in, leave_group_handle);
+    group_asker_answer(asker, &out);
     return version < 3 ? out.error_code : out.members.items[0].error_code;
 }
 
@@ -343,10 +288,10 @@ static int16_t at_most(int16_t version, int16_t version_max)
 
 static void every_version_joins_syncs_beats_and_leaves(void **state)
 {
-    struct asker asker;
+    struct group_asker asker;
 
     (void)state;
-    asker_init(&asker);
+    group_asker_init(&asker);
     for (int16_t version = 0; version <= JOIN_GROUP_REQUEST_VERSION_MAX; version++) {
         struct string id = join(&asker, version);
         int32_t generation = generation_of(&asker, id);
@@ -359,46 +304,46 @@ static void every_version_joins_syncs_beats_and_leaves(void **state)
         assert_int_equal(leave(&asker, at_most(version, LEAVE_GROUP_REQUEST_VERSION_MAX), id),
                          KAFKA_ERROR_UNKNOWN_MEMBER_ID);
     }
-    asker_release(&asker);
+    group_asker_release(&asker);
 }
 
 static void a_sync_that_does_not_name_its_protocol_is_refused_from_version_five_on(void **state)
 {
-    struct asker asker;
+    struct group_asker asker;
     struct sync_group_request in;
     struct sync_group_response out;
 
     (void)state;
-    asker_init(&asker);
+    group_asker_init(&asker);
     sync_group_request_init(&in);
     in.group_id = STRING("g");
     in.member_id = STRING("m");
-    ask(&asker, API_SYNC_GROUP, 5, &in, sync_group_handle);
-    answer(&asker, &out);
+    group_asker_ask(&asker, API_SYNC_GROUP, 5, &in, sync_group_handle);
+    group_asker_answer(&asker, &out);
     assert_int_equal(out.error_code, KAFKA_ERROR_INCONSISTENT_GROUP_PROTOCOL);
-    ask(&asker, API_SYNC_GROUP, 4, &in, sync_group_handle);
-    answer(&asker, &out);
+    group_asker_ask(&asker, API_SYNC_GROUP, 4, &in, sync_group_handle);
+    group_asker_answer(&asker, &out);
     assert_int_equal(out.error_code, KAFKA_ERROR_UNKNOWN_MEMBER_ID);
-    asker_release(&asker);
+    group_asker_release(&asker);
 }
 
 /* ---- administration ---- */
 
 static void an_absent_group_is_dead_and_from_version_six_on_an_error(void **state)
 {
-    struct asker asker;
+    struct group_asker asker;
     struct string group = STRING("nobody");
     struct describe_groups_request in;
     struct describe_groups_response out;
 
     (void)state;
-    asker_init(&asker);
+    group_asker_init(&asker);
     describe_groups_request_init(&in);
     in.groups.items = &group;
     in.groups.count = 1;
     for (int16_t version = 0; version <= DESCRIBE_GROUPS_REQUEST_VERSION_MAX; version++) {
-        ask(&asker, API_DESCRIBE_GROUPS, version, &in, describe_groups_handle);
-        answer(&asker, &out);
+        group_asker_ask(&asker, API_DESCRIBE_GROUPS, version, &in, describe_groups_handle);
+        group_asker_answer(&asker, &out);
         assert_true(string_is(out.groups.items[0].group_state, "Dead"));
         assert_int_equal(out.groups.items[0].error_code,
                          version < 6 ? KAFKA_ERROR_NONE : KAFKA_ERROR_GROUP_ID_NOT_FOUND);
@@ -406,26 +351,26 @@ static void an_absent_group_is_dead_and_from_version_six_on_an_error(void **stat
             assert_true(string_is(out.groups.items[0].error_message, "Group nobody not found."));
         }
     }
-    asker_release(&asker);
+    group_asker_release(&asker);
 }
 
 static void a_stable_group_is_described_with_its_members(void **state)
 {
-    struct asker asker;
+    struct group_asker asker;
     struct string group = STRING("g");
     struct describe_groups_request in;
     struct describe_groups_response out;
     const struct describe_groups_response_groups *found;
 
     (void)state;
-    asker_init(&asker);
+    group_asker_init(&asker);
     (void)fixture_stable_member(&asker.fixture, (struct joining){0});
     describe_groups_request_init(&in);
     in.groups.items = &group;
     in.groups.count = 1;
     in.include_authorized_operations = true;
-    ask(&asker, API_DESCRIBE_GROUPS, 6, &in, describe_groups_handle);
-    answer(&asker, &out);
+    group_asker_ask(&asker, API_DESCRIBE_GROUPS, 6, &in, describe_groups_handle);
+    group_asker_answer(&asker, &out);
     found = &out.groups.items[0];
     assert_true(string_is(found->group_state, "Stable"));
     assert_true(string_is(found->protocol_type, "consumer"));
@@ -434,10 +379,10 @@ static void a_stable_group_is_described_with_its_members(void **state)
     assert_true(string_is(found->members.items[0].client_host, "/127.0.0.1"));
     assert_int_equal(found->members.items[0].member_assignment.length, 1);
     assert_true(found->authorized_operations > 0);
-    asker_release(&asker);
+    group_asker_release(&asker);
 }
 
-static int32_t list(struct asker *asker, int16_t version, const char *group_state,
+static int32_t list(struct group_asker *asker, int16_t version, const char *group_state,
                     const char *group_type)
 {
     struct string states = string_from(group_state);
@@ -450,18 +395,18 @@ static int32_t list(struct asker *asker, int16_t version, const char *group_stat
     in.states_filter.count = group_state == NULL ? 0 : 1;
     in.types_filter.items = &types;
     in.types_filter.count = group_type == NULL ? 0 : 1;
-    ask(asker, API_LIST_GROUPS, version, &in, list_groups_handle);
-    answer(asker, &out);
+    group_asker_ask(asker, API_LIST_GROUPS, version, &in, list_groups_handle);
+    group_asker_answer(asker, &out);
     assert_int_equal(out.error_code, KAFKA_ERROR_NONE);
     return out.groups.count;
 }
 
 static void groups_are_listed_by_state_and_type(void **state)
 {
-    struct asker asker;
+    struct group_asker asker;
 
     (void)state;
-    asker_init(&asker);
+    group_asker_init(&asker);
     (void)fixture_stable_member(&asker.fixture, (struct joining){0});
     (void)fixture_commit(&asker.fixture,
                          (struct committing){.group_id = STRING("simple"), .generation = -1});
@@ -472,32 +417,32 @@ static void groups_are_listed_by_state_and_type(void **state)
     assert_int_equal(list(&asker, 4, "Empty", NULL), 1);
     assert_int_equal(list(&asker, 5, NULL, "classic"), 2);
     assert_int_equal(list(&asker, 5, NULL, "consumer"), 0);
-    asker_release(&asker);
+    group_asker_release(&asker);
 }
 
 static void groups_are_deleted_one_by_one(void **state)
 {
-    struct asker asker;
+    struct group_asker asker;
     struct string groups[3] = {STRING("g"), STRING("simple"), STRING("nobody")};
     struct delete_groups_request in;
     struct delete_groups_response out;
 
     (void)state;
-    asker_init(&asker);
+    group_asker_init(&asker);
     (void)fixture_stable_member(&asker.fixture, (struct joining){0});
     (void)fixture_commit(&asker.fixture,
                          (struct committing){.group_id = groups[1], .generation = -1});
     delete_groups_request_init(&in);
     in.groups_names.items = groups;
     in.groups_names.count = 3;
-    ask(&asker, API_DELETE_GROUPS, 2, &in, delete_groups_handle);
-    answer(&asker, &out);
+    group_asker_ask(&asker, API_DELETE_GROUPS, 2, &in, delete_groups_handle);
+    group_asker_answer(&asker, &out);
     assert_int_equal(out.results.count, 3);
     assert_int_equal(out.results.items[0].error_code, KAFKA_ERROR_NON_EMPTY_GROUP);
     assert_int_equal(out.results.items[1].error_code, KAFKA_ERROR_NONE);
     assert_int_equal(out.results.items[2].error_code, KAFKA_ERROR_GROUP_ID_NOT_FOUND);
     assert_int_equal(fixture_offset(&asker.fixture, groups[1]), -1);
-    asker_release(&asker);
+    group_asker_release(&asker);
 }
 
 int main(void)
