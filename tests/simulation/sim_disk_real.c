@@ -55,6 +55,8 @@ static const struct storage_options options = {
     .single_syncs_max = 4,
 };
 
+static const char journal_files[] = "/data/journal/";
+
 static const enum disk_operation failing[] = {DISK_SYNC, DISK_WRITE_AT, DISK_WRITE_DURABLE,
                                               DISK_SYNC_DIRECTORY};
 
@@ -279,29 +281,51 @@ static void note_frame(struct sim_disk *self, const struct journal_place *place)
     }
 }
 
-static void note_frames(void *context, const char *path)
+/* The next whole frame of the file of `place`, whose bytes it begins with; NULL: there is none. */
+static const char *next_frame(struct sim_disk *self, struct journal_place *place)
 {
-    struct sim_disk *self = context;
-    const char *bytes = fake_disk_bytes(self->fake, path);
-    int64_t size = fake_disk_size(self->fake, path);
-    struct journal_place place;
+    const char *bytes = fake_disk_bytes(self->fake, place->path);
+    int64_t size = fake_disk_size(self->fake, place->path);
 
-    (void)snprintf(place.path, sizeof place.path, "%s", path);
-    for (place.position = 0; place.position + BLOCK_BYTES <= size; place.position += BLOCK_BYTES) {
-        memcpy(&place.header, bytes + place.position, sizeof place.header);
-        if (place.header.magic == FRAME_MAGIC &&
-            place.position + (int64_t)(sizeof place.header + place.header.length) <= size) {
-            note_frame(self, &place);
+    for (place->position += BLOCK_BYTES; place->position + BLOCK_BYTES <= size;
+         place->position += BLOCK_BYTES) {
+        memcpy(&place->header, bytes + place->position, sizeof place->header);
+        if (place->header.magic == FRAME_MAGIC &&
+            place->position + (int64_t)(sizeof place->header + place->header.length) <= size) {
+            return bytes + place->position;
         }
     }
+    return NULL;
+}
+
+static struct journal_place before_frames(const char *path)
+{
+    struct journal_place place = {.position = -BLOCK_BYTES};
+
+    (void)snprintf(place.path, sizeof place.path, "%s", path);
+    return place;
+}
+
+static void note_frames(void *context, const char *path)
+{
+    struct journal_place place = before_frames(path);
+
+    while (next_frame(context, &place) != NULL) {
+        note_frame(context, &place);
+    }
+}
+
+static void note_journal(struct sim_disk *self)
+{
+    self->place_count = 0;
+    fake_disk_for_each_file(self->fake, journal_files, note_frames, self);
 }
 
 uint64_t sim_disk_journal_file(struct sim_disk *self)
 {
     const char *name;
 
-    self->place_count = 0;
-    fake_disk_for_each_file(self->fake, "/data/journal/", note_frames, self);
+    note_journal(self);
     name = self->place_count == 0 ? NULL : strrchr(self->places[0].path, '/');
     return name == NULL ? 0 : strtoull(name + 1, NULL, 10);
 }
@@ -312,8 +336,7 @@ bool sim_disk_damage_journal(struct sim_disk *self)
     const struct journal_place *place;
     int64_t length;
 
-    self->place_count = 0;
-    fake_disk_for_each_file(self->fake, "/data/journal/", note_frames, self);
+    note_journal(self);
     if (self->place_count < 2) {
         return false;
     }
@@ -347,18 +370,11 @@ static bool cuts_log(const char *bytes, const struct frame_header *frame, struct
 static void find_cut(void *context, const char *path)
 {
     struct sim_disk *self = context;
-    const char *bytes = fake_disk_bytes(self->fake, path);
-    int64_t size = fake_disk_size(self->fake, path);
-    struct journal_place place;
+    struct journal_place place = before_frames(path);
+    const char *frame;
 
-    (void)snprintf(place.path, sizeof place.path, "%s", path);
-    for (place.position = 0; place.position + BLOCK_BYTES <= size; place.position += BLOCK_BYTES) {
-        const char *records = bytes + place.position + sizeof place.header;
-
-        memcpy(&place.header, bytes + place.position, sizeof place.header);
-        if (place.header.magic == FRAME_MAGIC &&
-            place.position + (int64_t)(sizeof place.header + place.header.length) <= size &&
-            cuts_log(records, &place.header, self->cut_group) &&
+    while ((frame = next_frame(self, &place)) != NULL) {
+        if (cuts_log(frame + sizeof place.header, &place.header, self->cut_group) &&
             is_newer(&place.header, &self->cut.header)) {
             self->cut = place;
         }
@@ -368,11 +384,10 @@ static void find_cut(void *context, const char *path)
 /* Such a frame is stable before the next is written, which then says so. */
 bool sim_disk_damage_truncation(struct sim_disk *self, struct group_id group)
 {
-    self->place_count = 0;
-    fake_disk_for_each_file(self->fake, "/data/journal/", note_frames, self);
+    note_journal(self);
     self->cut_group = group;
     self->cut = (struct journal_place){0};
-    fake_disk_for_each_file(self->fake, "/data/journal/", find_cut, self);
+    fake_disk_for_each_file(self->fake, journal_files, find_cut, self);
     return self->cut.header.sequence != 0 &&
            self->places[0].header.synced_sequence >= self->cut.header.sequence &&
            self->places[0].header.incarnation == self->cut.header.incarnation &&
@@ -386,8 +401,7 @@ bool sim_disk_damage_truncation(struct sim_disk *self, struct group_id group)
 
 static uint64_t newest_sequence(struct sim_disk *self)
 {
-    self->place_count = 0;
-    fake_disk_for_each_file(self->fake, "/data/journal/", note_frames, self);
+    note_journal(self);
     return self->place_count == 0 ? 0 : self->places[0].header.sequence;
 }
 

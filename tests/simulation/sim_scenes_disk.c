@@ -184,12 +184,18 @@ static bool half_is_open(struct sim_scenes *scenes)
     return log != NULL && partition_log_is_corrupt(log) && partition_log_last_index(log) == 0;
 }
 
-static void half_strike(struct sim_scenes *scenes)
+/* The damaged one starts again at once, among those who were late: the others are away. */
+static void leave_to_the_late(struct sim_scenes *scenes, bool loses_power)
 {
     scene_fast(scenes, scenes->a);
-    scene_crash(scenes, scenes->a, true, 5);
+    scene_crash(scenes, scenes->a, loses_power, 5);
     scene_crash(scenes, scenes->rest, false, AWAY_MS);
     scene_heal(scenes);
+}
+
+static void half_strike(struct sim_scenes *scenes)
+{
+    leave_to_the_late(scenes, true);
 }
 
 static const struct scene_step half[] = {
@@ -415,10 +421,7 @@ static bool second_runs(struct sim_scenes *scenes)
 /* Without the others the late ones need it for a majority: it must not vote. */
 static void second_strike(struct sim_scenes *scenes)
 {
-    scene_fast(scenes, scenes->a);
-    scene_crash(scenes, scenes->a, false, 5);
-    scene_crash(scenes, scenes->rest, false, AWAY_MS);
-    scene_heal(scenes);
+    leave_to_the_late(scenes, false);
 }
 
 static const struct scene_step second_start[] = {
@@ -428,8 +431,7 @@ static const struct scene_step second_start[] = {
     {.begin = second_strike, .least_ms = AWAY_MS + 1000, .most_ms = AWAY_MS + 1000},
 };
 
-/* ---- lost cut: what took a deposed leader's entries away is damaged, a later snapshot is not ----
- */
+/* ---- lost cut: what took a deposed leader's entries away is damaged, a snapshot is not ---- */
 
 /* The leader writes what nobody else will have. */
 static void lost_begin(struct sim_scenes *scenes)
