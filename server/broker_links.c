@@ -59,6 +59,7 @@ enum error broker_links_open(const struct broker_links_services *services, struc
     if (error != ERROR_NONE) {
         return error;
     }
+    broker_tls_watch_links(services->tls, *out_links);
     links_uv_set_admission(*out_links, admit_peer, (void *)(uintptr_t)services->storage);
     error = links_uv_listen(*out_links, host, config->rpc_listener.port, out_port);
     if (error != ERROR_NONE) {

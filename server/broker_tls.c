@@ -5,6 +5,7 @@
 
 #include "gyre/observe/log.h"
 #include "gyre/observe/metrics.h"
+#include "gyre/runtime/links_uv.h"
 #include "gyre/tls/principal_rules.h"
 
 #include "handlers/listener_options.h"
@@ -149,6 +150,19 @@ enum error broker_tls_open_links(struct broker_tls *tls, struct link_guard **out
         *out_guard = &tls->guard.base;
     }
     return error;
+}
+
+static void on_links_trust_changed(void *context)
+{
+    links_uv_check_peers(context);
+}
+
+void broker_tls_watch_links(struct broker_tls *tls, struct links *links)
+{
+    if (tls->guard.accepting != NULL) {
+        tls_source_watch_trust(tls->guard.accepting, on_links_trust_changed, links);
+        tls_source_watch_trust(tls->guard.dialling, on_links_trust_changed, links);
+    }
 }
 
 /* ---- the end ---- */

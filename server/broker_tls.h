@@ -18,6 +18,7 @@
 #include "network/network.h"
 
 struct broker;
+struct links;
 
 enum { BROKER_TLS_SOURCES_MAX = CONFIG_LISTENERS_MAX + 3 };
 
@@ -52,6 +53,10 @@ enum error broker_tls_open_listener(struct broker_tls *tls, int index,
 /* What links between brokers stand behind; NULL: security.inter.broker.protocol wants none. */
 MUST_USE
 enum error broker_tls_open_links(struct broker_tls *tls, struct link_guard **out_guard);
+
+/* Brokers whose certificates are not trusted any more are cut off; nothing where links stand behind
+ * no guard. The links are borrowed until broker_tls_close(). */
+void broker_tls_watch_links(struct broker_tls *tls, struct links *links);
 
 /* Options of the listener `name`, for servers and for those who dial. */
 MUST_USE

@@ -42,8 +42,9 @@ enum error tls_store_load_keys(struct tls_loading *loading);
 MUST_USE
 enum error tls_store_load_trust(struct tls_loading *loading);
 
-/* Would a handshake of today believe this certificate of a client? `others` came with it. */
-bool tls_store_believes(const struct tls_context *context, X509 *certificate,
+/* Would a handshake of today believe this certificate? `others` came with it; `purpose` is
+ * "ssl_client" or "ssl_server", what its owner is. */
+bool tls_store_believes(const struct tls_context *context, const char *purpose, X509 *certificate,
                         STACK_OF(X509) * others);
 
 /* ASN1_TIME to ms since 1970. */

@@ -7,16 +7,18 @@
 #include "gyre/tls/tls_stream.h"
 
 struct link_guard_stream {
-    struct tls_stream *tls; /* owned */
+    struct tls_stream *tls;          /* owned */
+    const struct tls_source *source; /* borrowed; of its context */
 };
 
 static struct link_guard_stream *open_stream(struct link_guard *base, const char *host)
 {
     const struct tls_link_guard *guard = CONTAINER_OF(base, struct tls_link_guard, base);
-    struct tls_context *context =
-        tls_source_context(host == NULL ? guard->accepting : guard->dialling);
+    struct tls_source *source = host == NULL ? guard->accepting : guard->dialling;
+    struct tls_context *context = tls_source_context(source);
     struct link_guard_stream *stream = check_alloc_zero(sizeof *stream);
 
+    stream->source = source;
     stream->tls = tls_stream_new(context, host);
     tls_context_unref(context);
     return stream;
@@ -61,6 +63,16 @@ static const char *reason(const struct link_guard_stream *stream)
     return tls_stream_reason(stream->tls);
 }
 
+static bool is_believed(const struct link_guard_stream *stream)
+{
+    struct tls_context *context = tls_source_context(stream->source);
+    bool is_believed = tls_stream_trusts_alike(stream->tls, context) ||
+                       tls_stream_is_believed(stream->tls, context);
+
+    tls_context_unref(context);
+    return is_believed;
+}
+
 static const struct link_guard_operations operations = {
     .open = open_stream,
     .close = close_stream,
@@ -70,6 +82,7 @@ static const struct link_guard_operations operations = {
     .write = write_plain,
     .take_output = take_output,
     .reason = reason,
+    .is_believed = is_believed,
 };
 
 void tls_link_guard_init(struct tls_link_guard *guard, struct tls_source *accepting,

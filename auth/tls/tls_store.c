@@ -358,7 +358,7 @@ enum error tls_store_load_trust(struct tls_loading *loading)
     return error;
 }
 
-bool tls_store_believes(const struct tls_context *context, X509 *certificate,
+bool tls_store_believes(const struct tls_context *context, const char *purpose, X509 *certificate,
                         STACK_OF(X509) * others)
 {
     X509_STORE_CTX *check = X509_STORE_CTX_new();
@@ -367,7 +367,7 @@ bool tls_store_believes(const struct tls_context *context, X509 *certificate,
     CHECK(check != NULL);
     CHECK(X509_STORE_CTX_init(check, SSL_CTX_get_cert_store(context->ssl), certificate, others) ==
           1);
-    CHECK(X509_STORE_CTX_set_default(check, "ssl_client") == 1);
+    CHECK(X509_STORE_CTX_set_default(check, purpose) == 1);
     X509_STORE_CTX_set_depth(check, TLS_CHAIN_DEPTH_MAX);
     X509_VERIFY_PARAM_set_auth_level(X509_STORE_CTX_get0_param(check), TLS_SECURITY_LEVEL);
     is_good = X509_verify_cert(check) == 1;

@@ -331,7 +331,8 @@ bool tls_stream_is_believed(const struct tls_stream *stream, const struct tls_co
     X509 *certificate = SSL_get1_peer_certificate(stream->ssl);
     bool is_believed =
         certificate == NULL ||
-        tls_store_believes(context, certificate, SSL_get_peer_cert_chain(stream->ssl));
+        tls_store_believes(context, SSL_is_server(stream->ssl) ? "ssl_client" : "ssl_server",
+                           certificate, SSL_get_peer_cert_chain(stream->ssl));
 
     X509_free(certificate);
     return is_believed;

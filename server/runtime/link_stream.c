@@ -154,6 +154,16 @@ static void refuse_peer(struct link_stream *stream)
     link_stream_close(stream, ERROR_CLOSED);
 }
 
+void link_stream_check(struct link_stream *stream)
+{
+    if (stream->is_private && !stream->is_closing &&
+        !stream->guard->operations->is_believed(stream->guarded)) {
+        log_warning(LOG_RUNTIME, "a peer's certificate is not trusted any more",
+                    field_string("dialled", stream->host == NULL ? "" : stream->host));
+        link_stream_close(stream, ERROR_CLOSED);
+    }
+}
+
 /* False: the guard has not let the peer in, or not yet. */
 static bool pass_guard(struct link_stream *stream)
 {
@@ -172,7 +182,10 @@ static bool pass_guard(struct link_stream *stream)
         return false;
     }
     stream->is_private = true;
-    stream->events->connected(stream);
+    link_stream_check(stream); /* trust may have changed under the handshake */
+    if (!stream->is_closing) {
+        stream->events->connected(stream);
+    }
     return !stream->is_closing;
 }
 

@@ -77,4 +77,7 @@ void link_stream_send(struct link_stream *stream, uint8_t channel,
                       const struct buffer_slice *slices, int slice_count, size_t bytes);
 void link_stream_close(struct link_stream *stream, enum error reason);
 
+/* Closes it when the guard would not let the peer in today. */
+void link_stream_check(struct link_stream *stream);
+
 #endif

@@ -158,10 +158,7 @@ static void send_hello(struct connection *connection)
  * side, the newer: the older is what that side has given up. */
 static bool wins(const struct connection *newcomer, const struct connection *open)
 {
-    if (newcomer->dialled_by == open->dialled_by) {
-        return true;
-    }
-    return newcomer->dialled_by < open->dialled_by;
+    return newcomer->dialled_by <= open->dialled_by;
 }
 
 static enum error admit(struct connection *connection, struct peer *peer)
@@ -546,6 +543,13 @@ void links_uv_set_admission(struct links *base, links_uv_admit admit_peer, void 
 void links_uv_set_cluster_id(struct links *base, struct uuid cluster_id)
 {
     from_base(base)->options.cluster_id = cluster_id;
+}
+
+void links_uv_check_peers(struct links *base)
+{
+    list_for_each(link, &from_base(base)->connections) {
+        link_stream_check(&list_entry(link, struct connection, link)->stream);
+    }
 }
 
 static void free_links_if_done(struct links_uv *links)

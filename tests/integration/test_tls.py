@@ -13,7 +13,7 @@ import threading
 import time
 
 import pytest
-from region import BIN, CommandFailed, eventually, run
+from region import BIN, CommandFailed, Region, eventually, run
 
 CACHE = pathlib.Path.home() / ".cache/gyre"
 SLOW_CONNECTIONS = int(os.environ.get("GYRE_SLOW_CONNECTIONS", "300"))  # 10000 takes a minute
@@ -29,7 +29,8 @@ def pki(tmp_path_factory):
 class Pki:
     def __init__(self, path):
         self.path = path
-        self("init", "--name", "test authority")
+        if not path.is_dir():  # else it is the region's own
+            self("init", "--name", "test authority")
 
     def __call__(self, verb, *words):
         return run(BIN / "gyre", "pki", verb, "--dir", self.path, *words)
@@ -462,6 +463,27 @@ def test_links_between_brokers_let_no_stranger_in(own_region, pki):
     assert eventually(lambda: said(region, "a peer was not let in"))
     assert eventually(lambda: said(region, "the certificate is not a broker's"))
     region.kcat("-P", "-t", "all", "-X", "acks=all", stdin="one\n")
+
+
+def test_a_broker_is_cut_off_when_its_certificate_is_revoked():
+    """Its links are open already; within a second the others hear no more of it, and go on."""
+    region = Region(brokers=3, listeners=["SSL"], super_users=["CN=client"])
+    path = region.dir / "pki" / "links"
+    region.settings = [f"listener.name.rpc.gyre.ssl.crl.location={path / 'ca.crl'}"]
+    with region:
+        first, outcast, last = region.node_ids  # dialled by the first, and dials the last
+        others = [first, last]
+        survivor = region.address(others[0])
+        region.kcat("-P", "-t", "all", "-X", "acks=all", stdin="one\n")
+        Pki(path)("revoke", f"local-broker-{outcast}")
+        began = time.monotonic()
+        for node_id in others:
+            log = region.home(node_id) / "gyred.log"
+            eventually(lambda log=log: "a peer's certificate is not trusted any more"
+                       in log.read_text(), every=0.02)
+        assert time.monotonic() - began < 1
+        eventually(lambda: f"broker {outcast} at" not in region.kcat("-b", survivor, "-L"))
+        assert region.kcat("-b", survivor, "-C", "-t", "all", "-e", "-q") == "one\n"
 
 
 def test_the_admin_port_speaks_https(own_region, pki):

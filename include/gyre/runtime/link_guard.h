@@ -11,6 +11,8 @@
 #ifndef GYRE_RUNTIME_LINK_GUARD_H
 #define GYRE_RUNTIME_LINK_GUARD_H
 
+#include <stdbool.h>
+
 #include "gyre/base/buffer.h"
 #include "gyre/base/error.h"
 
@@ -28,6 +30,8 @@ struct link_guard_operations {
                         size_t count, size_t offset, size_t *out_taken);
     struct buffer_slice (*take_output)(struct link_guard_stream *stream);
     const char *(*reason)(const struct link_guard_stream *stream);
+    /* Would whoever was let in be let in today? */
+    bool (*is_believed)(const struct link_guard_stream *stream);
 };
 
 /* The first member of every guard. */

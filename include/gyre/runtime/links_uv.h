@@ -39,6 +39,10 @@ enum error links_uv_new(uv_loop_t *uv, struct loop *loop, const struct links_uv_
 void links_uv_set_admission(struct links *base, links_uv_admit admit_peer, void *context);
 void links_uv_set_cluster_id(struct links *base, struct uuid cluster_id);
 
+/* The guard may believe others than before: asks it about every peer that is in, and closes the
+ * streams of those who would not be let in today. */
+void links_uv_check_peers(struct links *base);
+
 /* Listen for peers. `host` is an IP address; port 0 takes a free one (tests). */
 MUST_USE
 enum error links_uv_listen(struct links *links, const char *host, uint16_t port,

@@ -78,7 +78,7 @@ struct buffer_slice tls_stream_take_output(struct tls_stream *stream);
 /* Memory for that much output at once, instead of growing to it. */
 void tls_stream_reserve_output(struct tls_stream *stream, size_t plaintext_bytes);
 
-/* Of a server's open stream: is the client's certificate one that `context` believes today? True
+/* Of an open stream: is the peer's certificate one that `context` believes today? True
  * where there is none. Costs what checking it in the handshake did. */
 bool tls_stream_is_believed(const struct tls_stream *stream, const struct tls_context *context);
 /* Did it begin with the trust of `context`? */
