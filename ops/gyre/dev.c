@@ -251,7 +251,8 @@ static bool resolve_dir(const char *dir, char resolved[PATH_MAX])
     return true;
 }
 
-static struct dev *load(const char *dir)
+/* With `out_lock` as whoever starts brokers leaves it; held until that is closed. */
+static struct dev *load(const char *dir, int *out_lock)
 {
     static struct dev dev;
     char resolved[PATH_MAX];
@@ -260,7 +261,41 @@ static struct dev *load(const char *dir)
         complain("%s: %s", dir, strerror(errno));
         return NULL;
     }
+    if (out_lock != NULL && (*out_lock = dev_lock(resolved)) < 0) {
+        return NULL;
+    }
     return dev_load(&dev, resolved) ? &dev : NULL;
+}
+
+/* To stop brokers: those that are being started have their process ids by then. Stopping takes
+ * long, and others may start and stop brokers meanwhile. */
+static struct dev *load_to_stop(const char *dir)
+{
+    int lock = -1;
+    struct dev *dev = load(dir, &lock);
+
+    if (lock >= 0) {
+        (void)close(lock);
+    }
+    return dev;
+}
+
+/* Others may have started brokers while ours became ready. */
+static bool save_cluster_ids(const struct dev *ready)
+{
+    static struct dev dev;
+    int lock = dev_lock(ready->dir);
+    bool is_good = lock >= 0 && dev_load(&dev, ready->dir);
+
+    for (int r = 0; is_good && r < dev.region_count && r < ready->region_count; r++) {
+        memcpy(dev.regions[r].cluster_id, ready->regions[r].cluster_id,
+               sizeof dev.regions[r].cluster_id);
+    }
+    is_good = is_good && dev_save(&dev);
+    if (lock >= 0) {
+        (void)close(lock);
+    }
+    return is_good;
 }
 
 /* What is not there yet is laid out, protected and formatted before anything starts. */
@@ -309,6 +344,7 @@ static int up(int argc, char **argv)
     static struct dev_arguments arguments;
     char dir[PATH_MAX];
     enum exit_status status;
+    int lock;
 
     dev_parse(options,
               "Start regions on this machine; return when they are healthy.\v"
@@ -324,7 +360,7 @@ static int up(int argc, char **argv)
               "  gyre dev up --dir /tmp/g --listeners SASL_SSL,PLAINTEXT --super-user ANONYMOUS "
               "--user alice:secret",
               argc, argv, &arguments);
-    if (!resolve_dir(arguments.dir, dir)) {
+    if (!resolve_dir(arguments.dir, dir) || (lock = dev_lock(dir)) < 0) {
         return STATUS_FAILED;
     }
     if (dev_exists(dir) ? !dev_load(&dev, dir) : !make_new(&dev, dir, &arguments)) {
@@ -334,8 +370,9 @@ static int up(int argc, char **argv)
         !dev_save(&dev)) {
         return STATUS_FAILED;
     }
+    (void)close(lock); /* others may start brokers that ours wait for */
     status = wait_ready(&dev, &arguments);
-    if (status == STATUS_OK && dev_save(&dev)) {
+    if (status == STATUS_OK && save_cluster_ids(&dev)) {
         print(&dev, arguments.output, false);
     }
     return (int)status;
@@ -352,7 +389,7 @@ static int down(int argc, char **argv)
     dev_parse(options,
               "Stop all brokers in order; the data stays.\vExample:\n  gyre dev down --dir /tmp/g",
               argc, argv, &arguments);
-    dev = load(arguments.dir);
+    dev = load_to_stop(arguments.dir);
     if (dev == NULL) {
         return STATUS_FAILED;
     }
@@ -392,7 +429,7 @@ static int status_verb(int argc, char **argv)
               "Say what runs.\vExit status 3 when a broker is not ready.\n\n"
               "Example:\n  gyre dev status --dir /tmp/g -o json",
               argc, argv, &arguments);
-    dev = load(arguments.dir);
+    dev = load(arguments.dir, NULL);
     if (dev == NULL) {
         return STATUS_FAILED;
     }
@@ -423,7 +460,7 @@ static int kill_verb(int argc, char **argv)
         complain("which one? (--broker or --region)");
         return STATUS_USAGE;
     }
-    dev = load(arguments.dir);
+    dev = load_to_stop(arguments.dir);
     if (dev == NULL || !for_chosen(dev, &arguments, kill_one)) {
         return STATUS_FAILED;
     }
@@ -443,8 +480,7 @@ static int start_verb(int argc, char **argv)
               "Start brokers that were killed, continue those that were paused.\v"
               "Example:\n  gyre dev start --dir /tmp/g --broker 1",
               argc, argv, &arguments);
-    lock = dev_lock(arguments.dir);
-    dev = lock < 0 ? NULL : load(arguments.dir);
+    dev = load(arguments.dir, &lock);
     if (dev == NULL || !for_chosen(dev, &arguments, check_ports) ||
         !for_chosen(dev, &arguments, start_one) || !dev_save(dev)) {
         return STATUS_FAILED;

@@ -77,8 +77,8 @@ void dev_path(const struct dev *dev, const struct dev_region *region,
 /* A directory, unless it is there. False: the reason was printed. */
 bool dev_make_directory(const char *path);
 
-/* Whoever reads dev.json to write it holds this descriptor meanwhile. -1: the reason was printed.
- */
+/* Of a directory: whoever reads dev.json to write it, or to stop what runs, holds this descriptor
+ * meanwhile. -1: the reason was printed. */
 int dev_lock(const char *dir);
 
 /* A new file with mode 0600 that is seen under its name when dev_finish_file() closed it. NULL: the

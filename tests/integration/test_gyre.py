@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command `gyre` against a region: what it prints, and the exit statuses scripts rely on."""
+import concurrent.futures
 import json
 import pathlib
 import re
@@ -189,3 +190,19 @@ def test_dev_tells_programs_what_is_now(own_region):
     assert states("kill", "--broker", 0) == ["stopped"]
     assert states("start", "--broker", 0) == ["ready"]
     assert states("down") == ["stopped"]
+
+
+def test_brokers_are_started_once_however_many_start_them(own_region):
+    region = own_region(brokers=3)
+    before = region.pids()
+    for node_id in range(3):
+        region.kill(node_id)
+    verbs = [("up",), ("start", "--broker", 0), ("start", "--broker", 1), ("start", "--broker", 2)]
+    with concurrent.futures.ThreadPoolExecutor() as at_once:
+        done = [at_once.submit(region.gyre, "dev", *verb, "--dir", region.dir, timeout=60)
+                for verb in verbs * 2]
+    for one in done:
+        one.result()
+    assert set(region.status().values()) == {"ready"}
+    assert len(region.pids()) == 3
+    assert not set(before) & set(region.pids())
