@@ -103,8 +103,9 @@ static int brokers(int argc, char **argv)
 {
     struct connect_arguments arguments;
 
-    parse("List the brokers that are alive.\vExample:\n  gyre cluster brokers -o json", argc, argv,
-          &arguments);
+    parse("List the brokers that are alive, or were seconds ago.\vExample:\n  gyre cluster brokers "
+          "-o json",
+          argc, argv, &arguments);
     return (int)report_metadata(&arguments, 0, print_brokers);
 }
 

@@ -327,6 +327,7 @@ struct consensus *consensus_new(struct loop *loop, struct storage *storage, stru
     consensus->options = *options;
     consensus->node = links->self;
     consensus->incarnation = random_u64(random) | 1;
+    consensus->started_us = consensus_now_us(consensus);
     map_init(&consensus->groups);
     list_init(&consensus->awake);
     list_init(&consensus->working);
@@ -416,6 +417,16 @@ uint64_t consensus_peer_live_us(const struct consensus *consensus, int32_t node)
         return 0;
     }
     return consensus_now_us(consensus) - peer->alive_since_us;
+}
+
+uint64_t consensus_peer_silent_us(const struct consensus *consensus, int32_t node)
+{
+    const struct consensus_peer *peer = consensus_peer_find(consensus, node);
+    uint64_t heard_us = peer != NULL && peer->heard_us > consensus->started_us
+                            ? peer->heard_us
+                            : consensus->started_us;
+
+    return node == consensus->node ? 0 : consensus_now_us(consensus) - heard_us;
 }
 
 void consensus_stats(const struct consensus *consensus, struct consensus_stats *out_stats)

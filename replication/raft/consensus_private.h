@@ -166,6 +166,7 @@ struct consensus {
     struct consensus_options options;
     int32_t node;
     uint64_t incarnation;
+    uint64_t started_us;
 
     struct map groups;
     struct list awake;

@@ -6,6 +6,9 @@
 
 #include "cluster/cluster_private.h"
 
+/* As long as a broker of KRaft keeps its session without a heartbeat. */
+static const uint64_t REMEMBER_US = 9 * 1000 * 1000;
+
 /* ---- events ---- */
 
 static void on_topic_changed(void *context, const struct catalog_topic *topic)
@@ -86,6 +89,12 @@ bool cluster_broker_is_live(const struct cluster *cluster, int32_t node_id)
 {
     return node_id == cluster->services.node_id ||
            consensus_peer_is_live(cluster->services.consensus, node_id);
+}
+
+bool cluster_broker_is_remembered(const struct cluster *cluster, int32_t node_id)
+{
+    return cluster_broker_is_live(cluster, node_id) ||
+           consensus_peer_silent_us(cluster->services.consensus, node_id) < REMEMBER_US;
 }
 
 struct census {

@@ -20,6 +20,8 @@ struct cluster;
 
 /* Is this broker registered and heard of within the peer timeout? Ourselves: always. */
 bool cluster_broker_is_live(const struct cluster *cluster, int32_t node_id);
+/* Is it live, or was it within the last seconds? What began to restart is not forgotten. */
+bool cluster_broker_is_remembered(const struct cluster *cluster, int32_t node_id);
 int cluster_live_broker_count(const struct cluster *cluster);
 
 /* Who leads a partition, on every broker, also those without a replica. */

@@ -55,11 +55,16 @@ struct metadata_lookup {
 
 /* ---- filling the answer ---- */
 
+/*
+ * One that died is listed for some seconds more. librdkafka from 2.10 on ends its thread for a
+ * broker that is not listed before it looks at the leaders in the same answer: partitions that it
+ * led are nobody's then, and are only looked at again a second later.
+ */
 static void add_broker(void *context, const struct broker_view *broker)
 {
     struct metadata_response *out = context;
 
-    if (broker->is_live) {
+    if (broker->is_remembered) {
         out->brokers.items[out->brokers.count++] = (struct metadata_response_brokers){
             .node_id = broker->node_id,
             .host = broker->endpoint.host,

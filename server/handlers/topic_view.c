@@ -90,6 +90,8 @@ static void visit_broker(void *context, const struct catalog_broker *broker)
     struct broker_view view = {
         .node_id = broker->node_id,
         .is_live = cluster_broker_is_live(visit->request->broker->cluster, broker->node_id),
+        .is_remembered =
+            cluster_broker_is_remembered(visit->request->broker->cluster, broker->node_id),
     };
 
     if (hosted_partition_endpoint(visit->request, broker->node_id, &view.endpoint)) {

@@ -41,6 +41,7 @@ struct broker_view {
     int32_t node_id;
     struct broker_endpoint endpoint;
     bool is_live;
+    bool is_remembered; /* it is live, or was within the last seconds */
 };
 void topic_view_brokers(const struct request *request,
                         void (*visit)(void *context, const struct broker_view *broker),

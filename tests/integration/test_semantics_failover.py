@@ -81,6 +81,20 @@ def test_replicas_on_dead_brokers_are_offline(cluster, topic):
     eventually(lambda: sorted(cluster.partition(topic)["isr_nodes"]) == [0, 1, 2])
 
 
+def test_a_broker_that_died_is_listed_for_some_seconds_more(cluster, topic):
+    """Clients that forget a broker in the answer that names new leaders wait a second longer."""
+    cluster.placed(topic, 2)
+
+    def listed():
+        return sorted(one["node_id"]
+                      for one in cluster.call("Metadata", 12, topics=[])["brokers"])
+
+    cluster.kill(2)
+    eventually(lambda: cluster.leader(topic) in (0, 1))
+    assert listed() == [0, 1, 2]
+    eventually(lambda: listed() == [0, 1])
+
+
 def test_a_dead_broker_is_not_elected(cluster, topic):
     cluster.placed(topic, 2)
     cluster.kill(2)

@@ -155,6 +155,8 @@ enum error consensus_may_force(const struct consensus_group *group, uint64_t *ou
 bool consensus_peer_is_live(const struct consensus *consensus, int32_t node);
 /* For how long another node has been live without a break; 0: it is not. */
 uint64_t consensus_peer_live_us(const struct consensus *consensus, int32_t node);
+/* For how long nothing came from another node; not longer than since we started. Ourselves: 0. */
+uint64_t consensus_peer_silent_us(const struct consensus *consensus, int32_t node);
 struct consensus_listener {
     void (*peer_alive)(void *context, int32_t node, uint64_t incarnation);
     void (*peer_dead)(void *context, int32_t node);

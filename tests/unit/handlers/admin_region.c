@@ -20,6 +20,11 @@ bool cluster_broker_is_live(const struct cluster *cluster, int32_t node_id)
     return node_id >= 0 && node_id < REGION_NODES && node_id != cluster->dead;
 }
 
+bool cluster_broker_is_remembered(const struct cluster *cluster, int32_t node_id)
+{
+    return cluster_broker_is_live(cluster, node_id) || cluster->is_dead_remembered;
+}
+
 int cluster_live_broker_count(const struct cluster *cluster)
 {
     return cluster->dead < 0 ? REGION_NODES : REGION_NODES - 1;

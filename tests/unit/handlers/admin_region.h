@@ -14,6 +14,7 @@
 struct cluster {
     struct region *region;
     int32_t dead; /* a broker that is registered and not live; -1: none */
+    bool is_dead_remembered;
     bool is_leaderless;
     int32_t placed; /* partitions so far */
     int elections;

@@ -395,6 +395,25 @@ static void metadata_shows_topics_in_every_version(void **state)
     admin_region_free(admin);
 }
 
+static void a_broker_that_died_is_listed_while_it_is_remembered(void **state)
+{
+    struct admin_region *admin = admin_region_new();
+    struct metadata_response out;
+
+    (void)state;
+    admin->cluster.dead = 2;
+    admin->cluster.is_dead_remembered = true;
+    ask_for(admin, 12, "clicks", false, &out);
+    assert_int_equal(out.brokers.count, 3);
+    assert_int_equal(out.brokers.items[2].node_id, 2);
+    assert_int_equal(out.topics.items[0].partitions.items[2].leader_id, -1);
+    assert_int_equal(out.topics.items[0].partitions.items[0].offline_replicas.items[0], 2);
+    admin->cluster.is_dead_remembered = false;
+    ask_for(admin, 12, "clicks", false, &out);
+    assert_int_equal(out.brokers.count, 2);
+    admin_region_free(admin);
+}
+
 static void all_topics_are_none_in_version_0_and_null_later(void **state)
 {
     struct admin_region *admin = admin_region_new();
@@ -508,6 +527,7 @@ int main(void)
         cmocka_unit_test(topics_are_deleted_in_every_version),
         cmocka_unit_test(partitions_are_added_up_to_the_new_count),
         cmocka_unit_test(metadata_shows_topics_in_every_version),
+        cmocka_unit_test(a_broker_that_died_is_listed_while_it_is_remembered),
         cmocka_unit_test(all_topics_are_none_in_version_0_and_null_later),
         cmocka_unit_test(a_topic_that_is_named_comes_to_be_where_that_is_allowed),
         cmocka_unit_test(topics_are_found_by_id_from_version_12_on),

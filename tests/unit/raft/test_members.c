@@ -258,6 +258,28 @@ static void a_member_counts_as_live_from_its_last_start_on(void **state)
     raft_cluster_free(cluster);
 }
 
+static void silence_is_counted_from_what_came_last(void **state)
+{
+    const struct consensus *witness;
+
+    (void)state;
+    cluster = raft_cluster_new(3, 3, 62);
+    raft_cluster_start(cluster, 0);
+    raft_cluster_run(cluster, 3000000);
+    witness = cluster->nodes[0].consensus;
+    assert_int_equal(consensus_peer_silent_us(witness, 0), 0);
+    assert_int_equal(consensus_peer_silent_us(witness, 1), 3000000); /* since we started */
+    raft_cluster_start(cluster, 1);
+    raft_cluster_start(cluster, 2);
+    raft_cluster_run(cluster, 5000000);
+    assert_true(consensus_peer_silent_us(witness, 1) < 1000000);
+    raft_cluster_crash(cluster, 1);
+    raft_cluster_run(cluster, 2000000);
+    assert_true(consensus_peer_silent_us(witness, 1) >= 2000000);
+    assert_true(consensus_peer_silent_us(witness, 1) < 3000000);
+    raft_cluster_free(cluster);
+}
+
 static void a_sleeping_group_replaces_a_dead_leader(void **state)
 {
     uint64_t died_us;
@@ -317,6 +339,7 @@ int main(void)
         cmocka_unit_test(the_last_member_alone_can_be_made_the_group),
         cmocka_unit_test(idle_groups_sleep_long_and_wake_for_a_write_without_an_election),
         cmocka_unit_test(a_member_counts_as_live_from_its_last_start_on),
+        cmocka_unit_test(silence_is_counted_from_what_came_last),
         cmocka_unit_test(a_sleeping_group_replaces_a_dead_leader),
         cmocka_unit_test(a_reset_link_wakes_and_the_group_sleeps_again),
         cmocka_unit_test(a_leader_that_lost_its_group_is_noticed_by_sleepers),
