@@ -13,9 +13,8 @@
  *     3 N     what the client has goes to the server, in pieces of N + 1
  *     4 _     the server's output goes to the client      5 N  the server writes N * 64 bytes
  *
- * The client is OpenSSL itself, with no more than it needs: only the server is looked at. Until it
- * hears from the server it is always the same, so one that heard nothing serves the next input,
- * too.
+ * The client is OpenSSL itself, with no more than it needs: only the server is looked at. All that
+ * follows from the input: time stands still, and the server's chance begins anew for each.
  */
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -27,30 +26,23 @@
 #include "gyre/tls/tls_stream.h"
 
 #include "openssl_memory.h"
+#include "remembered_client.h"
 #include "support/certificates.h"
 
 enum {
     YEAR_S = 365 * 86400,
     STEPS_MAX = 400,
-    TICKET_INPUTS = 1 << 16,
     NAMED_ONE_IN = 8,
-    FLIGHT_BYTES = 64 * 1024
+    SEED = 1,
 };
 
 static const int versions[] = {TLS1_3_VERSION, TLS1_2_VERSION};
 
 static struct tls_context *server_context;
 static SSL_CTX *client_context;
-static SSL_SESSION *tickets[2]; /* as `versions` */
-
-/* A client that has said the first thing, and has heard nothing. */
-struct fresh_client {
-    SSL *client; /* owned; NULL: there is none */
-    char flight[1024];
-    size_t length;
-};
-
-static struct fresh_client fresh[2][2]; /* as `versions`; with a ticket, without */
+static struct client_role with_ticket[2]; /* as `versions` */
+static struct client_role with_certificate[2];
+static struct remembered_client client; /* one at a time; large */
 
 static void make_contexts(void)
 {
@@ -76,90 +68,13 @@ static void make_contexts(void)
     certificates_release(&pki);
 }
 
-/* ---- the client ---- */
-
-static SSL *client_new(int version, SSL_SESSION *ticket, bool has_name)
-{
-    SSL *client = SSL_new(client_context);
-
-    SSL_set_bio(client, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
-    CHECK(SSL_set_min_proto_version(client, version) == 1);
-    CHECK(SSL_set_max_proto_version(client, version) == 1);
-    CHECK(ticket == NULL || SSL_set_session(client, ticket) == 1);
-    if (!has_name) {
-        SSL_certs_clear(client);
-    }
-    SSL_set_connect_state(client);
-    (void)SSL_do_handshake(client);
-    return client;
-}
-
-static void client_free(SSL *client)
-{
-    if (client != NULL) {
-        /* Else OpenSSL takes the session for broken, and its ticket is of no more use. */
-        SSL_set_shutdown(client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-        SSL_free(client);
-    }
-}
-
-/* Takes what the server says. */
-static void client_take(SSL *client, struct buffer_slice flight)
-{
-    char plain[777];
-
-    CHECK(BIO_write(SSL_get_rbio(client), flight.bytes, (int)flight.length) > 0);
-    if (SSL_do_handshake(client) == 1) {
-        while (SSL_read(client, plain, sizeof plain) > 0) {
-        }
-    }
-}
-
-/* How much the client has to say; at most FLIGHT_BYTES. */
-static size_t client_give(SSL *client, char *flight)
-{
-    int length = BIO_read(SSL_get_wbio(client), flight, FLIGHT_BYTES);
-
-    return length > 0 ? (size_t)length : 0;
-}
-
-static void make_fresh(struct fresh_client *one, SSL *client)
-{
-    static char flight[FLIGHT_BYTES];
-
-    one->client = client;
-    one->length = client_give(client, flight);
-    CHECK(one->length > 0 && one->length <= sizeof one->flight);
-    memcpy(one->flight, flight, one->length);
-}
-
-static struct fresh_client *get_fresh(int index, bool has_ticket)
-{
-    struct fresh_client *one = &fresh[index][has_ticket ? 0 : 1];
-
-    if (one->client == NULL) {
-        make_fresh(one,
-                   client_new(versions[index], has_ticket ? tickets[index] : NULL, !has_ticket));
-    }
-    return one;
-}
-
-static void forget_fresh(void)
-{
-    for (int i = 0; i < 4; i++) {
-        client_free(fresh[i / 2][i % 2].client);
-        fresh[i / 2][i % 2].client = NULL;
-    }
-}
-
 struct play {
     const uint8_t *at;
     const uint8_t *end;
     struct tls_stream *server;
-    struct fresh_client *fresh; /* where the client comes from */
-    SSL *client;                /* NULL until it hears something */
-    bool has_begun;             /* the first thing was said */
-    const uint8_t *flips;       /* 3 bytes each */
+    struct remembered_client *client;
+    bool has_heard;       /* the client has, something */
+    const uint8_t *flips; /* 3 bytes each */
     size_t flip_count;
     size_t got; /* plaintext that the server took */
     bool is_over;
@@ -198,49 +113,28 @@ static void give(struct play *play, const char *bytes, size_t length, size_t pie
     }
 }
 
-static SSL *client_of(struct play *play)
-{
-    if (play->client == NULL) {
-        play->client = play->fresh->client;
-        play->fresh->client = NULL;
-    }
-    return play->client;
-}
-
-static size_t take_flight(struct play *play, char *flight)
-{
-    if (play->has_begun) {
-        return play->client == NULL ? 0 : client_give(play->client, flight);
-    }
-    play->has_begun = true;
-    memcpy(flight, play->fresh->flight, play->fresh->length);
-    return play->fresh->length;
-}
-
-/* What the server says, to the client; which says the first thing first, or never. */
 static void hear(struct play *play)
 {
     struct buffer_slice flight = tls_stream_take_output(play->server);
 
     if (flight.length > 0) {
-        client_take(client_of(play), flight);
+        play->has_heard = true;
+        remembered_client_hear(play->client, flight.bytes, flight.length);
     }
     buffer_slice_unref(&flight);
 }
 
 static void say(struct play *play, size_t size)
 {
-    static const char zeros[255];
-
-    if (play->client != NULL) {
-        (void)SSL_write(play->client, zeros, (int)size);
+    if (play->has_heard) {
+        remembered_client_write(play->client, size);
     }
 }
 
 static void send_flight(struct play *play, size_t piece)
 {
     static char flight[FLIGHT_BYTES];
-    size_t length = take_flight(play, flight);
+    size_t length = remembered_client_take(play->client, flight);
 
     for (size_t i = 0; i < play->flip_count && length > 0; i++) {
         const uint8_t *flip = play->flips + 3 * i;
@@ -285,60 +179,68 @@ static void step(struct play *play)
 }
 
 /* A whole conversation, of which the client keeps the ticket. */
-static SSL_SESSION *converse(int version, SSL_SESSION *ticket)
+static SSL_SESSION *converse(struct client_role *role)
 {
-    struct fresh_client one;
-    struct play play = {.server = tls_stream_new(server_context, NULL), .fresh = &one};
+    struct play play = {.server = tls_stream_new(server_context, NULL), .client = &client};
     SSL_SESSION *session;
 
-    make_fresh(&one, client_new(version, ticket, false));
+    remembered_client_open(&client, role, true);
     for (int i = 0; i < 4; i++) {
         send_flight(&play, FLIGHT_BYTES);
         hear(&play);
     }
     CHECK(tls_stream_is_open(play.server));
-    CHECK(tls_stream_facts(play.server)->is_resumed == (ticket != NULL));
-    session = SSL_get1_session(play.client);
+    CHECK(tls_stream_facts(play.server)->is_resumed == (role->ticket != NULL));
+    session = SSL_get1_session(client.ssl);
     tls_stream_free(play.server);
-    client_free(play.client);
+    remembered_client_close(&client);
     return session;
 }
 
-/* Tickets grow old; what they let in is tried before it is relied on. */
-static void get_tickets(void)
+/* Those with a ticket, and those who show a certificate; what a ticket lets in is tried. */
+static void make_roles(void)
 {
-    forget_fresh();
     for (int i = 0; i < 2; i++) {
-        SSL_SESSION_free(tickets[i]);
-        tickets[i] = converse(versions[i], NULL);
-        SSL_SESSION_free(converse(versions[i], tickets[i]));
+        struct client_role stranger = {.context = client_context, .version = versions[i]};
+
+        with_ticket[i] = stranger;
+        with_ticket[i].ticket = converse(&stranger);
+        SSL_SESSION_free(converse(&with_ticket[i]));
+        with_certificate[i] = stranger;
+        with_certificate[i].first = NULL;
+        with_certificate[i].shows_certificate = true;
     }
+}
+
+static void begin(void)
+{
+    openssl_memory_use();
+    remembered_client_use();
+    make_contexts();
+    make_roles();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static int inputs;
-    struct play play = {.at = data, .end = data + size};
+    struct play play = {.at = data, .end = data + size, .client = &client};
     uint8_t choice = next(&play);
     bool has_ticket = choice >= 2 || crc32c(data, size) % NAMED_ONE_IN != 0;
 
     if (server_context == NULL) {
-        openssl_memory_use();
-        make_contexts();
+        begin();
     }
-    if (inputs++ % TICKET_INPUTS == 0) {
-        get_tickets();
-    }
+    remembered_client_seed(SEED);
     play.server = tls_stream_new(server_context, NULL);
-    play.fresh = get_fresh(choice % 2, has_ticket);
+    remembered_client_open(&client, (has_ticket ? with_ticket : with_certificate) + choice % 2,
+                           false);
     for (int i = 0; i < STEPS_MAX && play.at < play.end && !play.is_over; i++) {
         step(&play);
     }
     tls_stream_shutdown(play.server);
     tls_stream_free(play.server);
-    client_free(play.client);
+    remembered_client_close(&client);
     ERR_clear_error();
     openssl_memory_check();
     return 0;
