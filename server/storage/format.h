@@ -43,7 +43,7 @@ struct frame_header {
     uint64_t synced_sequence; /* frames up to it were on stable storage before this was written */
     uint64_t watermark;       /* writes outside of the journal up to this number are complete */
     uint32_t record_count;
-    uint32_t reserved;
+    uint32_t written_ahead; /* so many behind the watermark are written: safe from a kill alone */
 };
 _Static_assert(sizeof(struct frame_header) == 64, "frame headers are 64 bytes");
 

@@ -154,6 +154,7 @@ uint64_t journal_add(struct journal *journal, const struct journal_record *recor
     frame->record_count++;
     frame->must_sync = frame->must_sync || !record->is_relaxed;
     frame->watermark = journal->watermark;
+    frame->written = journal->written;
     frame_note(frame, party, sequence);
     journal->pending_bytes += length;
     loop_defer_last(journal->options.loop, &journal->write_task);
@@ -191,9 +192,11 @@ static size_t frame_seal(struct journal *journal, struct journal_frame *frame)
                                   .first_lsn = frame->first_lsn,
                                   .watermark = frame->watermark,
                                   .record_count = frame->record_count};
+    uint64_t ahead = frame->written - frame->watermark;
     size_t padded = aligned_up((uint32_t)frame->length, BLOCK_BYTES);
 
     header.synced_sequence = journal->synced_sequence;
+    header.written_ahead = ahead < UINT32_MAX ? (uint32_t)ahead : UINT32_MAX;
     frame->sequence = header.sequence;
     header.crc =
         crc32c_extend(journal->options.crc_seed, (const char *)&header + 8, sizeof header - 8);
@@ -383,7 +386,7 @@ void journal_start(struct journal *journal, uint64_t next_lsn, uint64_t watermar
     journal->next_lsn = next_lsn;
     journal->written_sequence = journal->next_sequence - 1; /* replay has synced what it read */
     journal->synced_sequence = journal->written_sequence;
-    journal->watermark = watermark;
+    journal_set_watermark(journal, watermark, watermark);
     journal->events = *events;
 }
 
@@ -406,9 +409,11 @@ void journal_free(struct journal *journal)
 
 /* ---- questions ---- */
 
-void journal_set_watermark(struct journal *journal, uint64_t watermark)
+void journal_set_watermark(struct journal *journal, uint64_t watermark, uint64_t written)
 {
+    CHECK(written >= watermark);
     journal->watermark = watermark;
+    journal->written = written;
 }
 
 uint64_t journal_next_lsn(const struct journal *journal)

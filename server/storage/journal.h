@@ -90,6 +90,7 @@ struct journal_replay {
                     const char *reason);
     void *context;
     uint64_t watermark; /* out: largest seen */
+    uint64_t written;   /* out: the same of writes that nothing has lost since, stable or not */
     uint64_t last_lsn;  /* out */
     uint64_t frames;    /* out: how many were read */
 };
@@ -107,7 +108,9 @@ void journal_free(struct journal *journal); /* leaves the disk alone */
 uint64_t journal_add(struct journal *journal, const struct journal_record *record,
                      struct journal_party *party, uint64_t sequence);
 void journal_forget_party(struct journal *journal, const struct journal_party *party);
-void journal_set_watermark(struct journal *journal, uint64_t watermark);
+/* Writes outside of the journal up to `watermark` are on stable storage, up to `written` they are
+ * where the end of the process does not take them. */
+void journal_set_watermark(struct journal *journal, uint64_t watermark, uint64_t written);
 
 uint64_t journal_next_lsn(const struct journal *journal);
 size_t journal_pending_bytes(const struct journal *journal); /* added and not reported */

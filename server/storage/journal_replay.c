@@ -257,6 +257,20 @@ static void tell_lost_frames(struct replay *replay, uint64_t last_lsn)
     }
 }
 
+/* What was written and not stable counts while nothing was lost since. */
+static void take_watermarks(struct replay *replay, const struct frame_header *header)
+{
+    struct journal_replay *caller = replay->caller;
+    uint64_t written = header->watermark;
+
+    if (header->incarnation >= replay->journal->options.whole_from && !MUTATION(76)) {
+        written += header->written_ahead;
+    }
+    caller->watermark =
+        header->watermark > caller->watermark ? header->watermark : caller->watermark;
+    caller->written = written > caller->written ? written : caller->written;
+}
+
 static void take_frame(struct replay *replay, const struct frame_header *header)
 {
     struct journal_replay *caller = replay->caller;
@@ -264,8 +278,7 @@ static void take_frame(struct replay *replay, const struct frame_header *header)
 
     tell_lost_frames(replay, header->first_lsn - 1);
     give_records(replay, replay->bytes + replay->position + sizeof *header, header);
-    caller->watermark =
-        header->watermark > caller->watermark ? header->watermark : caller->watermark;
+    take_watermarks(replay, header);
     if (header->record_count > 0) {
         caller->last_lsn = header->first_lsn + header->record_count - 1;
         replay->file->last_lsn = caller->last_lsn;

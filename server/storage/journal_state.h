@@ -30,6 +30,7 @@ struct journal_frame {
     uint64_t first_lsn;
     uint64_t sequence;  /* once it is sealed */
     uint64_t watermark; /* when its last record was added, which may be what moved it */
+    uint64_t written;   /* the same */
     bool must_sync;     /* one of its records is not relaxed */
     uint32_t record_count;
     struct journal_slot *slots; /* owned */
@@ -104,6 +105,7 @@ struct journal {
     uint64_t synced_sequence; /* frames up to it are on stable storage */
     uint64_t next_lsn;
     uint64_t watermark;
+    uint64_t written; /* never less */
     size_t pending_bytes;
     bool is_stalled; /* no file is free */
     bool has_failed; /* for good */

@@ -31,6 +31,7 @@ struct outside_write *outside_hold(struct partition_log *log, uint64_t sequence)
     write->sequence = sequence;
     list_init(&write->link);
     list_init(&write->all_link);
+    list_init(&write->unwritten_link);
     list_insert_before(where, &write->link);
     return write;
 }
@@ -38,17 +39,24 @@ struct outside_write *outside_hold(struct partition_log *log, uint64_t sequence)
 static void move_watermark(struct storage *storage)
 {
     uint64_t complete = storage->next_outside - 1;
+    uint64_t written = complete;
 
     if (!list_is_empty(&storage->outside_writes) && !MUTATION(44)) {
         complete = list_first(&storage->outside_writes, struct outside_write, all_link)->number - 1;
     }
-    journal_set_watermark(storage->journal, complete);
+    if (!list_is_empty(&storage->outside_unwritten) && !MUTATION(44)) {
+        written =
+            list_first(&storage->outside_unwritten, struct outside_write, unwritten_link)->number -
+            1;
+    }
+    journal_set_watermark(storage->journal, complete, written);
 }
 
 static void forget(struct partition_log *log, struct outside_write *write)
 {
     list_remove(&write->link);
     list_remove(&write->all_link);
+    list_remove(&write->unwritten_link);
     free(write);
     move_watermark(log->storage);
 }
@@ -86,6 +94,7 @@ static void abandon(struct storage_job *base)
     }
     if (!list_is_alone(&job->unsynced_link) && job->write != NULL) {
         list_remove(&job->write->all_link);
+        list_remove(&job->write->unwritten_link);
         free(job->write); /* its log knows it no more */
     }
     job_free(job);
@@ -123,10 +132,11 @@ static void settle_for_written(struct outside_job *job)
     buffer_slice_unref(&job->payload);
     job->payload = (struct buffer_slice){0};
     list_remove(&job->write->link);
+    list_remove(&job->write->unwritten_link);
     if (MUTATION(73)) {
         list_remove(&job->write->all_link);
-        move_watermark(log->storage);
     }
+    move_watermark(log->storage);
     outside_flush_later(job);
     mover_kick(log, false);
     log_report(log); /* the log may be gone afterwards */
@@ -261,6 +271,7 @@ void outside_begin(struct partition_log *log, uint64_t index)
     job->write = outside_hold(log, entry->sequence);
     job->write->number = storage->next_outside++;
     list_append(&storage->outside_writes, &job->write->all_link);
+    list_append(&storage->outside_unwritten, &job->write->unwritten_link);
     move_watermark(storage);
     outside_start_waiting(log);
 }

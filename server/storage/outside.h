@@ -5,7 +5,8 @@
  * change is durable when both the record and the write are.
  *
  * In a log in memory a batch is durable when it is written; its file is synced in time, and until
- * then the watermark does not pass it.
+ * then the watermark does not pass it. A second number beside it does: where only the process
+ * ended, such a batch cannot be torn, and one that does not match its checksum was damaged.
  */
 #ifndef GYRE_STORAGE_OUTSIDE_H
 #define GYRE_STORAGE_OUTSIDE_H

@@ -103,6 +103,7 @@ void log_free(struct partition_log *log)
 
         list_remove(link);
         list_remove(&write->all_link);
+        list_remove(&write->unwritten_link);
         free(write);
     }
     list_for_each_safe(link, &log->pins) {

@@ -318,7 +318,7 @@ static void finish_log(struct recovery *recovery, struct partition_log *log)
         log->is_installing = false;
         log_mark_corrupt(log, "a refill from a peer was cut short");
     }
-    recovery_verify_outside(log, recovery->replay.watermark);
+    recovery_verify_outside(log, recovery->replay.watermark, recovery->replay.written);
     if (log->snapshot.index > log->last_index) {
         log_mark_corrupt(log, "the snapshot is of entries that are not there");
     }
@@ -349,7 +349,7 @@ static void finish(struct recovery *recovery, const struct checkpoint_file *head
     map_for_each(link, &storage->logs) {
         finish_log(recovery, CONTAINER_OF(link, struct partition_log, by_group));
     }
-    journal_set_watermark(storage->journal, storage->next_outside - 1);
+    journal_set_watermark(storage->journal, storage->next_outside - 1, storage->next_outside - 1);
     if (recovery->is_all_damaged || recovery->replay.frames > 0) {
         checkpoint_request_soon(storage);
     }

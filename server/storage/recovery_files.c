@@ -306,7 +306,7 @@ static void cut_torn(struct partition_log *log, uint64_t index)
     }
 }
 
-void recovery_verify_outside(struct partition_log *log, uint64_t watermark)
+void recovery_verify_outside(struct partition_log *log, uint64_t watermark, uint64_t written)
 {
     for (uint64_t index = log->moved.index + 1; index <= log->last_index; index++) {
         struct tail_entry *entry = log_tail_at(&log->tail, index);
@@ -315,7 +315,7 @@ void recovery_verify_outside(struct partition_log *log, uint64_t watermark)
             load_outside(log, entry, entry->outside > watermark)) {
             continue;
         }
-        if (entry->outside <= watermark && !MUTATION(43)) {
+        if (entry->outside <= written && !MUTATION(43)) {
             log_mark_corrupt(log, "a batch in a segment does not match its checksum");
         }
         cut_torn(log, index);

@@ -17,9 +17,10 @@ void recovery_look_at_files(struct storage *storage);
 void recovery_replace_data(struct partition_log *log, const char *rows, uint32_t count);
 
 /*
- * Batches that went straight to a segment: read and check them. A wrong one with a number up to
- * the watermark had been promised: corrupt. Above it, it is a torn tail: the log is cut there.
+ * Batches that went straight to a segment: read and check them, and make those stable that are
+ * behind the watermark. A wrong one with a number up to `written` had been promised: corrupt. Above
+ * it, it is a torn tail: the log is cut there.
  */
-void recovery_verify_outside(struct partition_log *log, uint64_t watermark);
+void recovery_verify_outside(struct partition_log *log, uint64_t watermark, uint64_t written);
 
 #endif

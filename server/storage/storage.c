@@ -109,6 +109,7 @@ static struct storage *storage_new(struct loop *loop, struct disk *disk,
     list_init(&storage->removals);
     list_init(&storage->cached_logs);
     list_init(&storage->outside_writes);
+    list_init(&storage->outside_unwritten);
     outside_flush_init(storage);
     list_init(&storage->corrupt_logs);
     task_init(&storage->move_task, mover_run);

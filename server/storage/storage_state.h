@@ -144,8 +144,9 @@ struct log_position {
 
 /* A write outside of the journal that a change waits for. */
 struct outside_write {
-    struct list link;     /* in log.outside_writes, by sequence */
-    struct list all_link; /* in storage.outside_writes, by number, if it has one */
+    struct list link;           /* in log.outside_writes, by sequence */
+    struct list all_link;       /* in storage.outside_writes, by number, if it has one */
+    struct list unwritten_link; /* in storage.outside_unwritten, the same, until it is written */
     uint64_t number;
     uint64_t sequence;
 };
@@ -320,9 +321,10 @@ struct storage {
     struct task corrupt_task;
     /* writes outside of the journal */
     uint64_t next_outside;
-    struct list outside_writes;   /* struct outside_write by all_link, by number */
-    struct list outside_unsynced; /* struct outside_job by unsynced_link */
-    struct timer outside_timer;   /* they are synced then */
+    struct list outside_writes;    /* struct outside_write by all_link, by number */
+    struct list outside_unwritten; /* struct outside_write by unwritten_link, by number */
+    struct list outside_unsynced;  /* struct outside_job by unsynced_link */
+    struct timer outside_timer;    /* they are synced then */
     uint64_t outside_round;
     /* space */
     int64_t usable_bytes;

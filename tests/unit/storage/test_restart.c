@@ -40,17 +40,22 @@ static struct partition_log *begin(struct storage_world *world)
     return log;
 }
 
+static void append_bytes(struct partition_log *log, size_t bytes)
+{
+    struct log_entry entry = {.index = partition_log_last_index(log) + 1,
+                              .term = partition_log_term(log),
+                              .kind = ENTRY_BATCH,
+                              .offset_count = 1,
+                              .base_offset = partition_log_end_offset(log)};
+
+    entry.payload = storage_world_batch(entry.base_offset, 1, bytes, entry.index, 1000);
+    (void)partition_log_append(log, &entry, 1);
+}
+
 static void append(struct partition_log *log, int count)
 {
     for (int i = 0; i < count; i++) {
-        struct log_entry entry = {.index = partition_log_last_index(log) + 1,
-                                  .term = partition_log_term(log),
-                                  .kind = ENTRY_BATCH,
-                                  .offset_count = 1,
-                                  .base_offset = partition_log_end_offset(log)};
-
-        entry.payload = storage_world_batch(entry.base_offset, 1, BATCH_BYTES, entry.index, 1000);
-        (void)partition_log_append(log, &entry, 1);
+        append_bytes(log, BATCH_BYTES);
     }
 }
 
@@ -326,6 +331,83 @@ static void damage_is_found_again_by_the_start_after_one_that_was_cut_short(void
     storage_world_release(&world);
 }
 
+static void flip_big_batch(void *context, const char *path)
+{
+    const struct storage_world *world = context;
+
+    if (strstr(path, ".log") != NULL) {
+        assert_true(fake_disk_flip(world->fake, path, OUTSIDE_BYTES / 2, 1));
+    }
+}
+
+/* A big batch of a log in memory that is acknowledged and not flushed: while the operating system
+ * runs on, it cannot be torn. A frame says so that was written since. */
+static void damage_of_a_big_batch_in_memory_is_no_torn_tail(void **state)
+{
+    (void)state;
+    for (int is_told = 0; is_told < 2; is_told++) {
+        struct storage_world world;
+        struct partition_log *log;
+
+        storage_world_init(&world, 11);
+        world.options.memory_sync_us = 5 * 1000 * 1000;
+        log = begin(&world);
+        partition_log_set_options(log, &memory_options);
+        storage_world_run(&world, 100000);
+        append_bytes(log, OUTSIDE_BYTES);
+        storage_world_run(&world, 100000);
+        if (is_told != 0) {
+            append_barrier(log);
+            storage_world_run(&world, 100000);
+        }
+        storage_world_kill(&world);
+        fake_disk_for_each_file(world.fake, "/data/", flip_big_batch, &world);
+        for (int start = 0; start < 3; start++) {
+            storage_world_open(&world);
+            log = storage_find_log(world.storage, storage_world_group(1));
+            assert_non_null(log);
+            assert_int_equal(partition_log_is_corrupt(log), is_told);
+            assert_int_equal(partition_log_last_index(log), 0);
+            storage_world_kill(&world);
+        }
+        storage_world_release(&world);
+    }
+}
+
+/* What was written and not flushed may be lost with the power: then it is no damage. */
+static void a_big_batch_in_memory_that_the_power_took_is_no_damage(void **state)
+{
+    int gone = 0;
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        struct storage_world world;
+        struct partition_log *log;
+
+        storage_world_init(&world, seed);
+        world.options.memory_sync_us = 5 * 1000 * 1000;
+        world.options.boot_id = 1;
+        log = begin(&world);
+        partition_log_set_options(log, &memory_options);
+        storage_world_run(&world, 100000);
+        append_bytes(log, OUTSIDE_BYTES);
+        storage_world_run(&world, 100000);
+        append_barrier(log);
+        storage_world_run(&world, 100000);
+        storage_world_crash(&world, true);
+        world.options.boot_id = 2;
+        storage_world_open(&world);
+        log = storage_find_log(world.storage, storage_world_group(1));
+        assert_non_null(log);
+        assert_false(partition_log_is_corrupt(log));
+        assert_true(partition_log_is_doubtful(log));
+        gone += partition_log_last_index(log) == 0;
+        storage_world_close(&world);
+        storage_world_release(&world);
+    }
+    assert_true(gone > 0);
+}
+
 static void note_durable(void *context, uint64_t sequence)
 {
     if (context != NULL) {
@@ -418,6 +500,8 @@ int main(void)
         cmocka_unit_test(no_snapshot_is_believed_that_lies_behind_damage),
         cmocka_unit_test(damage_at_the_front_of_a_journal_file_is_no_torn_tail),
         cmocka_unit_test(damage_is_found_again_by_the_start_after_one_that_was_cut_short),
+        cmocka_unit_test(damage_of_a_big_batch_in_memory_is_no_torn_tail),
+        cmocka_unit_test(a_big_batch_in_memory_that_the_power_took_is_no_damage),
         cmocka_unit_test(a_log_that_was_refilled_is_whole_after_the_next_start),
     };
 
