@@ -42,6 +42,12 @@ struct sim_disk {
     uint64_t outside_sequence;
     struct journal_place places[PLACES_MAX]; /* the newest frames, newest first */
     int place_count;
+    /* a batch of a segment, and what the journal tells of it */
+    struct group_id extent_group;
+    int64_t extent_offset;
+    uint64_t extent_number, extent_told;
+    struct frame_header extent_frame;
+    uint64_t whole_from;       /* the first incarnation of whose writes nothing was lost */
     struct group_id cut_group; /* whose log is cut by the frame to be found */
     struct journal_place cut;  /* sequence 0: there is none */
 };
@@ -118,6 +124,7 @@ struct storage *sim_disk_open(struct sim_disk *self, struct loop *loop)
         (void)fprintf(stderr, "node %d: %s\n", self->node, message);
     }
     CHECK(storage != NULL);
+    self->whole_from = storage->doubted_open;
     storage_set_fatal(storage, on_fatal, self);
     return storage;
 }
@@ -134,11 +141,20 @@ void sim_disk_crash(struct sim_disk *self, struct storage *storage, bool loses_p
     storage_abandon(storage);
 }
 
+/* Nothing lies behind its snapshot and not all is durable: among that may be the record by which
+ * the snapshot was installed. No entry is taken before it is. */
+static bool may_be_half_installed(const struct partition_log *log)
+{
+    return log->last_index == log->snapshot.index && log->first_index == log->last_index + 1 &&
+           log->durable_sequence < log->sequence;
+}
+
 bool sim_disk_is_whole(const struct storage *storage, struct group_id group)
 {
     const struct partition_log *log = storage_find_log(storage, group);
 
-    return log != NULL && !log->is_corrupt && !log->is_installing && !log->is_state_missing;
+    return log != NULL && !log->is_corrupt && !log->is_installing && !log->is_state_missing &&
+           !may_be_half_installed(log);
 }
 
 void sim_disk_set_delay(struct sim_disk *self, uint64_t min_us, uint64_t max_us)
@@ -186,7 +202,7 @@ static void choose(void *context, const char *path)
 }
 
 /* Any byte but base offset and epoch, which lie outside of a batch's CRC in Kafka's format. */
-static int64_t choose_byte(struct sim_disk *self)
+static int64_t choose_byte(struct sim_disk *self, int64_t *out_batch)
 {
     const char *bytes = fake_disk_bytes(self->fake, self->path);
     int64_t size = fake_disk_size(self->fake, self->path);
@@ -202,6 +218,7 @@ static int64_t choose_byte(struct sim_disk *self)
          chosen - batch < RECORD_BATCH_AT_MAGIC)) {
         chosen = batch + RECORD_BATCH_AT_CRC;
     }
+    *out_batch = batch;
     return chosen < size ? chosen : size - 1;
 }
 
@@ -211,21 +228,6 @@ static void set_prefix(struct sim_disk *self, struct group_id group)
 
     uuid_format(group.topic, topic);
     (void)snprintf(self->prefix, sizeof self->prefix, "/data/%s-%d/", topic, group.partition);
-}
-
-bool sim_disk_damage(struct sim_disk *self, struct group_id group)
-{
-    set_prefix(self, group);
-    for (int pass = 0; pass < 2; pass++) {
-        self->chosen = pass == 0 ? UINT64_MAX : random_below(self->random, self->candidates);
-        self->candidates = 0;
-        fake_disk_for_each_file(self->fake, self->prefix, choose, self);
-        if (self->candidates == 0) {
-            return false;
-        }
-    }
-    return fake_disk_flip(self->fake, self->path, choose_byte(self),
-                          (unsigned)random_below(self->random, 8));
 }
 
 /* The newest big batch of this file, if it is newer than the one that was found before. */
@@ -350,21 +352,24 @@ bool sim_disk_damage_journal(struct sim_disk *self)
                           (unsigned)random_below(self->random, 8));
 }
 
-static bool cuts_log(const char *bytes, const struct frame_header *frame, struct group_id group)
+/* The next record of this type and group, from *at on, which moves behind it. NULL: none. */
+static const char *next_record(const char *bytes, const struct frame_header *frame, size_t *at,
+                               enum record_type type, struct group_id group)
 {
     struct record_header record;
-    size_t at = 0;
 
-    for (uint32_t i = 0; i < frame->record_count && at + sizeof record <= frame->length; i++) {
-        memcpy(&record, bytes + at, sizeof record);
-        if (record.type == RECORD_TRUNCATE && record.partition == group.partition &&
+    while (*at + sizeof record <= frame->length) {
+        const char *found = bytes + *at;
+
+        memcpy(&record, found, sizeof record);
+        *at += sizeof record + record.meta_length + record.payload_length;
+        *at = (*at + RECORD_ALIGNMENT - 1) / RECORD_ALIGNMENT * RECORD_ALIGNMENT;
+        if (*at <= frame->length && record.type == type && record.partition == group.partition &&
             memcmp(record.topic, group.topic.bytes, sizeof record.topic) == 0) {
-            return true;
+            return found;
         }
-        at += sizeof record + record.meta_length + record.payload_length;
-        at = (at + RECORD_ALIGNMENT - 1) / RECORD_ALIGNMENT * RECORD_ALIGNMENT;
     }
-    return false;
+    return NULL;
 }
 
 static void find_cut(void *context, const char *path)
@@ -374,7 +379,10 @@ static void find_cut(void *context, const char *path)
     const char *frame;
 
     while ((frame = next_frame(self, &place)) != NULL) {
-        if (cuts_log(frame + sizeof place.header, &place.header, self->cut_group) &&
+        size_t at = 0;
+
+        if (next_record(frame + sizeof place.header, &place.header, &at, RECORD_TRUNCATE,
+                        self->cut_group) != NULL &&
             is_newer(&place.header, &self->cut.header)) {
             self->cut = place;
         }
@@ -395,6 +403,82 @@ bool sim_disk_damage_truncation(struct sim_disk *self, struct group_id group)
                           self->cut.position +
                               (int64_t)random_below(self->random, sizeof self->cut.header),
                           (unsigned)random_below(self->random, 8));
+}
+
+/* ---- a segment ---- */
+
+/* By which number it went around the journal, as the newest frame has it that tells. */
+static void find_number(struct sim_disk *self, const char *bytes, const struct frame_header *frame)
+{
+    struct record_header record;
+    struct entry_meta meta;
+    size_t at = 0;
+
+    for (;;) {
+        const char *found = next_record(bytes, frame, &at, RECORD_EXTENT, self->extent_group);
+
+        if (found == NULL) {
+            return;
+        }
+        memcpy(&record, found, sizeof record);
+        memcpy(&meta, found + sizeof record, sizeof meta);
+        if (meta.base_offset == self->extent_offset && is_newer(frame, &self->extent_frame)) {
+            self->extent_frame = *frame;
+            self->extent_number = record.outside;
+        }
+    }
+}
+
+static void find_extent(void *context, const char *path)
+{
+    struct sim_disk *self = context;
+    struct journal_place place = before_frames(path);
+    const char *frame;
+
+    while ((frame = next_frame(self, &place)) != NULL) {
+        const struct frame_header *header = &place.header;
+        uint64_t told = header->watermark;
+
+        told += header->incarnation >= self->whole_from ? header->written_ahead : 0;
+        self->extent_told = told > self->extent_told ? told : self->extent_told;
+        find_number(self, frame + sizeof *header, header);
+    }
+}
+
+/* Does the journal say that this batch is complete, if it went around it? Else damage to it cannot
+ * be told from a torn write, however long ago it was acknowledged. */
+static bool is_promised(struct sim_disk *self, struct group_id group, int64_t batch)
+{
+    if (batch + RECORD_BATCH_HEADER_BYTES > fake_disk_size(self->fake, self->path)) {
+        return true; /* the journal's own */
+    }
+    self->extent_group = group;
+    self->extent_offset = record_batch_base_offset(fake_disk_bytes(self->fake, self->path) + batch);
+    self->extent_frame = (struct frame_header){0};
+    self->extent_number = 0;
+    self->extent_told = 0;
+    fake_disk_for_each_file(self->fake, journal_files, find_extent, self);
+    return self->extent_number <= self->extent_told;
+}
+
+bool sim_disk_damage(struct sim_disk *self, struct group_id group)
+{
+    int64_t batch;
+    int64_t at;
+    unsigned bit;
+
+    set_prefix(self, group);
+    for (int pass = 0; pass < 2; pass++) {
+        self->chosen = pass == 0 ? UINT64_MAX : random_below(self->random, self->candidates);
+        self->candidates = 0;
+        fake_disk_for_each_file(self->fake, self->prefix, choose, self);
+        if (self->candidates == 0) {
+            return false;
+        }
+    }
+    bit = (unsigned)random_below(self->random, 8);
+    at = choose_byte(self, &batch);
+    return is_promised(self, group, batch) && fake_disk_flip(self->fake, self->path, at, bit);
 }
 
 /* ---- around the journal ---- */
