@@ -265,6 +265,14 @@ static bool is_proof(const struct scram_exchange *self, struct string authentica
     return is_right;
 }
 
+/* Groups come with the tokens of OAUTHBEARER alone. Where there are any, those of an owner are not
+ * known here: a delegation token must not let through whom his groups would keep out. */
+static bool are_groups_of_owners_known(const struct sasl_service *service)
+{
+    return service->keys == NULL ||
+           service->config->gyre_sasl_oauthbearer_groups_claim_name.length <= 0;
+}
+
 static void welcome(struct scram_exchange *self, struct string answer)
 {
     struct string name = {self->user, self->user_length};
@@ -275,6 +283,7 @@ static void welcome(struct scram_exchange *self, struct string answer)
         const char *colon = memchr(self->owner, ':', (size_t)self->owner_length);
         int32_t type_length = colon == NULL ? 0 : (int32_t)(colon - self->owner);
 
+        options.are_groups_known = are_groups_of_owners_known(self->exchange.service);
         options.token_id = name;
         options.expires_ms = self->expires_ms;
         options.type = (struct string){colon == NULL ? NULL : self->owner, type_length};

@@ -75,6 +75,42 @@ static void put_credential(struct catalog_state *state,
     put(state, CATALOG_SCRAM, &row);
 }
 
+static bool has_credential(const struct catalog_state *state, struct string user)
+{
+    for (int mechanism = SCRAM_SHA_256; mechanism <= SCRAM_SHA_512; mechanism++) {
+        struct catalog_scram_row row = {.user = user, .mechanism = (int8_t)mechanism};
+
+        if (security_find(&state->security, CATALOG_SCRAM, &row) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_users(struct string principal, struct string user)
+{
+    static const char type[] = "User:";
+    const int32_t type_bytes = (int32_t)sizeof type - 1;
+
+    return principal.length == type_bytes + user.length &&
+           memcmp(principal.bytes, type, sizeof type - 1) == 0 &&
+           memcmp(principal.bytes + type_bytes, user.bytes, (size_t)user.length) == 0;
+}
+
+/* Whoever is removed does not live on in the tokens that stand for him: nobody but he could end
+ * them. */
+static void remove_tokens_of(struct catalog_state *state, struct string user)
+{
+    list_for_each_safe(link, &state->security.objects[CATALOG_TOKEN]) {
+        struct security_object *object = list_entry(link, struct security_object, link);
+        const struct delegation_token *token = object->view;
+
+        if (is_users(token->owner, user)) {
+            security_remove_object(state, object);
+        }
+    }
+}
+
 void catalog_apply_set_scram(struct catalog_state *state, const void *message,
                              struct catalog_result *result)
 {
@@ -96,6 +132,11 @@ void catalog_apply_set_scram(struct catalog_state *state, const void *message,
     }
     for (int32_t i = 0; i < in->upsertions.count; i++) {
         put_credential(state, &in->upsertions.items[i]);
+    }
+    for (int32_t i = 0; i < in->deletions.count; i++) {
+        if (!has_credential(state, in->deletions.items[i].user)) {
+            remove_tokens_of(state, in->deletions.items[i].user);
+        }
     }
 }
 
