@@ -16,9 +16,12 @@
 
 #include "cluster/cluster.h"
 #include "handlers/admin_handlers.h"
+#include "handlers/auditing.h"
 #include "handlers/authorized_operations.h"
 #include "handlers/broker.h"
+#include "handlers/catalog_changes.h"
 #include "handlers/leader_wait.h"
+#include "handlers/quotas.h"
 #include "handlers/request.h"
 #include "handlers/stream_topics.h"
 #include "handlers/topic_view.h"
@@ -258,10 +261,25 @@ static void creation_ended(struct metadata_lookup *self)
     }
 }
 
+static void audit_creation(const struct asked_topic *asked, enum kafka_error error)
+{
+    struct request *request = asked->lookup->request;
+
+    if (request->broker->audit != NULL) {
+        auditing_changed(request,
+                         catalog_changes_text(request, "CatalogCreateTopic {\"name\":\"%.*s\"}",
+                                              STRING_ARGUMENTS(asked->name)),
+                         error == KAFKA_ERROR_NONE,
+                         error == KAFKA_ERROR_NONE ? STRING_NULL
+                                                   : string_from(kafka_error_text((int16_t)error)));
+    }
+}
+
 static void on_created(void *context, enum kafka_error error)
 {
     struct asked_topic *asked = context;
 
+    audit_creation(asked, error);
     /* What passes by itself is what clients expect to see of a topic that is being made. */
     asked->error =
         kafka_error_is_retriable((int16_t)error) ? KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION : error;
@@ -273,6 +291,16 @@ static bool creates_missing(const struct metadata_lookup *self, const struct ask
     return self->in.allow_auto_topic_creation &&
            stream_topics_come_by_themselves(self->request->broker, asked->name) &&
            stream_topics_fault(self->request, asked->name).bytes == NULL;
+}
+
+/* As for CreateTopics: a way around the quota or the audit would be one for everybody. Who is
+ * refused asks again, as for a topic that is not there yet. */
+static bool may_create_now(struct metadata_lookup *self, const struct asked_topic *asked)
+{
+    int32_t partitions = stream_topics_partitions(self->request->broker, asked->name);
+
+    return !auditing_forbids_changes(self->request) &&
+           quotas_charge_mutations(self->request, partitions, 0);
 }
 
 /* What is not to be seen is not looked for: it must not matter whether it is there. */
@@ -304,7 +332,7 @@ static void create_missing(struct metadata_lookup *self)
             continue;
         } else if (!access_allows_topic_or_cluster(self->request, ACCESS_CREATE, asked->name)) {
             asked->error = KAFKA_ERROR_TOPIC_AUTHORIZATION_FAILED;
-        } else if (created++ < CREATIONS_MAX) {
+        } else if (created++ < CREATIONS_MAX && may_create_now(self, asked)) {
             self->open++;
             topics_auto_create(broker, asked->name, on_created, asked);
         }

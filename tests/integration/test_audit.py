@@ -32,6 +32,14 @@ def test_a_change_is_audited_where_it_was_asked_for(own_region, tmp_path, topic)
     assert line["cluster"] == region.state["regions"][0]["cluster_id"]
 
 
+def test_a_topic_that_comes_by_itself_is_audited(own_region, tmp_path, topic):
+    region = own_region(brokers=1, settings=[f"gyre.audit.file={tmp_path / 'audit'}"])
+    region.kcat("-P", "-t", topic, stdin="x\n")
+    line, = eventually(lambda: of_topic(lines_of(tmp_path / "audit"), topic))
+    assert line["event"] == "change" and line["result"] == "success"
+    assert line["api"] == "Metadata"
+
+
 def test_the_topic_has_the_changes_of_every_broker(own_region, topic):
     region = own_region(settings=["gyre.audit.topic=true"])
     for broker in range(3):

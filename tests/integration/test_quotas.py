@@ -83,6 +83,23 @@ def test_a_user_beyond_its_mutations_is_refused_before_anything_is_done(region, 
     assert f"{topic}-one" in names and f"{topic}-two" not in names
 
 
+def test_topics_that_come_by_themselves_are_mutations_too(region, give, topic):
+    """As many as a burst allows, 11 of one partition; nobody goes around it by asking once more."""
+    give("--for-user", "ANONYMOUS", "controller_mutation_rate=1")
+    with Connection(region.address(0)) as connection:
+        def ask(names):
+            answer = connection.call("Metadata", 12, allow_auto_topic_creation=True,
+                                     topics=[{"name": name} for name in names])
+            return [one["error_code"] for one in answer["topics"]], answer["throttle_time_ms"]
+
+        errors, throttle_ms = ask([f"{topic}-{number}" for number in range(40)])
+        made = 40 - errors.count(3)  # UNKNOWN_TOPIC_OR_PARTITION
+        assert 11 <= made <= 13
+        assert throttle_ms > 0
+    names = [one["name"] for one in region.on("topic", "list", "-o", "json")]
+    assert len([name for name in names if name.startswith(f"{topic}-")]) == made
+
+
 def test_an_address_that_dials_too_fast_waits_and_is_closed(own_region):
     region = own_region(brokers=1)
     region.on("quota", "set", "--for-ip", "127.0.0.1", "connection_creation_rate=1")
