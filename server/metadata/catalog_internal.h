@@ -17,8 +17,10 @@ enum {
     CATALOG_SPREAD_TIMEOUT_US = 1000 * 1000,     /* to be applied on every live broker */
     CATALOG_TICK_US = 20 * 1000,
     CATALOG_FLUSH_US = 50 * 1000,
-    CATALOG_LISTEN_US = 500 * 1000,  /* between looks at whether a leader is heard */
-    CATALOG_SUBMISSIONS_MAX = 20000, /* more are refused with BUSY */
+    CATALOG_LISTEN_US = 500 * 1000,      /* between looks at whether a leader is heard */
+    CATALOG_HEARD_LATE_US = 2000 * 1000, /* a leader is missed so late, with usual timeouts */
+    CATALOG_HEARD_LATE_SHARE = 5,        /* and never more than this part of a limit */
+    CATALOG_SUBMISSIONS_MAX = 20000,     /* more are refused with BUSY */
     CATALOG_WAITS_MAX = 20000,
 };
 

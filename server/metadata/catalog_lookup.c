@@ -141,8 +141,12 @@ int32_t catalog_leader(const struct catalog *catalog)
     return catalog->leader;
 }
 
+/* Whoever counted as heard had spoken a while before: a limit that is kept has to include that. */
 bool catalog_is_stale(const struct catalog *catalog, uint64_t limit_us)
 {
+    uint64_t late_us = limit_us / CATALOG_HEARD_LATE_SHARE;
+
+    late_us = late_us < CATALOG_HEARD_LATE_US ? late_us : CATALOG_HEARD_LATE_US;
     return !catalog->was_heard ||
-           loop_now_us(catalog->services.loop) - catalog->heard_us >= limit_us;
+           loop_now_us(catalog->services.loop) - catalog->heard_us >= limit_us - late_us;
 }
