@@ -5,8 +5,7 @@
  *     loop -> disk, pool -> storage -> links, calls -> consensus -> catalog, partitions
  *          -> listeners -> cluster
  *
- * SIGTERM: leaderships are given away, listeners close, storage writes everything down, and the
- * rest is taken apart in the opposite order.
+ * SIGTERM: broker_stop.c.
  */
 #include "broker_process.h"
 
@@ -16,41 +15,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uv.h>
 
-#include "gyre/audit/audit.h"
 #include "gyre/base/map.h"
-#include "gyre/base/random.h"
 #include "gyre/config/config.h"
 #include "gyre/observe/log.h"
 #include "gyre/observe/metrics.h"
 #include "gyre/partition/partition.h"
 #include "gyre/runtime/boot.h"
-#include "gyre/runtime/disk_engine.h"
 #include "gyre/runtime/links_uv.h"
-#include "gyre/runtime/loop.h"
-#include "gyre/runtime/loop_uv.h"
-#include "gyre/runtime/memory_return_uv.h"
 #include "gyre/runtime/rpc.h"
 #include "gyre/runtime/work_uv.h"
 #include "gyre/storage/storage.h"
 
 #include "broker_admin.h"
 #include "broker_audit.h"
-#include "broker_authentication.h"
 #include "broker_disk.h"
-#include "broker_dynamic.h"
 #include "broker_links.h"
-#include "broker_metrics.h"
-#include "broker_tls.h"
+#include "broker_parts.h"
+#include "broker_stop.h"
 #include "cluster/cluster_services.h"
 #include "coordinator/group_coordinator.h"
-#include "descriptor_budget.h"
-#include "first_credentials.h"
 #include "format_command.h"
 #include "handlers/audit_topic.h"
 #include "handlers/authorization.h"
-#include "handlers/broker.h"
 #include "handlers/delegation_tokens.h"
 #include "handlers/dispatch.h"
 #include "handlers/fetch_session.h"
@@ -59,58 +46,10 @@
 #include "handlers/token_index.h"
 #include "metadata/catalog_open.h"
 #include "metadata/catalog_store.h"
-#include "network/admin_http.h"
 #include "network/network.h"
 #include "partition/producer_ids.h"
 
 enum { MESSAGE_BYTES = 256, POOL_THREADS = 4 };
-static const uint64_t DRAIN_LIMIT_US = 30 * 1000 * 1000;
-
-struct broker_process {
-    const struct broker_config *config;
-    uv_loop_t uv;
-    struct loop loop;
-    struct loop_uv driver;
-    uv_signal_t terminate;
-    uv_signal_t interrupt;
-    struct random random;
-    uint64_t incarnation;
-    struct descriptor_budget descriptors;
-    struct broker_dynamic dynamic;
-    struct disk *disk;
-    struct work_pool *pool;
-    struct metrics *metrics;
-    struct storage *storage;
-    struct links *links;
-    struct rpc *rpc;
-    struct consensus *consensus;
-    struct catalog_store *store;
-    struct catalog *catalog;
-    struct partition_table *partitions;
-    struct group_coordinator *groups;
-    struct cluster *cluster;
-    struct broker_tls tls;
-    struct network *network;
-    struct producer_ids *producer_ids;
-    struct fetch_sessions *fetch_sessions;
-    struct audit *audit;             /* NULL: not wanted */
-    struct audit_topic *audit_topic; /* NULL: not wanted */
-    struct quotas *quotas;
-    struct authorization *authorization;
-    struct token_index *tokens;
-    struct token_sweep *token_sweep;
-    struct first_credentials first_credentials;
-    char region_secret[CATALOG_SECRET_BYTES]; /* the region's, if it has none and we lead */
-    struct admin_http *admin;                 /* NULL: not wanted */
-    struct broker broker;
-    struct broker_authentication authentication;
-    struct broker_metrics broker_metrics;
-    struct memory_return memory_return;
-    struct catalog_endpoint endpoints[CATALOG_LISTENERS_MAX];
-    uint16_t rpc_port;
-    int status;
-    bool is_stopping;
-};
 
 /* ---- the ground: loop, disk, storage ---- */
 
@@ -365,8 +304,6 @@ static enum error open_listeners(struct broker_process *process)
 
 /* ---- the region ---- */
 
-static void stop(struct broker_process *process);
-
 static void on_cluster_id_known(void *context, struct uuid cluster_id)
 {
     struct broker_process *process = context;
@@ -382,7 +319,7 @@ static void on_refused(void *context, const char *sentence)
 
     log_error(LOG_MAIN, sentence);
     process->status = EXIT_FAILURE;
-    stop(process);
+    broker_stop_begin(process);
 }
 
 static enum error start_cluster(struct broker_process *process)
@@ -414,116 +351,12 @@ static enum error start_cluster(struct broker_process *process)
     return cluster_start(&services, &events, &process->cluster);
 }
 
-/* ---- the end, in the opposite order; each step begins when the one before has ended ---- */
-
-static void on_last_work_done(void *context)
-{
-    struct broker_process *process = context;
-
-    disk_engine_free(process->disk);
-    work_uv_free(process->pool);
-    loop_uv_stop(&process->driver);
-    log_info(LOG_MAIN, "stopped");
-}
-
-static void on_tls_closed(void *context)
-{
-    struct broker_process *process = context;
-
-    work_uv_when_idle(process->pool, on_last_work_done, process);
-}
-
-static void on_links_closed(void *context)
-{
-    struct broker_process *process = context;
-
-    broker_tls_close(&process->tls, on_tls_closed, process);
-}
-
-static void on_storage_closed(void *context)
-{
-    struct broker_process *process = context;
-
-    rpc_free(process->rpc);
-    links_uv_close(process->links, on_links_closed, process);
-}
-
-/* Writing the catalog's rows, checking a batch: nobody waited for it, and it needs the storage. */
-static void on_given_up_work_done(void *context)
-{
-    struct broker_process *process = context;
-
-    storage_close(process->storage, on_storage_closed, process);
-}
-
-static void on_network_closed(void *context)
-{
-    struct broker_process *process = context;
-
-    memory_return_stop(&process->memory_return);
-    broker_metrics_stop(&process->broker_metrics);
-    broker_dynamic_stop(&process->dynamic);
-    broker_authentication_stop(&process->authentication);
-    rpc_stop_serving(process->rpc); /* the links stay up until storage is closed */
-    cluster_stop(process->cluster);
-    partition_table_free(process->partitions);
-    group_coordinator_free(process->groups);
-    authorization_free(process->authorization);
-    delegation_tokens_stop_sweep(process->token_sweep);
-    token_index_free(process->tokens);
-    quotas_free(process->quotas);
-    catalog_free(process->catalog);
-    first_credentials_release(&process->first_credentials);
-    producer_ids_free(process->producer_ids);
-    fetch_sessions_free(process->fetch_sessions);
-    consensus_free(process->consensus);
-    work_uv_when_idle(process->pool, on_given_up_work_done, process);
-}
-
-static void on_admin_closed(void *context)
-{
-    struct broker_process *process = context;
-
-    network_close(process->network, on_network_closed, process);
-}
-
-static void on_drained(void *context)
-{
-    struct broker_process *process = context;
-
-    group_coordinator_stop(process->groups); /* parked requests would keep connections open */
-    if (process->admin != NULL) {
-        admin_http_close(process->admin, on_admin_closed, process);
-    } else {
-        on_admin_closed(process);
-    }
-}
-
-static void stop(struct broker_process *process)
-{
-    if (process->is_stopping) {
-        return;
-    }
-    process->is_stopping = true;
-    process->broker.is_stopping = true;
-    uv_close((uv_handle_t *)&process->terminate, NULL);
-    uv_close((uv_handle_t *)&process->interrupt, NULL);
-    broker_tls_stop(&process->tls);
-    log_info(LOG_MAIN, "stopping");
-    if (process->consensus != NULL) {
-        consensus_prepare_stop(process->consensus);
-    }
-    if (process->cluster == NULL) {
-        on_drained(process);
-        return;
-    }
-    cluster_drain(process->cluster, DRAIN_LIMIT_US, on_drained, process);
-}
+/* ---- the whole ---- */
 
 static void on_signal(uv_signal_t *signal, int number)
 {
     (void)number;
-    stop(signal->data);
+    broker_stop_begin(signal->data);
 }
 
 static void watch_signals(struct broker_process *process)
@@ -587,13 +420,7 @@ int broker_process_run(const struct broker_config *config)
         return EXIT_FAILURE;
     }
     (void)uv_run(&process->uv, UV_RUN_DEFAULT);
-    broker_authentication_free(&process->authentication);
-    audit_free(process->audit);
-    audit_topic_free(process->audit_topic);
-    catalog_store_close(process->store); /* the pool may have been writing until here */
-    metrics_free(process->metrics);
-    loop_release(&process->loop);
-    (void)uv_loop_close(&process->uv);
+    broker_stop_finish(process);
     status = process->status;
     free(process);
     return status;
