@@ -30,6 +30,8 @@
 
 static const uint64_t DRAIN_LIMIT_US = 30 * 1000 * 1000;
 
+/* The loop turns no more: whoever would still submit work, as the audit does for each block, has no
+ * turn to do it in. What the audit has left is written when uv's loop has ended. */
 static void on_last_work_done(void *context)
 {
     struct broker_process *process = context;
@@ -78,7 +80,8 @@ static void on_network_closed(void *context)
     broker_metrics_stop(&process->broker_metrics);
     broker_dynamic_stop(&process->dynamic);
     broker_authentication_stop(&process->authentication);
-    rpc_stop_serving(process->rpc); /* the links stay up until storage is closed */
+    rpc_stop_serving(process->rpc);         /* the links stay up until storage is closed */
+    audit_topic_stop(process->audit_topic); /* lines come until the loop's last turn */
     cluster_stop(process->cluster);
     partition_table_free(process->partitions);
     group_coordinator_free(process->groups);

@@ -34,6 +34,7 @@ struct audit_topic {
     size_t capacity;
     size_t sent; /* of it, in the batch that is under way */
     bool is_busy;
+    bool is_stopped;
     struct timer retry;
 };
 
@@ -41,8 +42,10 @@ static void send_some(struct audit_topic *topic);
 
 static void retry_later(struct audit_topic *topic)
 {
-    topic->is_busy = true;
-    timer_start(topic->broker->loop, &topic->retry, RETRY_US);
+    if (!topic->is_stopped) {
+        topic->is_busy = true;
+        timer_start(topic->broker->loop, &topic->retry, RETRY_US);
+    }
 }
 
 static void on_retry(struct timer *timer)
@@ -106,7 +109,7 @@ static void on_topic(void *context, enum kafka_error error)
 {
     struct audit_topic *topic = context;
 
-    if (error != KAFKA_ERROR_NONE) {
+    if (error != KAFKA_ERROR_NONE && !topic->is_stopped) {
         log_warning(LOG_AUTH, "the topic of the audit cannot be created",
                     field_string("error", kafka_error_name((int16_t)error)));
     }
@@ -116,17 +119,18 @@ static void on_topic(void *context, enum kafka_error error)
 static void send_some(struct audit_topic *topic)
 {
     struct broker *broker = topic->broker;
-    const struct catalog_topic *found = catalog_find_topic(broker->catalog, STRING(AUDIT_TOPIC));
+    const struct catalog_topic *found;
     struct cluster_leader leader;
     struct buffer *batch;
 
-    if (topic->is_busy || topic->length == 0) {
+    if (topic->is_stopped || topic->is_busy || topic->length == 0) {
         return;
     }
     if (broker->cluster == NULL || catalog_leader(broker->catalog) < 0) {
         retry_later(topic);
         return;
     }
+    found = catalog_find_topic(broker->catalog, STRING(AUDIT_TOPIC));
     if (found == NULL) {
         topic->is_busy = true;
         topics_ensure_internal(broker, STRING(AUDIT_TOPIC), on_topic, topic);
@@ -148,6 +152,9 @@ void audit_topic_publish(void *context, struct string lines)
 {
     struct audit_topic *topic = context;
 
+    if (topic->is_stopped) {
+        return;
+    }
     if (topic->length + (size_t)lines.length > WAITING_BYTES_MAX) {
         metric_add(topic->broker->metrics, METRIC_AUDIT_UNPUBLISHED, 1);
         return;
@@ -221,10 +228,18 @@ struct audit_topic *audit_topic_new(struct broker *broker)
     return topic;
 }
 
+void audit_topic_stop(struct audit_topic *topic)
+{
+    if (topic != NULL) {
+        topic->is_stopped = true;
+        timer_stop(topic->broker->loop, &topic->retry);
+    }
+}
+
 void audit_topic_free(struct audit_topic *topic)
 {
     if (topic != NULL) {
-        timer_stop(topic->broker->loop, &topic->retry);
+        audit_topic_stop(topic);
         free(topic->waiting);
         free(topic);
     }

@@ -21,6 +21,10 @@ struct broker;
 void audit_topic_serve(struct broker *broker);
 
 struct audit_topic *audit_topic_new(struct broker *broker);
+
+/* Shutdown, before the catalog and the cluster are freed: nothing is asked of them any more, and
+ * lines are let go. Calls may still end. NULL is fine. */
+void audit_topic_stop(struct audit_topic *topic);
 void audit_topic_free(struct audit_topic *topic); /* NULL is fine; calls must have ended */
 
 /* Whole lines, copied. The publish of struct audit_options; `context` is the topic. */

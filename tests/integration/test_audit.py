@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The audit: what was changed, by whom and how it went, in a file and in the topic __audit."""
+import concurrent.futures
+import contextlib
 import json
+import threading
 
 import pytest
 
+from kafka_wire import Closed
 from region import CommandFailed, eventually
 
 
@@ -101,3 +105,31 @@ def test_a_refusal_names_the_rule_and_is_counted(own_region, tmp_path, topic):
     assert line["rule"] == f"DENY ALTER_CONFIGS to User:ANONYMOUS from * on TOPIC LITERAL {topic}"
     first, again = eventually(lambda: len(refusals()) == 2 and refusals(), timeout=30)
     assert "count" not in first and again["count"] == 2
+
+
+def test_brokers_that_write_every_access_stop_in_order(own_region, tmp_path, connect, topic):
+    region = own_region(settings=[
+        "gyre.audit.topic=true", f"gyre.audit.file={tmp_path / 'audit'}",
+        "gyre.audit.access.sample=1", "allow.everyone.if.no.acl.found=true",
+        "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer"])
+    connect(region).make(topic)
+    stopping = threading.Event()
+
+    def ask(node_id):
+        asking = connect(region)
+        with contextlib.suppress(Closed, OSError):
+            while not stopping.wait(0.001):
+                asking.call("Metadata", 12, node_id, topics=[{"name": topic}],
+                            allow_auto_topic_creation=False)
+
+    with concurrent.futures.ThreadPoolExecutor() as askers:
+        asked = [askers.submit(ask, node_id) for node_id in region.node_ids * 2]
+        try:
+            eventually(lambda: region.consume("__audit", count=1))
+            region.down()
+        finally:
+            stopping.set()
+    for one in asked:
+        one.result()
+    assert lines_of(tmp_path / "audit")
+    assert region.logs().count("message=stopped") == 3
