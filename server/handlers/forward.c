@@ -141,7 +141,8 @@ static void copy_text(char *to, size_t size, struct string text)
 static bool may_be_forwarded(const struct request *request)
 {
     return request->header.api_key == API_DESCRIBE_QUORUM ||
-           request->header.api_key == API_LEAVE_GROUP;
+           request->header.api_key == API_LEAVE_GROUP ||
+           request->header.api_key == API_OFFSET_FETCH;
 }
 
 /* The other broker has authenticated the client. */

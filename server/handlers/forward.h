@@ -2,8 +2,8 @@
 /*
  * Most administrative requests are answered where they arrive, and only the command that they lead
  * to travels (catalog_changes.h). What only the catalog's leader knows is asked of it: the client's
- * frame goes there whole and the answer comes back whole. So does a LeaveGroup whose coordinator
- * has changed.
+ * frame goes there whole and the answer comes back whole. So do a
+ * LeaveGroup and an OffsetFetch whose coordinator has changed.
  *
  * Thread: the shard's own.
  */

@@ -2,6 +2,10 @@
 /*
  * OffsetFetch, of one group up to version 7, then of several. What was not committed is -1 without
  * an error. All versions are answered from the newest form, which is folded for the old ones.
+ *
+ * A broker that is not the coordinator any more asks the one that took over: librdkafka does not
+ * repeat an OffsetFetch after NOT_COORDINATOR, and its consumer reads nothing of those partitions
+ * until it is given others. Its heartbeat tells it who it is now.
  */
 #include "wire_messages/offset_fetch.h"
 
@@ -13,6 +17,7 @@
 #include "handlers/access.h"
 #include "handlers/broker.h"
 #include "handlers/coordinator_wait.h"
+#include "handlers/forward.h"
 #include "handlers/group_handlers.h"
 #include "handlers/hosted_partition.h"
 #include "handlers/request.h"
@@ -292,22 +297,72 @@ static bool waits_for_coordinators(struct request *request, const struct offset_
     return false;
 }
 
-void offset_fetch_handle(struct request *request)
+static void answer(struct request *request, const struct offset_fetch_request *in)
 {
-    struct offset_fetch_request in;
     struct offset_fetch_response out;
     bool is_answered;
 
-    if (!request_decode(request, &offset_fetch_request_layout, &in) ||
-        waits_for_coordinators(request, &in)) {
-        return;
-    }
     offset_fetch_response_init(&out);
-    is_answered = request->api_version < OFFSET_FETCH_BATCHED ? answer_single(request, &in, &out)
-                                                              : answer_batched(request, &in, &out);
+    is_answered = request->api_version < OFFSET_FETCH_BATCHED ? answer_single(request, in, &out)
+                                                              : answer_batched(request, in, &out);
     if (!is_answered) {
         request_close(request);
         return;
     }
     request_reply(request, &offset_fetch_response_layout, &out);
+}
+
+/* ---- at the coordinator that took over ---- */
+
+static void on_not_forwarded(struct request *request, enum error error)
+{
+    struct offset_fetch_request in;
+
+    (void)error; /* the client finds out who it is */
+    request_rewind(request);
+    if (request_decode(request, &offset_fetch_request_layout, &in)) {
+        answer(request, &in);
+    }
+}
+
+/* -1: it is this broker, nobody, or not for the one who asks to know. */
+static int32_t foreign_coordinator(struct request *request, struct string group_id)
+{
+    const struct group_coordinator *groups = request->broker->groups;
+
+    return access_allows(request, ACCESS_DESCRIBE, ACCESS_GROUP, group_id) &&
+                   group_coordinator_check(groups, group_id) == KAFKA_ERROR_NOT_COORDINATOR
+               ? group_coordinator_leader(groups, group_id)
+               : -1;
+}
+
+/* The whole request goes there, so one broker must coordinate all its groups. */
+static bool forward_to_coordinator(struct request *request, const struct offset_fetch_request *in)
+{
+    int32_t node_id;
+
+    if (request->api_version < OFFSET_FETCH_BATCHED) {
+        return forward_to_broker(request, foreign_coordinator(request, in->group_id),
+                                 on_not_forwarded);
+    }
+    if (in->groups.count <= 0) {
+        return false;
+    }
+    node_id = foreign_coordinator(request, in->groups.items[0].group_id);
+    for (int32_t i = 1; i < in->groups.count; i++) {
+        if (foreign_coordinator(request, in->groups.items[i].group_id) != node_id) {
+            return false;
+        }
+    }
+    return forward_to_broker(request, node_id, on_not_forwarded);
+}
+
+void offset_fetch_handle(struct request *request)
+{
+    struct offset_fetch_request in;
+
+    if (request_decode(request, &offset_fetch_request_layout, &in) &&
+        !waits_for_coordinators(request, &in) && !forward_to_coordinator(request, &in)) {
+        answer(request, &in);
+    }
 }

@@ -218,6 +218,23 @@ def test_a_leave_reaches_the_coordinator_that_took_over(cluster, group):
     assert group.commit({"t": 3})["error_code"] == NONE
 
 
+def test_offsets_are_fetched_from_the_coordinator_that_took_over(cluster, group):
+    """librdkafka takes NOT_COORDINATOR as final here, and reads nothing of the partition."""
+    group.commit({"t": 3})
+    old = group.coordinator[0]
+    give_away(cluster, group)
+    for version in (1, 5, 7):
+        answer = cluster.call("OffsetFetch", version, old, group_id=group.name, topics=[
+            {"name": "t", "partition_indexes": [0]}])
+        part = answer["topics"][0]["partitions"][0]
+        assert (part["error_code"], part["committed_offset"]) == (NONE, 3)
+    answer = cluster.call("OffsetFetch", 8, old, groups=[
+        {"group_id": group.name, "topics": None}])
+    assert answer["groups"][0]["error_code"] == NONE
+    assert {one["name"]: one["partitions"][0]["committed_offset"]
+            for one in answer["groups"][0]["topics"]} == {"t": 3, "warm-up": 0}
+
+
 # joining
 
 def test_a_new_member_is_given_an_id_first(group):

@@ -5,6 +5,7 @@
 #include "unit/handlers/group_asker.h"
 #include "wire_messages/api_keys.h"
 #include "wire_messages/leave_group.h"
+#include "wire_messages/offset_fetch.h"
 
 /* ---- other brokers ---- */
 
@@ -17,6 +18,9 @@ static struct {
 bool forward_to_broker(struct request *request, int32_t node_id,
                        void (*failed)(struct request *request, enum error error))
 {
+    if (node_id < 0 || request->is_forwarded) {
+        return false;
+    }
     forwarded.request = request;
     forwarded.node_id = node_id;
     forwarded.failed = failed;
@@ -132,6 +136,69 @@ static void a_leave_is_handed_to_the_coordinator_that_took_over(void **state)
     group_asker_release(&asker);
 }
 
+/* Of "g", and from version 8 on of another group as well. */
+static void ask_for_offsets(struct group_asker *asker, int16_t version)
+{
+    struct offset_fetch_request_groups groups[2];
+    struct offset_fetch_request in;
+
+    offset_fetch_request_init(&in);
+    if (version < 8) {
+        in.group_id = STRING("g");
+        in.topics.count = version < 2 ? 0 : -1;
+    } else {
+        for (int i = 0; i < 2; i++) {
+            offset_fetch_request_groups_init(&groups[i]);
+            groups[i].group_id = i == 0 ? STRING("g") : STRING("h");
+            groups[i].topics.count = -1;
+        }
+        in.groups.items = groups;
+        in.groups.count = 2;
+    }
+    group_asker_ask(asker, API_OFFSET_FETCH, version, &in, offset_fetch_handle);
+}
+
+static void offsets_are_asked_of_the_coordinator_that_took_over(void **state)
+{
+    (void)state;
+    for (int16_t version = 0; version <= 10; version++) {
+        struct group_asker asker;
+        struct offset_fetch_response out;
+
+        group_asker_init(&asker);
+        fixture_follow(&asker.fixture);
+        asker.fixture.partition.leader = 2;
+        forwarded.node_id = -1;
+        ask_for_offsets(&asker, version);
+        assert_false(group_asker_is_answered(&asker));
+        assert_int_equal(forwarded.node_id, 2);
+        forwarded.failed(forwarded.request, ERROR_CLOSED); /* it has gone: the client finds out */
+        group_asker_answer(&asker, &out);
+        if (version >= 8) {
+            assert_int_equal(out.groups.count, 2);
+            assert_int_equal(out.groups.items[1].error_code, KAFKA_ERROR_NOT_COORDINATOR);
+        } else if (version >= 2) {
+            assert_int_equal(out.error_code, KAFKA_ERROR_NOT_COORDINATOR);
+        }
+        group_asker_release(&asker);
+    }
+}
+
+static void offsets_of_the_own_groups_are_asked_of_nobody(void **state)
+{
+    struct group_asker asker;
+    struct offset_fetch_response out;
+
+    (void)state;
+    group_asker_init(&asker);
+    forwarded.node_id = -1;
+    ask_for_offsets(&asker, 8);
+    group_asker_answer(&asker, &out);
+    assert_int_equal(out.groups.items[0].error_code, KAFKA_ERROR_NONE);
+    assert_int_equal(forwarded.node_id, -1);
+    group_asker_release(&asker);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -139,6 +206,8 @@ int main(void)
         cmocka_unit_test(a_request_waits_while_the_partition_is_handed_over),
         cmocka_unit_test(nobody_waits_longer_than_a_second),
         cmocka_unit_test(a_leave_is_handed_to_the_coordinator_that_took_over),
+        cmocka_unit_test(offsets_are_asked_of_the_coordinator_that_took_over),
+        cmocka_unit_test(offsets_of_the_own_groups_are_asked_of_nobody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
