@@ -11,7 +11,8 @@
 
 /* A lock-free stack of links; the first word of each item is its `next`. */
 struct completion {
-    uv_async_t wakeup;
+    uv_poll_t wakeup;
+    int event_fd; /* owned */
     _Atomic(void *) newest;
     void (*drain)(struct completion *completion, void *item); /* the loop's thread */
     void **(*next_of)(void *item);
