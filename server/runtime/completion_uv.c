@@ -54,18 +54,27 @@ void completion_init(struct completion *completion, uv_loop_t *uv)
     CHECK(uv_poll_start(&completion->wakeup, UV_READABLE, on_wakeup) == 0);
 }
 
-void completion_push(struct completion *completion, void *item)
+void completion_push_all(struct completion *completion, void **items, int count)
 {
     static const uint64_t one = 1;
     void *head = atomic_load_explicit(&completion->newest, memory_order_relaxed);
 
+    CHECK(count > 0);
+    for (int i = 1; i < count; i++) {
+        *completion->next_of(items[i]) = items[i - 1];
+    }
     do {
-        *completion->next_of(item) = head;
-    } while (!atomic_compare_exchange_weak_explicit(&completion->newest, &head, item,
+        *completion->next_of(items[0]) = head;
+    } while (!atomic_compare_exchange_weak_explicit(&completion->newest, &head, items[count - 1],
                                                     memory_order_release, memory_order_relaxed));
     if (head == NULL) {
         CHECK(write(completion->event_fd, &one, sizeof one) == (ssize_t)sizeof one);
     }
+}
+
+void completion_push(struct completion *completion, void *item)
+{
+    completion_push_all(completion, &item, 1);
 }
 
 static void on_closed(uv_handle_t *handle)

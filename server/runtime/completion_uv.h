@@ -21,6 +21,8 @@ struct completion {
 
 void completion_init(struct completion *completion, uv_loop_t *uv);
 void completion_push(struct completion *completion, void *item); /* thread: any */
-void completion_close(struct completion *completion);            /* nothing may be under way */
+/* Oldest first, with one wakeup. Thread: any. */
+void completion_push_all(struct completion *completion, void **items, int count);
+void completion_close(struct completion *completion); /* nothing may be under way */
 
 #endif
