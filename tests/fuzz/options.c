@@ -6,6 +6,7 @@
  * - Each input is a world of its own, so memory that was freed need not stay poisoned for long.
  * - Who took memory is told by one frame: the input that failed tells the rest when it is run
  *   again with ASAN_OPTIONS=malloc_context_size=30.
+ * - Memory that is free stays with the process, which soon takes it again.
  * - To count how rare each feature is takes half of the time where an input has some thousands.
  */
 #include <stdlib.h>
@@ -16,7 +17,7 @@ int LLVMFuzzerInitialize(int *count, char ***arguments);
 
 const char *__asan_default_options(void)
 {
-    return "quarantine_size_mb=4:malloc_context_size=1";
+    return "quarantine_size_mb=4:malloc_context_size=1:allocator_release_to_os_interval_ms=-1";
 }
 
 int LLVMFuzzerInitialize(int *count, char ***arguments)

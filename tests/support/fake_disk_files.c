@@ -15,9 +15,10 @@ static void bytes_own(struct fake_bytes *bytes, int64_t size)
     if (size <= bytes->capacity) {
         return;
     }
-    while (capacity < size) {
+    while (capacity < size && bytes->capacity > 0) {
         capacity *= 2;
     }
+    capacity = capacity < size ? size : capacity; /* most never grow again */
     bytes->bytes = check_realloc(lent != NULL ? NULL : bytes->bytes, (size_t)capacity);
     bytes->capacity = capacity;
     if (lent != NULL) {
