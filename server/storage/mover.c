@@ -72,6 +72,12 @@ static bool has_doomed_now(const struct partition_log *log)
     return false;
 }
 
+/* A move costs the same for much and for little; but what waits for it holds memory. */
+static size_t move_bytes_min(const struct storage *storage)
+{
+    return storage->is_cache_drained ? MOVE_BYTES_MIN_SCARCE : MOVE_BYTES_MIN;
+}
+
 static bool wants_mover(const struct partition_log *log, bool force)
 {
     if (log->mover != NULL || log->is_held || log->is_removed || log->storage->is_dead) {
@@ -86,7 +92,7 @@ static bool wants_mover(const struct partition_log *log, bool force)
     /* What is in hand first: mover_has_work() looks at an entry that may be long out of the cache.
      */
     return (force || log->is_in_checkpoint || log->is_installing || log->storage->is_closing ||
-            log->unmoved_bytes >= MOVE_BYTES_MIN) &&
+            log->unmoved_bytes >= move_bytes_min(log->storage)) &&
            mover_has_work(log);
 }
 

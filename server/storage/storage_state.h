@@ -23,9 +23,10 @@
 
 enum {
     STORAGE_PATH_MAX = 512,
-    INLINE_ENTRIES_MAX = 16,    /* without a batch, so few entries stay in the checkpoint */
-    INLINE_BYTES_MAX = 1024,    /* and so small */
-    MOVE_BYTES_MIN = 64 * 1024, /* a log with so much goes to its segments */
+    INLINE_ENTRIES_MAX = 16,           /* without a batch, so few entries stay in the checkpoint */
+    INLINE_BYTES_MAX = 1024,           /* and so small */
+    MOVE_BYTES_MIN = 256 * 1024,       /* a log with so much goes to its segments */
+    MOVE_BYTES_MIN_SCARCE = 64 * 1024, /* the same, while the cache is full of what is to move */
     MOVE_BYTES_MAX = 2 * 1024 * 1024,
     MOVE_VECTORS_MAX = 512,
     MOVES_AT_ONCE_MAX = 8,
