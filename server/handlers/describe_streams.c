@@ -11,6 +11,8 @@
 #include "handlers/stream_access.h"
 #include "handlers/stream_handlers.h"
 
+enum { NAMES_MAX = 1000 };
+
 struct stream_survey {
     struct request *request;
     struct describe_streams_request in;
@@ -150,7 +152,9 @@ static void count_topics(struct stream_survey *self)
     map_init(&self->counted);
     for (int32_t i = 0; i < count; i++) {
         streams[i].out = &self->out.streams.items[i];
-        map_insert(&self->counted, &streams[i].by_name, string_hash(streams[i].out->name));
+        if (streams[i].out->error_code == KAFKA_ERROR_NONE) { /* a refusal tells no number either */
+            map_insert(&self->counted, &streams[i].by_name, string_hash(streams[i].out->name));
+        }
     }
     catalog_for_each_topic(self->request->broker->catalog, count_topic, self);
     map_release(&self->counted);
@@ -164,7 +168,12 @@ void describe_streams_handle(struct request *request)
         return;
     }
     describe_streams_response_init(&self.out);
-    survey(&self);
+    if (self.in.names.count > NAMES_MAX) {
+        self.out.error_code = KAFKA_ERROR_INVALID_REQUEST;
+        self.out.error_message = STRING("There are more than 1000 names.");
+    } else {
+        survey(&self);
+    }
     if (!self.is_exhausted) {
         count_topics(&self);
     }

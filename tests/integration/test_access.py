@@ -20,6 +20,8 @@ from kafka_cluster import NONE, TOPIC_ALREADY_EXISTS, UNKNOWN_TOPIC_ID, UNKNOWN_
 from kafka_wire import ZERO_ID, Closed, batch
 from region import eventually
 
+USER, DELEGATION_TOKEN, CREATE_TOKENS, DESCRIBE_TOKENS = 7, 6, 13, 14
+TOKEN_DENIED, OWNER_MISMATCH = 65, 63
 NUMBERS = itertools.count()
 
 
@@ -186,6 +188,11 @@ CLUSTER_ROWS = [
         "operation": 1, "permission_type": 1}]}, ALTER),
     ("DescribeUserScramCredentials", 0, {"users": None}, DESCRIBE),
     ("DescribeClientQuotas", 1, {"components": [], "strict": False}, DESCRIBE_CONFIGS),
+    ("AlterUserScramCredentials", 0, {"upsertions": [], "deletions": [
+        {"name": "nobody", "mechanism": 1}]}, ALTER),
+    ("AlterClientQuotas", 1, {"validate_only": True, "entries": [
+        {"entity": [{"entity_type": "user", "entity_name": "nobody"}],
+         "ops": [{"key": "producer_byte_rate", "value": 1, "remove": False}]}]}, ALTER_CONFIGS),
     ("DescribeRoles", 0, {"names": None}, DESCRIBE),
     ("AlterRole", 0, {"name": "g:a", "removals": [], "additions": [], "validate_only": True},
      ALTER),
@@ -204,6 +211,44 @@ def test_the_cluster_is_allowed_or_denied(world, row):
     for guest in world.guests.values():
         _, answer = guest.ask(api, version, request)
         assert CLUSTER_DENIED not in errors(answer), answer
+
+
+def of_topic(name):
+    return [{"topic": name, "partitions": [0]}]
+
+
+# What names topics, or streams of them, and asks for a right to the cluster or to the stream.
+OTHER_ROWS = [
+    ("ElectLeaders", 2, lambda t: {"election_type": 0, "topic_partitions": of_topic(t),
+                                   "timeout_ms": 1000}),
+    ("AlterPartitionReassignments", 0, lambda t: {"timeout_ms": 1000, "topics": [
+        {"name": t, "partitions": partition(replicas=[0])}]}),
+    ("ListPartitionReassignments", 0, lambda t: {"timeout_ms": 1000, "topics": [
+        {"name": t, "partition_indexes": [0]}]}),
+    ("DescribeLogDirs", 4, lambda t: {"topics": of_topic(t)}),
+    ("ExplainAccess", 0, lambda t: {"questions": [
+        {"principal": None, "groups": None, "host": None, "operation": READ,
+         "resource_type": TOPIC, "resource_name": t}]}),
+    ("DescribeStreams", 0, lambda t: {"names": [t.split(":")[0]]}),
+    ("AlterStream", 0, lambda t: {"name": t.split(":")[0], "is_creation": False,
+                                  "validate_only": True}),
+    ("DeleteStream", 0, lambda t: {"name": t.split(":")[0], "validate_only": True}),
+]
+
+
+@pytest.mark.parametrize("row", OTHER_ROWS, ids=row_id)
+def test_what_is_refused_does_not_tell_what_is_there(world, row):
+    api, version, request = row
+    number = next(NUMBERS)
+    there, missing = (f"/told/s{number}{end}:t" for end in ("there", "other"))
+    answer = world.cluster.call("AlterStream", 0, name=there[:-2], is_creation=True, produce="",
+                                consume="", topics="u:admin", admin="u:admin", copy="")
+    assert answer["error_code"] == NONE, answer
+    world.make(there)
+    for guest in world.guests.values():
+        real, _ = guest.ask(api, version, request(there))
+        unreal, _ = guest.ask(api, version, request(missing))
+        assert unreal.replace(missing[:-2].encode(), there[:-2].encode()) == real
 
 
 TRANSACTION_ROWS = [
@@ -313,6 +358,49 @@ def test_deleting_by_id_shows_no_name_to_who_may_not_see_it(world, topic):
     assert (answer["error_code"], answer["name"]) == (TOPIC_DENIED, topic)
     request["topics"][0]["topic_id"] = bytes(range(16))
     assert UNKNOWN_TOPIC_ID in errors(world.guest.call("DeleteTopics", 6, **request))
+
+
+# delegation tokens
+
+def make_token(connection, owner=None):
+    answer = connection.call("CreateDelegationToken", 3, renewers=[], max_lifetime_ms=-1,
+                             owner_principal_type="User" if owner else None,
+                             owner_principal_name=owner)
+    return answer["error_code"], answer
+
+
+def test_tokens_are_made_for_others_by_whom_that_is_granted(world):
+    for guest in world.guests.values():
+        assert make_token(guest)[0] == NONE
+        assert make_token(guest, "bob")[0] == TOKEN_DENIED
+    world.grant((USER, "User:bob", CREATE_TOKENS))
+    for guest in world.guests.values():
+        error, made = make_token(guest, "bob")
+        assert (error, made["principal_name"]) == (NONE, "bob")
+        assert make_token(guest, "admin")[0] == TOKEN_DENIED
+
+
+def test_tokens_are_shown_to_owners_and_whom_that_is_granted(world):
+    _, made = make_token(world.cluster.on(world.region.node_ids[0]))
+
+    def seen():
+        return [made["token_id"] in [one["token_id"] for one in guest.call(
+            "DescribeDelegationToken", 3, owners=None)["tokens"]]
+                for guest in world.guests.values()]
+
+    assert seen() == [False] * 3
+    for rule in ((DELEGATION_TOKEN, made["token_id"], DESCRIBE),
+                 (USER, "User:admin", DESCRIBE_TOKENS)):
+        world.grant(rule)
+        assert seen() == [True] * 3
+        world.revoke_all()
+    # Neither renewed nor ended by who is neither owner nor renewer, whatever is granted.
+    world.grant((DELEGATION_TOKEN, made["token_id"], DESCRIBE), (USER, "User:admin", CREATE_TOKENS))
+    for guest in world.guests.values():
+        assert guest.call("RenewDelegationToken", 2, hmac=made["hmac"],
+                          renew_period_ms=-1)["error_code"] == OWNER_MISMATCH
+        assert guest.call("ExpireDelegationToken", 2, hmac=made["hmac"],
+                          expiry_time_period_ms=-1)["error_code"] == OWNER_MISMATCH
 
 
 # revocation
