@@ -64,7 +64,9 @@ enum error broker_links_open(const struct broker_links_services *services, struc
     error = links_uv_listen(*out_links, host, config->rpc_listener.port, out_port);
     if (error != ERROR_NONE) {
         log_error(LOG_MAIN, "cannot listen for other brokers", field_string("host", host),
-                  field_i64("port", config->rpc_listener.port), field_error(error));
+                  field_i64("port", config->rpc_listener.port),
+                  field_string("reason",
+                               error == ERROR_EXISTS ? "the port is in use" : error_text(error)));
         return error;
     }
     for (int i = 0; i < config->seed_count; i++) {

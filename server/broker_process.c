@@ -22,6 +22,7 @@
 #include "gyre/observe/metrics.h"
 #include "gyre/partition/partition.h"
 #include "gyre/runtime/boot.h"
+#include "gyre/runtime/directory_lock.h"
 #include "gyre/runtime/links_uv.h"
 #include "gyre/runtime/rpc.h"
 #include "gyre/runtime/work_uv.h"
@@ -77,6 +78,20 @@ static void start_tls(struct broker_process *process)
     broker_tls_start(&process->tls, &services, process->config, &process->uv);
 }
 
+/* Before anything in it is read: recovery cuts and recycles what a living broker still writes. */
+static enum error lock_directory(struct broker_process *process)
+{
+    const char *directory = data_directory(process->config);
+    enum error error = directory_lock_take(directory, &process->lock_fd);
+
+    if (error == ERROR_BUSY) {
+        log_error(LOG_MAIN, "another process uses the data directory",
+                  field_string("directory", directory),
+                  field_string("do", "stop that gyred first, or point log.dirs elsewhere"));
+    }
+    return error;
+}
+
 static enum error open_storage(struct broker_process *process)
 {
     const struct broker_config *config = process->config;
@@ -95,6 +110,12 @@ static enum error open_storage(struct broker_process *process)
 
     error = format_directory(config, process->disk, NULL);
     if (error == ERROR_NONE || error == ERROR_EXISTS) {
+        error = lock_directory(process);
+        if (error == ERROR_BUSY) {
+            return error; /* the log says why */
+        }
+    }
+    if (error == ERROR_NONE) {
         error = storage_open(&process->loop, process->disk, &options, message, &process->storage);
     }
     if (error != ERROR_NONE) {

@@ -7,6 +7,7 @@
 #include "gyre/observe/metrics.h"
 #include "gyre/partition/partition.h"
 #include "gyre/raft/consensus.h"
+#include "gyre/runtime/directory_lock.h"
 #include "gyre/runtime/disk_engine.h"
 #include "gyre/runtime/links_uv.h"
 #include "gyre/runtime/rpc.h"
@@ -146,4 +147,5 @@ void broker_stop_finish(struct broker_process *process)
     metrics_free(process->metrics);
     loop_release(&process->loop);
     (void)uv_loop_close(&process->uv);
+    directory_lock_release(process->lock_fd);
 }

@@ -53,6 +53,9 @@ enum error format_directory(const struct broker_config *config, struct disk *dis
 
     if (cluster_id != NULL) {
         error = uuid_parse(string_from(cluster_id), &identity.cluster_id);
+        if (error == ERROR_NONE && uuid_is_zero(identity.cluster_id)) {
+            error = ERROR_MALFORMED; /* stands for a region that is still to be formed */
+        }
     }
     if (error != ERROR_NONE) {
         return error;

@@ -413,10 +413,16 @@ enum error links_uv_listen(struct links *base, const char *host, uint16_t port, 
     }
     CHECK(uv_tcp_init(links->uv, &links->listener) == 0);
     links->is_listening = true;
-    if (uv_tcp_bind(&links->listener, (struct sockaddr *)&address, 0) != 0 ||
-        uv_listen((uv_stream_t *)&links->listener, BACKLOG, on_connection) != 0 ||
-        uv_tcp_getsockname(&links->listener, (struct sockaddr *)&address, &length) != 0) {
-        return ERROR_IO;
+    /* Linux tells of a taken port at either of the first two. */
+    int status = uv_tcp_bind(&links->listener, (struct sockaddr *)&address, 0);
+    if (status == 0) {
+        status = uv_listen((uv_stream_t *)&links->listener, BACKLOG, on_connection);
+    }
+    if (status == 0) {
+        status = uv_tcp_getsockname(&links->listener, (struct sockaddr *)&address, &length);
+    }
+    if (status != 0) {
+        return status == UV_EADDRINUSE ? ERROR_EXISTS : ERROR_IO;
     }
     *out_port = ntohs(((struct sockaddr_in *)(void *)&address)->sin_port);
     return ERROR_NONE;

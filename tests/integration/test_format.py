@@ -45,6 +45,14 @@ def test_a_user_that_makes_no_sense_is_refused_before_anything_is_made(conf, tmp
     assert not (tmp_path / "data").exists()
 
 
+@pytest.mark.parametrize("cluster_id", ["zzz", "AAAAAAAAAAAAAAAAAAAAAA"])
+def test_what_is_no_cluster_id_is_refused(conf, tmp_path, cluster_id):
+    done = format_with(conf, "--cluster-id", cluster_id)
+    assert done.returncode == 1
+    assert "not a cluster id" in done.stderr
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_directory_in_use_is_not_formatted_again(conf):
     assert format_with(conf).returncode == 0
     again = format_with(conf)

@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from region import eventually
+from region import BIN, eventually, free_port
 
 
 def numbered(begin, end):
@@ -99,6 +99,30 @@ def test_a_paused_leader_is_replaced(own_region, topic):
     region.kill(leader, "CONT")
     eventually(lambda: len(region.values(topic)) == 200)
     assert region.values(topic) == numbered(0, 200)
+
+
+def second_process(region, node_id):
+    """A gyred with the files of one that runs, on ports of its own."""
+    port = free_port(brokers=1)
+    words = [BIN / "gyred", region.home(node_id) / "broker.conf"]
+    for setting in (f"listeners=PLAINTEXT://127.0.0.1:{port}",
+                    f"gyre.rpc.listeners=127.0.0.1:{port + 20}",
+                    f"gyre.admin.listeners=127.0.0.1:{port + 40}"):
+        words += ["--override", setting]
+    return subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
+
+
+def test_a_second_process_leaves_a_data_directory_in_use_alone(own_region, topic):
+    region = own_region(brokers=1)
+    region.produce(topic, numbered(0, 1000))
+    second = second_process(region, 0)
+    assert second.returncode == 1
+    assert "another process uses the data directory" in second.stdout + second.stderr
+    region.produce(topic, numbered(1000, 2000))
+    region.kill(0)
+    region.start(0)
+    assert region.values(topic) == numbered(0, 2000)
+    assert "damaged" not in region.logs(1000)
 
 
 def test_a_group_goes_on_where_it_was_after_its_coordinator_died(own_region, topic):
