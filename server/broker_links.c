@@ -10,18 +10,20 @@
 
 enum { LINK_QUEUE_BYTES_MAX = 256 * 1024 * 1024 };
 
-static const char *admit_peer(void *context, int32_t peer, uint64_t incarnation,
-                              struct uuid cluster_id)
+static const char *admit_peer(void *context, int32_t peer, struct uuid theirs, bool is_dialled)
 {
-    const struct storage *storage = context;
-    struct uuid ours = storage_identity(storage)->cluster_id;
+    struct broker_admission *admission = context;
+    struct uuid ours = storage_identity(admission->storage)->cluster_id;
 
-    (void)incarnation;
-    if (uuid_is_zero(ours) || uuid_is_zero(cluster_id) || uuid_equal(ours, cluster_id)) {
+    if (uuid_is_zero(ours) || uuid_is_zero(theirs) || uuid_equal(ours, theirs)) {
         return NULL;
     }
-    log_warning(LOG_CLUSTER, "a broker of another region was turned away",
-                field_i64("node_id", peer));
+    if (is_dialled) {
+        admission->seed_is_foreign(admission->context, ours, theirs);
+    } else {
+        log_warning(LOG_CLUSTER, "a broker of another region was turned away",
+                    field_i64("node_id", peer));
+    }
     return "another cluster id";
 }
 
@@ -45,7 +47,7 @@ enum error broker_links_open(const struct broker_links_services *services, struc
     struct links_uv_options options = {
         .node_id = config->node_id,
         .incarnation = services->incarnation,
-        .cluster_id = storage_identity(services->storage)->cluster_id,
+        .cluster_id = storage_identity(services->admission->storage)->cluster_id,
         .queued_bytes_max = LINK_QUEUE_BYTES_MAX,
     };
     const char *host = config->rpc_listener.host[0] == '\0' ? "0.0.0.0" : config->rpc_listener.host;
@@ -60,7 +62,7 @@ enum error broker_links_open(const struct broker_links_services *services, struc
         return error;
     }
     broker_tls_watch_links(services->tls, *out_links);
-    links_uv_set_admission(*out_links, admit_peer, (void *)(uintptr_t)services->storage);
+    links_uv_set_admission(*out_links, admit_peer, services->admission);
     error = links_uv_listen(*out_links, host, config->rpc_listener.port, out_port);
     if (error != ERROR_NONE) {
         log_error(LOG_MAIN, "cannot listen for other brokers", field_string("host", host),

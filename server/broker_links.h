@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "gyre/base/error.h"
+#include "gyre/base/uuid.h"
 
 struct broker_config;
 struct broker_tls;
@@ -14,12 +15,20 @@ struct links;
 struct loop;
 struct storage;
 
+/* Who may speak to us. Borrowed until the links are closed. */
+struct broker_admission {
+    const struct storage *storage; /* open: the region's id and who we are */
+    /* A broker that we were told to dial is of another region. Called for each attempt. */
+    void (*seed_is_foreign)(void *context, struct uuid ours, struct uuid theirs);
+    void *context;
+};
+
 /* Borrowed until the links are closed. */
 struct broker_links_services {
     const struct broker_config *config;
     uv_loop_t *uv;
     struct loop *loop;
-    const struct storage *storage; /* open: the region's id and who we are */
+    struct broker_admission *admission;
     struct broker_tls *tls;
     uint64_t incarnation;
 };

@@ -18,6 +18,7 @@
 
 #include "broker_authentication.h"
 #include "broker_dynamic.h"
+#include "broker_links.h"
 #include "broker_metrics.h"
 #include "broker_tls.h"
 #include "descriptor_budget.h"
@@ -64,6 +65,7 @@ struct broker_process {
     struct metrics *metrics;
     int lock_fd; /* of the data directory; -1: its file system has no locks */
     struct storage *storage;
+    struct broker_admission admission;
     struct links *links;
     struct rpc *rpc;
     struct consensus *consensus;

@@ -135,18 +135,44 @@ static enum error open_storage(struct broker_process *process)
 
 /* ---- between brokers ---- */
 
+/* A broker that was never in its region since the start would wait for it in vain. One that is in
+ * goes on, whatever a seed has become meanwhile. */
+static void on_seed_is_foreign(void *context, struct uuid ours, struct uuid theirs)
+{
+    struct broker_process *process = context;
+    char our_text[UUID_TEXT_LENGTH + 1];
+    char their_text[UUID_TEXT_LENGTH + 1];
+
+    if (process->is_stopping) {
+        return;
+    }
+    uuid_format(ours, our_text);
+    uuid_format(theirs, their_text);
+    log_error(LOG_MAIN, "a seed is of another region", field_string("its_cluster_id", their_text),
+              field_string("cluster_id", our_text),
+              field_string("do", "correct gyre.seed.servers, or point log.dirs to an empty "
+                                 "directory to join that region"));
+    if (catalog_is_stale(process->catalog, UINT64_MAX)) {
+        process->status = EXIT_FAILURE;
+        broker_stop_begin(process);
+    }
+}
+
 static enum error open_links(struct broker_process *process)
 {
     const struct broker_links_services services = {
         .config = process->config,
         .uv = &process->uv,
         .loop = &process->loop,
-        .storage = process->storage,
+        .admission = &process->admission,
         .tls = &process->tls,
         .incarnation = process->incarnation,
     };
-    enum error error = broker_links_open(&services, &process->links, &process->rpc_port);
+    enum error error;
 
+    process->admission = (struct broker_admission){
+        .storage = process->storage, .seed_is_foreign = on_seed_is_foreign, .context = process};
+    error = broker_links_open(&services, &process->links, &process->rpc_port);
     if (error == ERROR_NONE) {
         process->rpc = rpc_new(&process->loop, process->links);
     }

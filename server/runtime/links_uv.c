@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A peer is a broker with a node id; it has at most one open stream. A dialer is an address that
- * we keep calling: the peer's own, or a seed's, whose node id the first hello tells. A stream is
- * anonymous until its hello has come.
+ * A peer is a broker with a node id and at most one open stream. A dialer is an address that we
+ * keep calling, a peer's or a seed's. Whose a stream is, its hello tells.
  *
  *     dialer: IDLE -> (resolve, connect) -> hello -> its peer's stream is open -> lost -> IDLE
  */
@@ -193,8 +192,8 @@ static enum error on_hello(struct connection *connection, struct buffer_slice pa
         }
         return ERROR_STATE;
     }
-    if (links->admit != NULL && links->admit(links->admit_context, hello.node_id, hello.incarnation,
-                                             hello.cluster_id) != NULL) {
+    if (links->admit != NULL && links->admit(links->admit_context, hello.node_id, hello.cluster_id,
+                                             connection->dialer != NULL) != NULL) {
         return ERROR_STATE;
     }
     timer_stop(links->loop, &connection->hello_timeout);
@@ -413,17 +412,12 @@ enum error links_uv_listen(struct links *base, const char *host, uint16_t port, 
     }
     CHECK(uv_tcp_init(links->uv, &links->listener) == 0);
     links->is_listening = true;
-    /* Linux tells of a taken port at either of the first two. */
     int status = uv_tcp_bind(&links->listener, (struct sockaddr *)&address, 0);
-    if (status == 0) {
-        status = uv_listen((uv_stream_t *)&links->listener, BACKLOG, on_connection);
-    }
-    if (status == 0) {
-        status = uv_tcp_getsockname(&links->listener, (struct sockaddr *)&address, &length);
-    }
-    if (status != 0) {
+    if (status != 0 ||
+        (status = uv_listen((uv_stream_t *)&links->listener, BACKLOG, on_connection)) != 0) {
         return status == UV_EADDRINUSE ? ERROR_EXISTS : ERROR_IO;
     }
+    CHECK(uv_tcp_getsockname(&links->listener, (struct sockaddr *)&address, &length) == 0);
     *out_port = ntohs(((struct sockaddr_in *)(void *)&address)->sin_port);
     return ERROR_NONE;
 }

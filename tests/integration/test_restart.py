@@ -101,13 +101,13 @@ def test_a_paused_leader_is_replaced(own_region, topic):
     assert region.values(topic) == numbered(0, 200)
 
 
-def second_process(region, node_id):
-    """A gyred with the files of one that runs, on ports of its own."""
+def on_other_ports(conf, *settings):
+    """A gyred with this file, on ports of its own; what it said until its end."""
     port = free_port(brokers=1)
-    words = [BIN / "gyred", region.home(node_id) / "broker.conf"]
+    words = [BIN / "gyred", conf]
     for setting in (f"listeners=PLAINTEXT://127.0.0.1:{port}",
                     f"gyre.rpc.listeners=127.0.0.1:{port + 20}",
-                    f"gyre.admin.listeners=127.0.0.1:{port + 40}"):
+                    f"gyre.admin.listeners=127.0.0.1:{port + 40}", *settings):
         words += ["--override", setting]
     return subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
 
@@ -115,7 +115,7 @@ def second_process(region, node_id):
 def test_a_second_process_leaves_a_data_directory_in_use_alone(own_region, topic):
     region = own_region(brokers=1)
     region.produce(topic, numbered(0, 1000))
-    second = second_process(region, 0)
+    second = on_other_ports(region.home(0) / "broker.conf")
     assert second.returncode == 1
     assert "another process uses the data directory" in second.stdout + second.stderr
     region.produce(topic, numbered(1000, 2000))
@@ -123,6 +123,20 @@ def test_a_second_process_leaves_a_data_directory_in_use_alone(own_region, topic
     region.start(0)
     assert region.values(topic) == numbered(0, 2000)
     assert "damaged" not in region.logs(1000)
+
+
+def test_a_broker_of_another_region_is_refused_with_what_to_do(own_region, tmp_path):
+    region = own_region(brokers=1)
+    conf = tmp_path / "broker.conf"
+    conf.write_text(f"node.id=7\nlog.dirs={tmp_path / 'data'}\n"
+                    f"gyre.seed.servers=127.0.0.1:{region.broker(0)['rpc_port']}\n")
+    subprocess.run([BIN / "gyred", "format", "--cluster-id", "AAAAAAAAAAAAAAAAAAAAAQ", conf],
+                   check=True, capture_output=True, timeout=30)
+    stranger = on_other_ports(conf)
+    assert stranger.returncode == 1
+    said = stranger.stdout + stranger.stderr
+    assert "a seed is of another region" in said and "correct gyre.seed.servers" in said
+    assert region.status() == {0: "ready"}
 
 
 def test_a_group_goes_on_where_it_was_after_its_coordinator_died(own_region, topic):

@@ -29,9 +29,10 @@ struct links_uv_options {
     struct link_guard *guard; /* borrowed until the links are closed; NULL: plaintext */
 };
 
-/* Refuse a peer after its hello: anything but NULL is the reason, for the log. */
-typedef const char *(*links_uv_admit)(void *context, int32_t peer, uint64_t incarnation,
-                                      struct uuid cluster_id);
+/* Refuse a peer after its hello: anything but NULL is the reason, for the log. `is_dialled`: we
+ * went to it, as a seed or as a broker that the catalog knows. */
+typedef const char *(*links_uv_admit)(void *context, int32_t peer, struct uuid cluster_id,
+                                      bool is_dialled);
 
 MUST_USE
 enum error links_uv_new(uv_loop_t *uv, struct loop *loop, const struct links_uv_options *options,
