@@ -91,6 +91,25 @@ static void a_client_that_rests_gets_its_quota(void **state)
     quota_table_free(table);
 }
 
+/* Five percent of a processor, taken in requests of a millisecond each. */
+static void a_client_that_rests_gets_its_share_of_time(void **state)
+{
+    struct quota_table *table = new_table(11);
+    struct quota_entity entity = {.user = part("alice")};
+    uint64_t now_us = 7 * SECOND_US;
+    double total_us = 0;
+
+    (void)state;
+    quota_table_set(table, &entity, QUOTA_REQUEST, 5);
+    while (now_us < 618 * SECOND_US) {
+        total_us += now_us < 18 * SECOND_US ? 0 : 1000; /* after the first window's worth */
+        now_us += 1000 + 1000 * (uint64_t)quota_record(table, QUOTA_REQUEST, &alice, 1000, now_us);
+    }
+    print_message("share %.3f\n", total_us / (600 * 5e4));
+    assert_true(total_us > 0.9 * 600 * 5e4 && total_us < 1.1 * 600 * 5e4);
+    quota_table_free(table);
+}
+
 static void old_windows_are_forgotten(void **state)
 {
     struct quota_table *table = new_table(10);
@@ -183,6 +202,7 @@ int main(void)
         cmocka_unit_test(the_nearest_of_eight_limits_counts),
         cmocka_unit_test(the_first_request_is_measured_over_ten_windows),
         cmocka_unit_test(a_client_that_rests_gets_its_quota),
+        cmocka_unit_test(a_client_that_rests_gets_its_share_of_time),
         cmocka_unit_test(old_windows_are_forgotten),
         cmocka_unit_test(a_quota_of_users_is_shared_by_their_clients),
         cmocka_unit_test(request_time_rests_one_window_at_most),
