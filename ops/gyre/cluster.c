@@ -12,7 +12,7 @@
 #include "table.h"
 #include "wire_messages/metadata.h"
 
-enum { NAMED_PARTITIONS_MAX = 100 };
+enum { NAMED_PARTITIONS_MAX = 100, PRINTED_PARTITIONS_MAX = 20, LAGGING_BROKERS_MAX = 32 };
 
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
@@ -116,7 +116,38 @@ struct health {
     int32_t leaderless;
     int32_t under_replicated;
     json_t *named; /* owned; the first partitions that lack something */
+    struct lagging {
+        int32_t node_id;
+        int32_t partitions; /* that it should have in sync, and has not */
+    } lagging[LAGGING_BROKERS_MAX];
+    int lagging_count;
 };
+
+static bool contains(const struct int32_array *nodes, int32_t node_id)
+{
+    for (int32_t i = 0; i < nodes->count; i++) {
+        if (nodes->items[i] == node_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void count_lagging(struct health *health, int32_t node_id)
+{
+    int i = 0;
+
+    while (i < health->lagging_count && health->lagging[i].node_id != node_id) {
+        i++;
+    }
+    if (i == LAGGING_BROKERS_MAX) {
+        return;
+    }
+    if (i == health->lagging_count) {
+        health->lagging[health->lagging_count++] = (struct lagging){.node_id = node_id};
+    }
+    health->lagging[i].partitions++;
+}
 
 static void examine_partition(struct health *health, const struct metadata_response_topics *topic,
                               const struct metadata_response_topics_partitions *partition)
@@ -127,6 +158,11 @@ static void examine_partition(struct health *health, const struct metadata_respo
     health->partitions++;
     health->leaderless += is_leaderless;
     health->under_replicated += is_under_replicated;
+    for (int32_t i = 0; is_under_replicated && i < partition->replica_nodes.count; i++) {
+        if (!contains(&partition->isr_nodes, partition->replica_nodes.items[i])) {
+            count_lagging(health, partition->replica_nodes.items[i]);
+        }
+    }
     if ((is_leaderless || is_under_replicated) &&
         json_array_size(health->named) < NAMED_PARTITIONS_MAX) {
         (void)json_array_append_new(health->named,
@@ -137,6 +173,18 @@ static void examine_partition(struct health *health, const struct metadata_respo
                                               json_from_int32s(&partition->replica_nodes), "isr",
                                               json_from_int32s(&partition->isr_nodes)));
     }
+}
+
+static json_t *lagging_to_json(const struct health *health)
+{
+    json_t *lagging = json_array();
+
+    for (int i = 0; i < health->lagging_count; i++) {
+        (void)json_array_append_new(
+            lagging, json_pack("{s:i, s:i}", "node_id", (int)health->lagging[i].node_id,
+                               "partitions", (int)health->lagging[i].partitions));
+    }
+    return lagging;
 }
 
 static void print_health_text(const struct health *health, const struct metadata_response *metadata,
@@ -150,8 +198,16 @@ static void print_health_text(const struct health *health, const struct metadata
                  (int)health->partitions);
     (void)printf(", %d without a leader, %d under-replicated\n", (int)health->leaderless,
                  (int)health->under_replicated);
+    for (int b = 0; b < health->lagging_count; b++) {
+        (void)printf("  broker %d is not in sync in %d partitions\n",
+                     (int)health->lagging[b].node_id, (int)health->lagging[b].partitions);
+    }
     json_array_foreach(health->named, i, item)
     {
+        if (i == PRINTED_PARTITIONS_MAX) {
+            (void)puts("  and others; -o json names more");
+            break;
+        }
         json_t *leader = json_object_get(item, "leader");
 
         (void)printf("  %s-%" JSON_INTEGER_FORMAT ": %s, %zu of %zu replicas in sync\n",
@@ -178,12 +234,13 @@ static enum exit_status print_health(const struct metadata_response *metadata,
     }
     is_healthy = metadata->brokers.count > 0 && health.leaderless + health.under_replicated == 0;
     if (output == OUTPUT_JSON) {
-        json_print(json_pack("{s:b, s:o, s:i, s:i, s:i, s:i, s:i, s:O}", "healthy", (int)is_healthy,
-                             "cluster_id", json_from_string(metadata->cluster_id), "brokers",
-                             (int)metadata->brokers.count, "topics", (int)metadata->topics.count,
-                             "partitions", (int)health.partitions, "leaderless",
-                             (int)health.leaderless, "under_replicated",
-                             (int)health.under_replicated, "unwell", health.named));
+        json_print(json_pack("{s:b, s:o, s:i, s:i, s:i, s:i, s:i, s:o, s:O}", "healthy",
+                             (int)is_healthy, "cluster_id", json_from_string(metadata->cluster_id),
+                             "brokers", (int)metadata->brokers.count, "topics",
+                             (int)metadata->topics.count, "partitions", (int)health.partitions,
+                             "leaderless", (int)health.leaderless, "under_replicated",
+                             (int)health.under_replicated, "lagging", lagging_to_json(&health),
+                             "unwell", health.named));
     } else {
         print_health_text(&health, metadata, is_healthy);
     }

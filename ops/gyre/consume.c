@@ -150,6 +150,7 @@ int consume_command(int argc, char **argv)
                                 parse_option,
                                 "TOPIC",
                                 "Print the records of a topic.\vWith -o json: one object a line.\n"
+                                "--timeout is for what is there; for what is to come it waits.\n"
                                 "\nExamples:\n"
                                 "  gyre consume clicks --from-beginning\n"
                                 "  gyre consume clicks --partition 0 --offset 4711 --count 1 "

@@ -319,6 +319,40 @@ static bool make_new(struct dev *dev, const char *dir, const struct dev_argument
            for_chosen(dev, arguments, format_one) && dev_save(dev);
 }
 
+static bool has_settings(const struct dev *dev, const struct dev_arguments *arguments)
+{
+    if (arguments->setting_count != dev->setting_count) {
+        return false;
+    }
+    for (int i = 0; i < dev->setting_count; i++) {
+        if (arguments->settings[i].broker_index != dev->settings[i].broker_index ||
+            strcmp(arguments->settings[i].text, dev->settings[i].text) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What was asked for and will not be: a region keeps what it was made with. */
+static void tell_what_stays(const struct dev *dev, const struct dev_arguments *arguments)
+{
+    const struct dev_region *region = &dev->regions[0];
+    const struct dev_broker *first = &region->brokers[0];
+
+    if (arguments->is_shaped &&
+        (arguments->regions != dev->region_count || arguments->brokers != region->broker_count ||
+         arguments->port != first->kafka_port || arguments->first_node_id != first->node_id)) {
+        complain("%s is in use and stays as it is: regions %d, brokers %d, port %d, first node "
+                 "id %d",
+                 dev->dir, dev->region_count, region->broker_count, first->kafka_port,
+                 first->node_id);
+    }
+    if (arguments->setting_count > 0 && !has_settings(dev, arguments)) {
+        complain("%s is in use and keeps the properties that it was made with, not those of --set",
+                 dev->dir);
+    }
+}
+
 static int up(int argc, char **argv)
 {
     static const struct argp_option options[] = {
@@ -363,8 +397,12 @@ static int up(int argc, char **argv)
     if (!resolve_dir(arguments.dir, dir) || (lock = dev_lock(dir)) < 0) {
         return STATUS_FAILED;
     }
-    if (dev_exists(dir) ? !dev_load(&dev, dir) : !make_new(&dev, dir, &arguments)) {
+    bool is_in_use = dev_exists(dir);
+    if (is_in_use ? !dev_load(&dev, dir) : !make_new(&dev, dir, &arguments)) {
         return STATUS_FAILED;
+    }
+    if (is_in_use) {
+        tell_what_stays(&dev, &arguments);
     }
     if (!for_chosen(&dev, &arguments, check_ports) || !for_chosen(&dev, &arguments, start_one) ||
         !dev_save(&dev)) {
@@ -445,7 +483,7 @@ static int kill_verb(int argc, char **argv)
         DEV_OPTION_REGION,
         DEV_OPTION_TIMEOUT,
         DEV_OPTION_OUTPUT,
-        {"signal", DEV_KEY_SIGNAL, "NAME", 0, "KILL (the default), STOP, TERM, ...", 0},
+        {"signal", DEV_KEY_SIGNAL, "NAME", 0, "KILL (the default), STOP, TERM, HUP, ...", 0},
         {0},
     };
     struct dev_arguments arguments;

@@ -25,8 +25,8 @@ static int signal_of(struct argp_state *state, const char *text)
     static const struct {
         const char *name;
         int number;
-    } signals[] = {{"KILL", SIGKILL}, {"TERM", SIGTERM}, {"STOP", SIGSTOP},
-                   {"CONT", SIGCONT}, {"INT", SIGINT},   {"ABRT", SIGABRT}};
+    } signals[] = {{"KILL", SIGKILL}, {"TERM", SIGTERM}, {"STOP", SIGSTOP}, {"CONT", SIGCONT},
+                   {"INT", SIGINT},   {"ABRT", SIGABRT}, {"HUP", SIGHUP}};
 
     if (strncmp(text, "SIG", 3) == 0) {
         text += 3;
@@ -130,6 +130,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
     struct dev_arguments *arguments = state->input;
 
+    arguments->is_shaped |= key == DEV_KEY_BROKERS || key == DEV_KEY_REGIONS ||
+                            key == DEV_KEY_PORT || key == DEV_KEY_FIRST_NODE_ID;
     switch (key) {
     case DEV_KEY_DIR: arguments->dir = argument; return 0;
     case DEV_KEY_OUTPUT:

@@ -33,6 +33,7 @@ struct dev_arguments {
     int regions;
     int port;
     int first_node_id;
+    bool is_shaped; /* one of these four was given */
     int timeout_s;
     int node_id; /* -1: all */
     const char *region;

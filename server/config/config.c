@@ -351,6 +351,26 @@ static void check_together(struct broker_config *config, struct config_report *r
     }
 }
 
+/* What the broker would find only when it opens the listener. */
+static void check_certificates(const struct broker_config *config, struct config_report *report)
+{
+    for (int i = 0; i < config->kafka_listener_count; i++) {
+        const struct config_listener *listener = &config->kafka_listeners[i];
+        bool is_private = listener->security_protocol == SECURITY_PROTOCOL_SSL ||
+                          listener->security_protocol == SECURITY_PROTOCOL_SASL_SSL;
+
+        if (is_private &&
+            config_listener_option(config, listener->name, "ssl.keystore.location").length <= 0 &&
+            config_listener_option(config, listener->name, "ssl.keystore.certificate.chain")
+                    .length <= 0) {
+            config_report_problem(report, config_entries_find(config->entries, "listeners"),
+                                  "listeners: '%s' needs a certificate: ssl.keystore.location is "
+                                  "not given",
+                                  listener->name);
+        }
+    }
+}
+
 /* ---- life ---- */
 
 static struct broker_config *new_config(void)
@@ -395,6 +415,7 @@ enum error config_load(const char *path, const char *const *overrides, int overr
     }
     check_together(config, report);
     config_endpoints_derive(config, report);
+    check_certificates(config, report);
     if (report->problem_count > 0) {
         config_free(config);
         return ERROR_INVALID;

@@ -48,9 +48,34 @@ def test_a_region_without_one_broker_is_unhealthy(own_region, topic):
     region.kill(2)
     eventually(lambda: status_of("cluster", "health", "--bootstrap-server",
                                  region.address(0)) == 3)
+    words = ["cluster", "health", "--bootstrap-server", region.address(0)]
+    said = eventually(lambda: lagging_of(words))
+    assert [one["node_id"] for one in said] == [2] and said[0]["partitions"] >= 3
+    assert "broker 2 is not in sync in" in region.gyre(*words, check=False)
     region.start(2)
     eventually(lambda: status_of("cluster", "health", "--bootstrap-server",
                                  region.address(0)) == 0)
+
+
+def lagging_of(words):
+    return json.loads(run(BIN / "gyre", *words, "-o", "json", check=False))["lagging"]
+
+
+def test_dev_up_says_what_it_does_not_change_in_a_directory_in_use(own_region):
+    region = own_region(brokers=1)
+    again = [BIN / "gyre", "dev", "up", "--dir", region.dir]
+    for words, said in (((), ""), (("--brokers", "3"), "stays as it is: regions 1, brokers 1"),
+                        (("--set", "num.partitions=4"), "not those of --set")):
+        done = subprocess.run([*map(str, again), *words], capture_output=True, text=True,
+                              timeout=60, check=True)
+        assert said in done.stderr and bool(said) == bool(done.stderr)
+    assert len(region.status()) == 1
+
+
+def test_dev_kill_sends_a_hangup_that_a_broker_survives(own_region):
+    region = own_region(brokers=1)
+    region.kill(0, "HUP")
+    assert region.status() == {0: "ready"}
 
 
 def test_lines_of_stdin_come_out_of_consume(region, topic):

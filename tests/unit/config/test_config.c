@@ -117,7 +117,7 @@ static void addresses_have_numbers_of_their_own(void **state)
 
 static void a_key_of_a_listener_without_use_is_named(void **state)
 {
-    struct loaded loaded = load("node.id=1\nlisteners=SSL://:1\n"
+    struct loaded loaded = load("node.id=1\nlisteners=SSL://:1\nssl.keystore.location=/k.pem\n"
                                 "listener.name.ssl.max.connections=5\n"
                                 "listener.name.ssl.max.connections.per.ip=5\n");
 
@@ -132,7 +132,7 @@ static void a_key_of_a_listener_without_use_is_named(void **state)
 static void a_listener_has_options_of_its_own(void **state)
 {
     struct loaded loaded = load("node.id=1\nlisteners=SSL://:1\nssl.client.auth=requested\n"
-                                "ssl.keystore.password=hunter2\n"
+                                "ssl.keystore.location=/k.pem\nssl.keystore.password=hunter2\n"
                                 "listener.name.ssl.ssl.client.auth=required\n"
                                 "listener.name.ssl.ssl.endpoint.identification.algorithm=\n"
                                 "listener.name.ssl.scram-sha-256.ssl.key.password=x\n");
@@ -188,6 +188,7 @@ static void every_problem_is_told_with_its_line(void **state)
         {"node.id=1\nlisteners=PLAINTEXT://h:99999\n", "is not NAME://host:port"},
         {"node.id=1\nlisteners=FOO://:1\n", "has no protocol in listener.security.protocol.map"},
         {"node.id=1\nlisteners=SSL://:1,SSL://:2\n", "'SSL' is named twice"},
+        {"node.id=1\nlisteners=SASL_SSL://:1\n", ":2: listeners: 'SASL_SSL' needs a certificate"},
         {"node.id=1\nlisteners=\n", "has no listener for clients"},
         {"node.id=1\nadvertised.listeners=PLAINTEXT://0.0.0.0:1\n", "no address that clients"},
         {"node.id=1\nadvertised.listeners=SSL://h:1\n", "is not one of `listeners`"},
