@@ -194,6 +194,49 @@ static void io_uring_carries_out_requests(void **state)
     requests_are_carried_out(true);
 }
 
+/* Submitted in bursts of all lengths, so that the lane's thread meets them in all ways: more than
+ * it keeps to itself, one alone, and those that come while it works. */
+static void the_lane_of_segments_tells_of_all_in_order(void **state)
+{
+    static struct call calls[WRITES];
+    struct world world;
+    struct call call;
+    char byte = 1;
+    int submitted = 0;
+    int fd;
+
+    (void)state;
+    begin(&world, false);
+    assert_int_equal(do_one(&world, DISK_LANE_SEGMENT, &call,
+                            (struct disk_request){
+                                .operation = DISK_OPEN, .flags = DISK_CREATE, .path = world.path}),
+                     ERROR_NONE);
+    fd = call.request.opened_fd;
+    world.done = 0;
+    for (int burst = 1; submitted < WRITES; burst++) {
+        for (int i = 0; i < burst && submitted < WRITES; i++, submitted++) {
+            calls[submitted].vector = (struct iovec){.iov_base = &byte, .iov_len = 1};
+            submit(&world, DISK_LANE_SEGMENT, &calls[submitted],
+                   (struct disk_request){.operation = DISK_WRITE_AT,
+                                         .fd = fd,
+                                         .offset = submitted,
+                                         .vectors = &calls[submitted].vector,
+                                         .vector_count = 1});
+        }
+        if (burst % 2 == 0) {
+            wait_for(&world, submitted);
+        }
+    }
+    wait_for(&world, WRITES);
+    assert_int_equal(world.done, WRITES);
+    for (int i = 0; i < WRITES; i++) {
+        assert_int_equal(calls[i].order, i);
+        assert_int_equal(calls[i].request.bytes, 1);
+    }
+    (void)close(fd);
+    end(&world);
+}
+
 /* ---- the pool ---- */
 
 struct sum {
@@ -293,6 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_carry_out_requests),
         cmocka_unit_test(io_uring_carries_out_requests),
+        cmocka_unit_test(the_lane_of_segments_tells_of_all_in_order),
         cmocka_unit_test(work_is_done_off_the_loop_and_ends_on_it),
         cmocka_unit_test(a_pool_says_when_nothing_is_under_way),
     };
