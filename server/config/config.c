@@ -38,31 +38,37 @@ static void report_line(struct config_report *report, const struct config_entry 
     report->length += (size_t)length;
 }
 
+__attribute__((format(printf, 4, 0))) static void report_arguments(struct config_report *report,
+                                                                   const struct config_entry *entry,
+                                                                   const char *kind,
+                                                                   const char *format,
+                                                                   va_list arguments)
+{
+    char text[LINE_BYTES_MAX - 300];
+
+    (void)vsnprintf(text, sizeof text, format, arguments);
+    report_line(report, entry, kind, text);
+}
+
 void config_report_problem(struct config_report *report, const struct config_entry *entry,
                            const char *format, ...)
 {
-    char text[LINE_BYTES_MAX - 300];
     va_list arguments;
 
-    va_start(arguments, format);
-    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it was started on the line above. */
-    (void)vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
     report->problem_count++;
-    report_line(report, entry, "", text);
+    va_start(arguments, format);
+    report_arguments(report, entry, "", format, arguments);
+    va_end(arguments);
 }
 
 void config_report_note(struct config_report *report, const struct config_entry *entry,
                         const char *format, ...)
 {
-    char text[LINE_BYTES_MAX - 300];
     va_list arguments;
 
     va_start(arguments, format);
-    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): it was started on the line above. */
-    (void)vsnprintf(text, sizeof text, format, arguments);
+    report_arguments(report, entry, "note: ", format, arguments);
     va_end(arguments);
-    report_line(report, entry, "note: ", text);
 }
 
 void config_report_release(struct config_report *report)
