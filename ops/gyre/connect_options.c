@@ -63,6 +63,25 @@ long option_number(struct argp_state *state, const char *text, long low, long hi
     return value;
 }
 
+error_t option_topic(int key, char *argument, struct argp_state *state, const char **topic,
+                     const char *question)
+{
+    if (key == ARGP_KEY_ARG) {
+        if (*topic != NULL) {
+            argp_error(state, "what is '%s'?", argument);
+        }
+        *topic = argument;
+        return 0;
+    }
+    if (key == ARGP_KEY_END) {
+        if (*topic == NULL) {
+            argp_error(state, "%s", question);
+        }
+        return 0;
+    }
+    return ARGP_ERR_UNKNOWN;
+}
+
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
     struct connect_arguments *arguments = state->input;

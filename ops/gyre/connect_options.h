@@ -28,4 +28,8 @@ void connect_arguments_init(struct connect_arguments *arguments);
 /* The number, or an argp error. */
 long option_number(struct argp_state *state, const char *text, long low, long high);
 
+/* For the rest of a parser whose only operand is a topic: `question` is for who left it out. */
+error_t option_topic(int key, char *argument, struct argp_state *state, const char **topic,
+                     const char *question);
+
 #endif

@@ -62,18 +62,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     case KEY_COUNT: arguments->left = option_number(state, argument, 1, INT64_MAX); return 0;
     case KEY_EXIT: consumer->is_bounded = true; return 0;
     case KEY_KEY_SEPARATOR: arguments->key_separator = argument; return 0;
-    case ARGP_KEY_ARG:
-        if (consumer->topic != NULL) {
-            argp_error(state, "what is '%s'?", argument);
-        }
-        consumer->topic = argument;
-        return 0;
-    case ARGP_KEY_END:
-        if (consumer->topic == NULL) {
-            argp_error(state, "from which topic?");
-        }
-        return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default: return option_topic(key, argument, state, &consumer->topic, "from which topic?");
     }
 }
 

@@ -68,18 +68,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
             argp_error(state, "there is no compression '%s'", argument);
         }
         return 0;
-    case ARGP_KEY_ARG:
-        if (producer->topic != NULL) {
-            argp_error(state, "what is '%s'?", argument);
-        }
-        producer->topic = argument;
-        return 0;
-    case ARGP_KEY_END:
-        if (producer->topic == NULL) {
-            argp_error(state, "to which topic?");
-        }
-        return 0;
-    default: return ARGP_ERR_UNKNOWN;
+    default: return option_topic(key, argument, state, &producer->topic, "to which topic?");
     }
 }
 
