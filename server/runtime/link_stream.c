@@ -21,6 +21,7 @@ enum {
     READ_BYTES_MIN = 16 * 1024,
     VECTORS_MAX = 256,
     INPUT_BYTES = 64 * 1024,
+    FIRST_FRAME_BYTES_MAX = 4096,
     USER_TIMEOUT_MS = 5000, /* a cut stream must die so that it can be dialled again */
 };
 
@@ -29,7 +30,9 @@ static void flush(struct task *task);
 void link_stream_init(struct link_stream *stream, uv_loop_t *uv, struct loop *loop,
                       struct link_guard *guard, const struct link_stream_events *events)
 {
-    *stream = (struct link_stream){.loop = loop, .guard = guard, .events = events};
+    *stream = (struct link_stream){
+        .loop = loop, .guard = guard, .events = events, .frame_bytes_max = FIRST_FRAME_BYTES_MAX};
+    list_init(&stream->stranger);
     task_init(&stream->flush, flush);
     CHECK(uv_tcp_init(uv, &stream->tcp) == 0);
 }
@@ -115,7 +118,7 @@ static enum error take_frame(struct link_stream *stream)
         return ERROR_AGAIN;
     }
     memcpy(&length, stream->slab->bytes + stream->begin, sizeof length);
-    if (length < 1 || length > LINK_FRAME_BYTES_MAX) {
+    if (length < 1 || length > stream->frame_bytes_max) {
         return ERROR_MALFORMED;
     }
     if (have - sizeof length < length) {

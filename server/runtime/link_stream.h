@@ -45,6 +45,8 @@ struct link_stream {
     struct buffer *slab;
     size_t begin;
     size_t end;
+    uint32_t frame_bytes_max; /* small, until the owner knows the peer */
+    struct list stranger;     /* link_strangers.streams */
 
     /* Writing: slices in order; the first `first_slice` are gone, `first_offset` bytes of the next.
      */

@@ -15,6 +15,7 @@
 #include "gyre/base/map.h"
 
 #include "runtime/link_hello.h"
+#include "runtime/link_strangers.h"
 #include "runtime/link_stream.h"
 
 enum {
@@ -74,12 +75,12 @@ struct links_uv {
     bool is_listening;
     bool is_closing;
     int resolving_count;
+    struct link_strangers strangers;
     void (*closed)(void *context);
     void *closed_context;
 };
 
 static const struct link_stream_events stream_events;
-static void dial(struct dialer *dialer);
 
 static struct links_uv *from_base(const struct links *links)
 {
@@ -197,6 +198,8 @@ static enum error on_hello(struct connection *connection, struct buffer_slice pa
         return ERROR_STATE;
     }
     timer_stop(links->loop, &connection->hello_timeout);
+    link_strangers_remove(&links->strangers, &connection->stream);
+    connection->stream.frame_bytes_max = LINK_FRAME_BYTES_MAX;
     connection->dialled_by = connection->dialer != NULL ? links->options.node_id : hello.node_id;
     if (connection->dialer != NULL) {
         connection->dialer->peer_id = hello.node_id;
@@ -259,6 +262,7 @@ static void on_closed(struct link_stream *stream, enum error reason)
 
     (void)reason;
     timer_stop(links->loop, &connection->hello_timeout);
+    link_strangers_remove(&links->strangers, stream);
     lose_peer(connection);
     list_remove(&connection->link);
     free(connection);
@@ -324,8 +328,9 @@ static bool is_needed(const struct dialer *dialer)
     return peer == NULL || peer->open == NULL;
 }
 
-static void dial(struct dialer *dialer)
+static void dial(struct timer *timer)
 {
+    struct dialer *dialer = CONTAINER_OF(timer, struct dialer, retry);
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     char port[8];
 
@@ -346,11 +351,6 @@ static void dial(struct dialer *dialer)
     dialer->links->resolving_count++;
 }
 
-static void on_retry(struct timer *timer)
-{
-    dial(CONTAINER_OF(timer, struct dialer, retry));
-}
-
 static struct dialer *dialer_new(struct links_uv *links, const char *host, uint16_t port)
 {
     struct dialer *dialer = check_alloc_zero(sizeof *dialer);
@@ -361,7 +361,7 @@ static struct dialer *dialer_new(struct links_uv *links, const char *host, uint1
     dialer->retry_us = RETRY_US_MIN;
     (void)snprintf(dialer->host, sizeof dialer->host, "%s", host);
     list_init(&dialer->link);
-    timer_init(&dialer->retry, on_retry);
+    timer_init(&dialer->retry, dial);
     timer_start(links->loop, &dialer->retry, 0);
     return dialer;
 }
@@ -378,10 +378,7 @@ static void drop_dialer(struct dialer *dialer)
 
 void links_uv_add_seed(struct links *base, const char *host, uint16_t port)
 {
-    struct links_uv *links = from_base(base);
-    struct dialer *dialer = dialer_new(links, host, port);
-
-    list_append(&links->seeds, &dialer->link);
+    list_append(&from_base(base)->seeds, &dialer_new(from_base(base), host, port)->link);
 }
 
 /* ---- listening ---- */
@@ -395,6 +392,7 @@ static void on_connection(uv_stream_t *listener, int status)
         return;
     }
     connection = connection_new(links, NULL);
+    link_strangers_add(&links->strangers, &connection->stream);
     if (link_stream_accept(&connection->stream, listener) != ERROR_NONE) {
         link_stream_close(&connection->stream, ERROR_IO);
     }
@@ -530,6 +528,7 @@ enum error links_uv_new(uv_loop_t *uv, struct loop *loop, const struct links_uv_
     map_init(&links->peers);
     list_init(&links->seeds);
     list_init(&links->connections);
+    link_strangers_init(&links->strangers);
     *out_links = &links->base;
     return ERROR_NONE;
 }

@@ -66,3 +66,29 @@ def test_claims_of_large_frames_keep_nobody_else_waiting(region):
     for connection in connections:
         connection.socket.close()
     eventually(lambda: region.metric(0, "gyre_connections") < CONNECTIONS / 2)
+
+
+def sockets(region):
+    pid = region.pids()[0]
+    links = pathlib.Path(f"/proc/{pid}/fd").iterdir()
+    return len([link for link in links if link.is_symlink() and
+                str(link.readlink()).startswith("socket:")])
+
+
+@pytest.mark.parametrize("listener", ["SASL_PLAINTEXT", "SASL_SSL"])
+def test_strangers_at_the_port_between_brokers_take_little_and_few_descriptors(own_region, listener):
+    """The oldest of them makes room, so that whoever belongs here still comes in."""
+    region = own_region(brokers=2, listeners=[listener], users={"admin": "admin-secret"},
+                        super_users=["admin"])
+    first, second = region.node_ids
+    before = sockets(region)
+    held_open = [Connection(f"127.0.0.1:{region.broker(first)['rpc_port']}")
+                 for _ in range(1000)]
+    for connection in held_open[-200:]:  # a frame of 64 MiB, of which nothing comes
+        connection.socket.sendall(struct.pack("<IB", 64 * MEBIBYTE, 255) + bytes(10))
+    eventually(lambda: sockets(region) <= before + 256 + 20, timeout=2)
+    region.kill(second)
+    region.start(second)
+    eventually(lambda: f"broker {second} at" in region.kcat("-L"))
+    for connection in held_open:
+        connection.socket.close()
