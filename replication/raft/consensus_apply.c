@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "consensus_change.h"
+#include "consensus_confirm.h"
 #include "consensus_feed.h"
 #include "consensus_group.h"
 #include "consensus_install.h"
@@ -245,6 +246,7 @@ static const consensus_apply_part parts[] = {
     tell_failure,
     tell_commit,
     consensus_change_advance,
+    consensus_confirm_advance,
     consensus_snapshot_consider,
     consensus_sleep_consider,
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "consensus_change.h"
+#include "consensus_confirm.h"
 #include "consensus_feed.h"
 #include "consensus_install.h"
 #include "consensus_sleep.h"
@@ -43,6 +44,7 @@ static void stop_engine(struct consensus_group *group)
         raft_close(&group->engine, NULL);
     }
     consensus_feed_release_all(group);
+    consensus_confirm_refuse_all(group);
     consensus_change_leadership_lost(group);
     consensus_step_drop_held(group);
     group->flights.count = 0;
@@ -297,6 +299,7 @@ void consensus_group_release(struct consensus_group *group)
     list_remove(&group->fresh_link);
     consensus_install_cancel(group);
     consensus_snapshot_cancel(group);
+    consensus_confirm_drop_all(group);
     stop_engine(group);
     consensus_receive_drop_waiting(group);
     consensus_change_drop(group);

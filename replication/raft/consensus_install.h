@@ -10,8 +10,8 @@
  *
  * COMPARE finds what of our log behind the applied prefix differs from the leader's committed
  * batches; only that is dropped, so a replica that is whole may vote all the time. One whose log
- * was damaged is refilled from nothing and does not vote until it has what the leader had; whether
- * the leader is one is confirmed without it (consensus_confirm.h).
+ * was damaged is refilled from nothing and does not vote until it has what the leader had; that
+ * the leader is one is proved without it (consensus_confirm.h).
  */
 #ifndef GYRE_CONSENSUS_INSTALL_H
 #define GYRE_CONSENSUS_INSTALL_H

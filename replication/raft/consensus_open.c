@@ -67,6 +67,7 @@ enum error consensus_open_group(struct consensus *consensus, struct partition_lo
     list_init(&group->fresh_link);
     list_init(&group->work_link);
     list_init(&group->held);
+    list_init(&group->confirms);
     list_init(&group->snapshot_waiters);
     map_insert(&consensus->groups, &group->by_id, group_id_hash(id));
     partition_log_set_context(log, group);

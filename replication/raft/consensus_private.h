@@ -131,6 +131,7 @@ struct consensus_group {
     struct consensus_feed *feeds; /* owned; one a member but us */
     int feed_count;
     struct consensus_change *change; /* owned: membership change or transfer that runs */
+    struct list confirms;            /* owned consensus_confirm */
     int32_t told_leader;             /* what leader_changed() said last */
     uint64_t told_term;
 

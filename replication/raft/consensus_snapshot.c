@@ -431,5 +431,4 @@ void consensus_snapshot_serve(struct consensus *consensus)
 {
     rpc_serve(consensus->rpc, RPC_PULL_STATE, serve_state, consensus);
     rpc_serve(consensus->rpc, RPC_PULL_SEGMENT, serve_segment, consensus);
-    consensus_confirm_serve(consensus);
 }

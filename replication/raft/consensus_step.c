@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "consensus_apply.h"
+#include "consensus_confirm.h"
 #include "consensus_feed.h"
 #include "consensus_group.h"
 
@@ -169,6 +170,7 @@ static void note_state(struct consensus_group *group, bool members_moved)
         group->barrier_index = 0;
         group->open_bytes = 0;
         consensus_feed_release_all(group);
+        consensus_confirm_refuse_all(group);
     }
 }
 

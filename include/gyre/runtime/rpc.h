@@ -33,7 +33,6 @@ enum rpc_method {
     RPC_ELECT,            /* cluster: hand a leadership over */
     RPC_FORM,             /* cluster: the founder tells the other seeds */
     RPC_APPEND_AUDIT,     /* handlers: a batch for the leader of __audit */
-    RPC_CONFIRM_TERM,     /* raft: does a member know a newer term? */
     RPC_METHOD_COUNT,
 };
 

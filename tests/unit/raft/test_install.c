@@ -248,6 +248,103 @@ static void a_damaged_replica_is_not_refilled_by_a_leader_of_the_past(void **sta
     end();
 }
 
+/* ---- a vote that arrives after its sender was damaged and refilled ---- */
+
+enum {
+    LEADER,
+    CANDIDATE,
+    DAMAGED,
+    FOLLOWER,
+    WITNESS,
+    STEP_US = 20,
+    STEPS_MAX = 500000,
+    ELECTION_US = 40 * 1000 * 1000,
+    ASKED_US = 9 * 1000 * 1000, /* the witness is asked for its vote */
+    VOTED_US = ASKED_US + 500 * 1000,
+};
+
+static uint64_t term_of(int node)
+{
+    return consensus_term(cluster->nodes[node].group);
+}
+
+static void run_until_term_moves(int node, uint64_t term)
+{
+    for (int i = 0; i < STEPS_MAX && term_of(node) == term; i++) {
+        raft_cluster_run(cluster, STEP_US);
+    }
+    assert_int_equal(term_of(node), term + 1);
+}
+
+/* The leader is away for so long that the candidate gets one vote, which is on its way for long. */
+static void vote_for_the_candidate(uint64_t begun_us)
+{
+    uint64_t old_term = term_of(LEADER);
+
+    fake_network_stall(cluster->network, CANDIDATE, WITNESS, begun_us + ASKED_US);
+    for (int i = CANDIDATE; i <= WITNESS; i++) {
+        cut(LEADER, i);
+    }
+    run_until_term_moves(CANDIDATE, old_term);
+    cut(CANDIDATE, FOLLOWER);
+    fake_network_stall(cluster->network, DAMAGED, CANDIDATE, begun_us + VOTED_US);
+    run_until_term_moves(DAMAGED, old_term);
+    raft_cluster_run(cluster, 10000);
+    fake_network_pause(cluster->network, CANDIDATE, begun_us + VOTED_US);
+    assert_int_equal(term_of(FOLLOWER), old_term);
+    assert_int_equal(term_of(WITNESS), old_term);
+    raft_cluster_crash(cluster, DAMAGED);
+    memory_disk_forget(cluster->nodes[DAMAGED].disk, raft_cluster_group, old_term);
+}
+
+static bool is_refilled(struct raft_cluster *self)
+{
+    (void)self;
+    return installs_of(DAMAGED) == 1;
+}
+
+static bool leader_applied(struct raft_cluster *self)
+{
+    return self->nodes[LEADER].value_count == wanted;
+}
+
+/* Three of five decide with the refilled one; the two others and its old vote are three as well. */
+static void a_vote_of_before_the_damage_elects_nobody(void **state)
+{
+    uint64_t begun_us;
+
+    (void)state;
+    cluster = raft_cluster_new(5, 5, 7);
+    cluster->options.snapshot_entries = 20;
+    cluster->options.election_timeout_us = ELECTION_US;
+    raft_cluster_start_all(cluster);
+    write_values(1, 60);
+    assert_true(raft_cluster_run_until(cluster, 5, agrees));
+    assert_ptr_equal(raft_cluster_leader(cluster), &cluster->nodes[LEADER]);
+    begun_us = cluster->clock.now_us;
+    vote_for_the_candidate(begun_us);
+    for (int i = DAMAGED; i <= WITNESS; i++) {
+        join(LEADER, i);
+    }
+    raft_cluster_start(cluster, DAMAGED);
+    assert_true(raft_cluster_run_until(cluster, 5, is_refilled));
+    cut(LEADER, WITNESS);
+    assert_int_equal(raft_cluster_submit(&cluster->nodes[LEADER], 61), ERROR_NONE);
+    wanted = 61;
+    assert_true(raft_cluster_run_until(cluster, 1, leader_applied));
+    assert_true(cluster->clock.now_us + 1000000 < begun_us + ASKED_US);
+    raft_cluster_run(cluster, begun_us + VOTED_US + 1000000 - cluster->clock.now_us);
+    assert_false(consensus_leads(cluster->nodes[CANDIDATE].group));
+    for (int i = LEADER; i <= WITNESS; i++) {
+        assert_string_equal(cluster->nodes[i].failure, "");
+    }
+    join(LEADER, CANDIDATE);
+    join(LEADER, WITNESS);
+    join(CANDIDATE, FOLLOWER);
+    assert_true(raft_cluster_run_until(cluster, 200, agrees));
+    end();
+}
+
 static void a_crash_during_an_install_is_repaired(void **state)
 {
     (void)state;
@@ -275,6 +372,7 @@ int main(void)
         cmocka_unit_test(an_empty_standby_installs_and_becomes_a_voter),
         cmocka_unit_test(a_damaged_replica_is_refilled_and_votes_only_then),
         cmocka_unit_test(a_damaged_replica_is_not_refilled_by_a_leader_of_the_past),
+        cmocka_unit_test(a_vote_of_before_the_damage_elects_nobody),
         cmocka_unit_test(a_crash_during_an_install_is_repaired),
     };
     return cmocka_run_group_tests_name("install", tests, NULL, NULL);
