@@ -134,7 +134,7 @@ static const struct scene_step follower_full[] = {
      .failure = takes_without_room},
 };
 
-/* ---- lying: damage in a batch that only the leader and a witness have ---- */
+/* ---- lying: damage in a batch that only the leader and a witness have; soft: not flushed ---- */
 
 static void lying_begin(struct sim_scenes *scenes)
 {
@@ -150,7 +150,9 @@ static void lying_note(struct sim_scenes *scenes)
 
 static void lying_damage(struct sim_scenes *scenes)
 {
-    (void)sim_damage(scene_node(scenes, scenes->a), SIM_DAMAGE_OUTSIDE);
+    if (sim_may_damage(scenes->sim)) {
+        (void)sim_damage(scene_node(scenes, scenes->a), SIM_DAMAGE_OUTSIDE);
+    }
     scene_crash(scenes, scenes->rest, false, AWAY_MS);
     scene_heal(scenes);
 }
@@ -504,8 +506,7 @@ static const struct scene_step lost_cut[] = {
      .failure = "a replica shows what a deposed leader wrote as committed"},
 };
 
-/* ---- past: damage takes a term and what was decided in it; the leader of before comes back ----
- */
+/* ---- past: damage takes a term and what was decided in it; the leader before is back ---- */
 
 static void past_begin(struct sim_scenes *scenes)
 {
@@ -536,11 +537,7 @@ static const struct scene_step past[] = {
 };
 
 const struct scene sim_own_scenes[] = {
-    {.name = "next page",
-     SCENE_STEPS(next_page),
-     .voters_min = 3,
-     .voters_max = 5,
-     .seeds_rest = 17},
+    {.name = "page", SCENE_STEPS(next_page), .voters_min = 3, .voters_max = 5, .seeds_rest = 17},
     /* in memory, and long not flushed */
     {.name = "second start",
      SCENE_STEPS(second_start),
@@ -554,6 +551,7 @@ const struct scene sim_own_scenes[] = {
      .needs_whole_disks = true,
      .needs_snapshots = true,
      .seeds_rest = 39},
+    {.name = "soft", SCENE_STEPS(lying), .voters_min = 3, .voters_max = 5, .seeds_rest = 37},
     {.name = "past", SCENE_STEPS(past), .voters_min = 3, .voters_max = 3, .seeds_rest = 29},
 };
 const int sim_own_scene_count = (int)(sizeof sim_own_scenes / sizeof sim_own_scenes[0]);
