@@ -107,8 +107,9 @@ int64_t partition_log_retention_offset(const struct partition_log *log, int64_t 
     int64_t size = partition_log_size_bytes(log);
     int64_t offset = log->start_offset;
 
-    for (uint32_t i = 0; i + 1 < log->data_count; i++) {
+    for (uint32_t i = 0; i < log->data_count; i++) {
         const struct data_segment *segment = log->data[i];
+        int64_t next = i + 1 < log->data_count ? log->data[i + 1]->base_offset : log->end_offset;
         bool is_old = retention_ms >= 0 && segment->max_timestamp_ms >= 0 &&
                       now_ms - segment->max_timestamp_ms > retention_ms;
         bool is_too_much = retention_bytes >= 0 && size - segment->size >= retention_bytes;
@@ -117,7 +118,7 @@ int64_t partition_log_retention_offset(const struct partition_log *log, int64_t 
             break;
         }
         size -= segment->size;
-        offset = log->data[i + 1]->base_offset > offset ? log->data[i + 1]->base_offset : offset;
+        offset = next > offset ? next : offset;
     }
     return offset;
 }

@@ -71,6 +71,27 @@ def test_deleted_records_leave_the_disk_soon(own_region, connect, topic):
     eventually(lambda: max(log_bytes(region, node) for node in region.node_ids) < 1.1 * MIB, 20)
 
 
+def offsets(region, topic):
+    """Of the first record and of the next."""
+    said = region.kcat("-Q", "-t", f"{topic}:0:-2"), region.kcat("-Q", "-t", f"{topic}:0:-1")
+    return [int(one.split()[-1]) for one in said]
+
+
+def test_records_of_a_quiet_topic_expire_too(own_region, topic):
+    region = own_region(brokers=1, settings=["log.retention.check.interval.ms=200"])
+    region.on("topic", "create", topic, "--config", "retention.ms=3600000")
+    region.produce(topic, ["old"] * 10)
+    assert offsets(region, topic) == [0, 10]
+    region.on("topic", "alter", topic, "--config", "retention.ms=1")
+    eventually(lambda: offsets(region, topic) == [10, 10])
+    region.on("topic", "alter", topic, "--config", "retention.ms=3600000")
+    region.produce(topic, ["new"] * 5)
+    region.kill(0)
+    region.start(0)
+    assert offsets(region, topic) == [10, 15]
+    assert region.values(topic) == ["new"] * 5
+
+
 @pytest.fixture(name="small_disk")
 def make_small_disk():
     if os.geteuid() != 0:

@@ -151,8 +151,9 @@ bool partition_log_find_time(struct partition_log *log, struct time_search *sear
 bool partition_log_find_max_time(struct partition_log *log, struct time_search *search);
 
 /* ---- retention ---- */
-/* The start offset that these limits ask for (whole segments, never the active one); the current
- * start if nothing is to go. -1 means no limit. */
+/* The start offset that these limits ask for: whole segments, as in Kafka the active one too when
+ * all in it is too old (its file stays until it is full). The current start if nothing is to go; it
+ * may lie above what is committed. -1 means no limit. */
 int64_t partition_log_retention_offset(const struct partition_log *log, int64_t now_ms,
                                        int64_t retention_ms, int64_t retention_bytes);
 /* While pinned (a follower or mirror pulls), batches at or above `offset` stay and can be read. */
