@@ -18,7 +18,7 @@ bool certificate_issue(const char *dir, const struct certificate_options *option
 {
     int64_t end_s = (int64_t)options->days * PKI_DAY_S;
     struct pki_request request = {
-        .purpose = PKI_BROKER,
+        .purpose = options->hosts == NULL ? PKI_CLIENT : PKI_BROKER,
         .common_name = options->common_name,
         .alt_names = {options->hosts},
         .alt_name_count = options->hosts == NULL ? 0 : 1,

@@ -22,7 +22,8 @@ struct certificate_options {
 /* Make an authority unless there is one. False: the reason was printed. */
 bool certificate_make_authority(const char *dir, const char *common_name, int days);
 
-/* Make a key and have the directory's authority sign for it; both for servers and for clients. */
+/* Make a key and have the directory's authority sign for it: with hosts for a broker, which dials
+ * too, else for a client alone. */
 bool certificate_issue(const char *dir, const struct certificate_options *options);
 
 #endif

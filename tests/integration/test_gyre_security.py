@@ -65,6 +65,12 @@ def test_dev_up_tells_each_listener_and_keeps_secrets_to_itself(secured):
     assert secured.on("cluster", "health", "-o", "json")["healthy"] is True
 
 
+def test_the_certificate_for_clients_makes_nobody_a_broker(secured):
+    shown = json.loads(secured.gyre("pki", "show", "--dir", secured.dir / "pki", "-o", "json"))
+    purposes = {one["name"]: one["purpose"] for one in shown}
+    assert purposes["client"] == "client" and purposes["local-broker-0"] == "broker"
+
+
 def test_kcat_gets_in_with_its_own_file(secured, topic):
     secured.on("topic", "create", topic)
     secured.produce(topic, ["one", "two"])
