@@ -85,8 +85,8 @@ def test_a_user_beyond_its_mutations_is_refused_before_anything_is_done(region, 
 
 def test_topics_that_come_by_themselves_are_mutations_too(region, give, topic):
     """As many as a burst allows, 11 of one partition; nobody goes around it by asking once more."""
-    give("--for-user", "ANONYMOUS", "controller_mutation_rate=1")
-    with Connection(region.address(0)) as connection:
+    give("--for-client-id", topic, "controller_mutation_rate=1")
+    with Connection(region.address(0), topic) as connection:
         def ask(names):
             answer = connection.call("Metadata", 12, allow_auto_topic_creation=True,
                                      topics=[{"name": name} for name in names])
