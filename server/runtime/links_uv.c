@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A peer is a broker with a node id and at most one open stream. A dialer is an address that we
- * keep calling, a peer's or a seed's. Whose a stream is, its hello tells.
- *
- *     dialer: IDLE -> (resolve, connect) -> hello -> its peer's stream is open -> lost -> IDLE
+ * A peer is a broker with a node id and at most one open stream. Whose a stream is, its hello
+ * tells.
  */
 #include "gyre/runtime/links_uv.h"
 
@@ -12,73 +10,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "gyre/base/map.h"
-
+#include "runtime/link_dialer.h"
 #include "runtime/link_hello.h"
 #include "runtime/link_strangers.h"
-#include "runtime/link_stream.h"
 
 enum {
     CHANNEL_HELLO = 255,
-    HOST_BYTES_MAX = 256,
     BACKLOG = 64,
 };
 
-static const uint64_t RETRY_US_MIN = 50 * 1000;
-static const uint64_t RETRY_US_MAX = 1000 * 1000;
 static const uint64_t CONNECT_TIMEOUT_US = 3 * 1000 * 1000;
-
-struct connection {
-    struct link_stream stream;
-    struct list link; /* links_uv.connections */
-    struct links_uv *links;
-    struct peer *peer;     /* after the hello; NULL when it lost against another stream */
-    struct dialer *dialer; /* NULL: the other side dialled */
-    struct timer hello_timeout;
-    int32_t dialled_by; /* node id */
-};
-
-struct dialer {
-    struct list link; /* links_uv.seeds, or alone in a peer */
-    struct links_uv *links;
-    struct connection *connection;
-    struct timer retry;
-    uint64_t retry_us;
-    uv_getaddrinfo_t resolve;
-    bool is_resolving;
-    bool is_dropped; /* free it as soon as nothing is in flight */
-    bool is_self;    /* our own address: nobody else is there */
-    int32_t peer_id; /* -1: a seed nobody has answered yet */
-    char host[HOST_BYTES_MAX];
-    uint16_t port;
-};
-
-struct peer {
-    struct map_link by_id;
-    int32_t id;
-    struct connection *open;
-    struct dialer *dialer; /* owned; NULL without an address */
-};
-
-struct links_uv {
-    struct links base;
-    uv_loop_t *uv;
-    struct loop *loop;
-    struct links_uv_options options;
-    links_uv_admit admit;
-    void *admit_context;
-    struct link_receiver receivers[LINK_CHANNEL_COUNT];
-    struct map peers;
-    struct list seeds;
-    struct list connections;
-    uv_tcp_t listener;
-    bool is_listening;
-    bool is_closing;
-    int resolving_count;
-    struct link_strangers strangers;
-    void (*closed)(void *context);
-    void *closed_context;
-};
 
 static const struct link_stream_events stream_events;
 
@@ -92,7 +33,7 @@ static struct connection *from_stream(struct link_stream *stream)
     return CONTAINER_OF(stream, struct connection, stream);
 }
 
-static struct peer *find_peer(const struct links_uv *links, int32_t id)
+struct peer *links_uv_find_peer(const struct links_uv *links, int32_t id)
 {
     map_for_each_match(link, &links->peers, hash_u64((uint64_t)id)) {
         struct peer *peer = CONTAINER_OF(link, struct peer, by_id);
@@ -106,7 +47,7 @@ static struct peer *find_peer(const struct links_uv *links, int32_t id)
 
 static struct peer *get_peer(struct links_uv *links, int32_t id)
 {
-    struct peer *peer = find_peer(links, id);
+    struct peer *peer = links_uv_find_peer(links, id);
 
     if (peer == NULL) {
         peer = check_alloc_zero(sizeof *peer);
@@ -203,16 +144,34 @@ static enum error on_hello(struct connection *connection, struct buffer_slice pa
     connection->dialled_by = connection->dialer != NULL ? links->options.node_id : hello.node_id;
     if (connection->dialer != NULL) {
         connection->dialer->peer_id = hello.node_id;
-        connection->dialer->retry_us = RETRY_US_MIN;
+        connection->dialer->retry_us = LINK_DIALER_RETRY_US_MIN;
     }
     return admit(connection, get_peer(links, hello.node_id));
 }
 
 /* ---- events of a stream ---- */
 
+/* While we dialled, another stream came up. Were this one opened too, the other would break, and
+ * with it what is under way: those who follow a leader there would take it for dead. */
+static bool is_late(const struct connection *connection)
+{
+    const struct link_dialer *dialer = connection->dialer;
+    const struct peer *peer = dialer == NULL || dialer->peer_id < 0
+                                  ? NULL
+                                  : links_uv_find_peer(connection->links, dialer->peer_id);
+
+    return peer != NULL && peer->open != NULL && !peer->open->stream.is_closing;
+}
+
 static void on_connected(struct link_stream *stream)
 {
-    send_hello(from_stream(stream));
+    struct connection *connection = from_stream(stream);
+
+    if (is_late(connection)) {
+        link_stream_close(stream, ERROR_EXISTS);
+    } else {
+        send_hello(connection);
+    }
 }
 
 static enum error on_frame(struct link_stream *stream, uint8_t channel, struct buffer_slice payload)
@@ -233,32 +192,11 @@ static enum error on_frame(struct link_stream *stream, uint8_t channel, struct b
     return ERROR_NONE;
 }
 
-static void free_links_if_done(struct links_uv *links);
-
-static void free_dialer_if_done(struct dialer *dialer)
-{
-    if (dialer->is_dropped && !dialer->is_resolving && dialer->connection == NULL) {
-        timer_stop(dialer->links->loop, &dialer->retry);
-        list_remove(&dialer->link);
-        free(dialer);
-    }
-}
-
-static void retry_later(struct dialer *dialer)
-{
-    if (dialer->is_dropped || dialer->is_self || dialer->links->is_closing) {
-        free_dialer_if_done(dialer);
-        return;
-    }
-    timer_start(dialer->links->loop, &dialer->retry, dialer->retry_us);
-    dialer->retry_us = dialer->retry_us * 2 > RETRY_US_MAX ? RETRY_US_MAX : dialer->retry_us * 2;
-}
-
 static void on_closed(struct link_stream *stream, enum error reason)
 {
     struct connection *connection = from_stream(stream);
     struct links_uv *links = connection->links;
-    struct dialer *dialer = connection->dialer;
+    struct link_dialer *dialer = connection->dialer;
 
     (void)reason;
     timer_stop(links->loop, &connection->hello_timeout);
@@ -268,9 +206,9 @@ static void on_closed(struct link_stream *stream, enum error reason)
     free(connection);
     if (dialer != NULL) {
         dialer->connection = NULL;
-        retry_later(dialer);
+        link_dialer_retry(dialer);
     }
-    free_links_if_done(links);
+    links_uv_free_if_done(links);
 }
 
 static const struct link_stream_events stream_events = {on_connected, on_frame, on_closed};
@@ -282,7 +220,7 @@ static void on_hello_timeout(struct timer *timer)
     link_stream_close(&connection->stream, ERROR_TIMEOUT);
 }
 
-static struct connection *connection_new(struct links_uv *links, struct dialer *dialer)
+struct connection *links_uv_connection_new(struct links_uv *links, struct link_dialer *dialer)
 {
     struct connection *connection = check_alloc_zero(sizeof *connection);
 
@@ -297,88 +235,12 @@ static struct connection *connection_new(struct links_uv *links, struct dialer *
     return connection;
 }
 
-/* ---- dialling ---- */
-
-static void on_resolved(uv_getaddrinfo_t *resolve, int status, struct addrinfo *addresses)
-{
-    struct dialer *dialer = CONTAINER_OF(resolve, struct dialer, resolve);
-    struct links_uv *links = dialer->links;
-
-    dialer->is_resolving = false;
-    links->resolving_count--;
-    if (status != 0 || dialer->is_dropped || links->is_closing) {
-        uv_freeaddrinfo(addresses);
-        retry_later(dialer);
-        free_links_if_done(links);
-        return;
-    }
-    dialer->connection = connection_new(links, dialer);
-    link_stream_connect(&dialer->connection->stream, dialer->host, addresses->ai_addr);
-    uv_freeaddrinfo(addresses);
-}
-
-static bool is_needed(const struct dialer *dialer)
-{
-    const struct peer *peer;
-
-    if (dialer->is_self || dialer->is_dropped || dialer->links->is_closing) {
-        return false;
-    }
-    peer = dialer->peer_id < 0 ? NULL : find_peer(dialer->links, dialer->peer_id);
-    return peer == NULL || peer->open == NULL;
-}
-
-static void dial(struct timer *timer)
-{
-    struct dialer *dialer = CONTAINER_OF(timer, struct dialer, retry);
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    char port[8];
-
-    if (dialer->is_resolving || dialer->connection != NULL) {
-        return;
-    }
-    if (!is_needed(dialer)) {
-        timer_start(dialer->links->loop, &dialer->retry, RETRY_US_MAX); /* look again */
-        return;
-    }
-    (void)snprintf(port, sizeof port, "%u", dialer->port);
-    if (uv_getaddrinfo(dialer->links->uv, &dialer->resolve, on_resolved, dialer->host, port,
-                       &hints) != 0) {
-        retry_later(dialer);
-        return;
-    }
-    dialer->is_resolving = true;
-    dialer->links->resolving_count++;
-}
-
-static struct dialer *dialer_new(struct links_uv *links, const char *host, uint16_t port)
-{
-    struct dialer *dialer = check_alloc_zero(sizeof *dialer);
-
-    dialer->links = links;
-    dialer->peer_id = -1;
-    dialer->port = port;
-    dialer->retry_us = RETRY_US_MIN;
-    (void)snprintf(dialer->host, sizeof dialer->host, "%s", host);
-    list_init(&dialer->link);
-    timer_init(&dialer->retry, dial);
-    timer_start(links->loop, &dialer->retry, 0);
-    return dialer;
-}
-
-static void drop_dialer(struct dialer *dialer)
-{
-    dialer->is_dropped = true;
-    timer_stop(dialer->links->loop, &dialer->retry);
-    if (dialer->connection != NULL && dialer->connection->peer == NULL) {
-        link_stream_close(&dialer->connection->stream, ERROR_CANCELLED);
-    }
-    free_dialer_if_done(dialer);
-}
-
 void links_uv_add_seed(struct links *base, const char *host, uint16_t port)
 {
-    list_append(&from_base(base)->seeds, &dialer_new(from_base(base), host, port)->link);
+    struct links_uv *links = from_base(base);
+    struct link_dialer *dialer = link_dialer_new(links, host, port);
+
+    list_append(&links->seeds, &dialer->link);
 }
 
 /* ---- listening ---- */
@@ -391,7 +253,7 @@ static void on_connection(uv_stream_t *listener, int status)
     if (status != 0 || links->is_closing) {
         return;
     }
-    connection = connection_new(links, NULL);
+    connection = links_uv_connection_new(links, NULL);
     link_strangers_add(&links->strangers, &connection->stream);
     if (link_stream_accept(&connection->stream, listener) != ERROR_NONE) {
         link_stream_close(&connection->stream, ERROR_IO);
@@ -426,7 +288,7 @@ static enum error send_frame(struct links *base, int32_t id, enum link_channel c
                              const struct buffer_slice *slices, int slice_count)
 {
     struct links_uv *links = from_base(base);
-    struct peer *peer = find_peer(links, id);
+    struct peer *peer = links_uv_find_peer(links, id);
     enum error error = ERROR_NONE;
     size_t bytes = 0;
 
@@ -453,14 +315,14 @@ static enum error send_frame(struct links *base, int32_t id, enum link_channel c
 
 static bool is_up(const struct links *base, int32_t id)
 {
-    const struct peer *peer = find_peer(from_base(base), id);
+    const struct peer *peer = links_uv_find_peer(from_base(base), id);
 
     return peer != NULL && peer->open != NULL && !peer->open->stream.is_closing;
 }
 
 static size_t queued_bytes(const struct links *base, int32_t id)
 {
-    const struct peer *peer = find_peer(from_base(base), id);
+    const struct peer *peer = links_uv_find_peer(from_base(base), id);
 
     return peer == NULL || peer->open == NULL ? 0 : peer->open->stream.queued_bytes;
 }
@@ -482,7 +344,7 @@ static void set_peer(struct links *base, int32_t id, const char *host, uint16_t 
         if (host != NULL && peer->dialer->port == port && strcmp(peer->dialer->host, host) == 0) {
             return;
         }
-        drop_dialer(peer->dialer);
+        link_dialer_drop(peer->dialer);
         peer->dialer = NULL;
     }
     if (host == NULL) {
@@ -491,13 +353,13 @@ static void set_peer(struct links *base, int32_t id, const char *host, uint16_t 
         }
         return;
     }
-    peer->dialer = dialer_new(links, host, port);
+    peer->dialer = link_dialer_new(links, host, port);
     peer->dialer->peer_id = id;
 }
 
 static void reset(struct links *base, int32_t id)
 {
-    const struct peer *peer = find_peer(from_base(base), id);
+    const struct peer *peer = links_uv_find_peer(from_base(base), id);
 
     if (peer != NULL && peer->open != NULL) {
         link_stream_close(&peer->open->stream, ERROR_MALFORMED);
@@ -551,20 +413,20 @@ void links_uv_check_peers(struct links *base)
     }
 }
 
-static void free_links_if_done(struct links_uv *links)
+void links_uv_free_if_done(struct links_uv *links)
 {
     if (!links->is_closing || links->is_listening || links->resolving_count > 0 ||
         !list_is_empty(&links->connections)) {
         return;
     }
     list_for_each_safe(link, &links->seeds) {
-        drop_dialer(list_entry(link, struct dialer, link));
+        link_dialer_drop(list_entry(link, struct link_dialer, link));
     }
     map_for_each_safe(entry, &links->peers) {
         struct peer *peer = CONTAINER_OF(entry, struct peer, by_id);
 
         if (peer->dialer != NULL) {
-            drop_dialer(peer->dialer);
+            link_dialer_drop(peer->dialer);
         }
         free(peer);
     }
@@ -578,7 +440,7 @@ static void on_listener_closed(uv_handle_t *handle)
     struct links_uv *links = CONTAINER_OF(handle, struct links_uv, listener);
 
     links->is_listening = false;
-    free_links_if_done(links);
+    links_uv_free_if_done(links);
 }
 
 void links_uv_close(struct links *base, void (*closed)(void *context), void *context)
@@ -594,6 +456,6 @@ void links_uv_close(struct links *base, void (*closed)(void *context), void *con
     if (links->is_listening) {
         uv_close((uv_handle_t *)&links->listener, on_listener_closed);
     } else {
-        free_links_if_done(links);
+        links_uv_free_if_done(links);
     }
 }

@@ -251,6 +251,29 @@ static void two_that_dial_each_other_end_up_with_one_link(void **state)
     (void)stop_pair(state);
 }
 
+/* As a seed and as a peer. Its stream is not broken by a second one. */
+static void an_address_that_is_known_twice_is_dialled_once(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 20; round++) {
+        start_both();
+        nodes[0].links->operations->set_peer(nodes[0].links, 1, "127.0.0.1", nodes[1].port);
+        links_uv_add_seed(nodes[0].links, "127.0.0.1", nodes[1].port);
+        run_until(&nodes[0].ups, 1);
+        run_until(&nodes[1].ups, 1);
+        rpc_serve(nodes[1].rpc, RPC_JOIN, serve_echo, NULL);
+        for (int i = 0; i < 200; i++) {
+            answers = 0;
+            rpc_call(nodes[0].rpc, 1, RPC_JOIN, text("still there"), 5000000, on_answer, NULL);
+            run_until(&answers, 1);
+            assert_int_equal(last_error, ERROR_NONE);
+        }
+        assert_int_equal(nodes[0].ups, 1);
+        assert_int_equal(nodes[1].ups, 1);
+        (void)stop_pair(state);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +285,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(who_is_about_to_stop_serves_nobody_and_is_still_answered,
                                         start_pair, stop_pair),
         cmocka_unit_test(two_that_dial_each_other_end_up_with_one_link),
+        cmocka_unit_test(an_address_that_is_known_twice_is_dialled_once),
     };
     return cmocka_run_group_tests_name("links", tests, NULL, NULL);
 }
