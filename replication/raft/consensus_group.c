@@ -221,7 +221,7 @@ static void start_engine(struct consensus_group *group)
     event.start.term = partition_log_term(group->log);
     event.start.voted_for = partition_log_vote(group->log);
     event.start.start_index = 1;
-    if (!group->needs_refill) {
+    if (!group->needs_refill || MUTATION(16)) {
         event.start.start_index = partition_log_first_index(group->log);
         count = (unsigned)(consensus_group_last_index(group) + 1 - event.start.start_index);
         if (snapshot->index > 0) {
