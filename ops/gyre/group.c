@@ -3,11 +3,11 @@
 #include "group.h"
 
 #include <jansson.h>
-#include <stdio.h>
 
 #include "gyre/wire/kafka_error.h"
 
 #include "json_print.h"
+#include "result_print.h"
 #include "session.h"
 #include "table.h"
 #include "verb.h"
@@ -165,8 +165,8 @@ static enum exit_status delete_with(struct session *session, void *context)
     } while (status == STATUS_OK && session_may_retry(session, code));
     if (status == STATUS_OK && code != KAFKA_ERROR_NONE) {
         status = session_refused(arguments->group, code, STRING_NULL);
-    } else if (status == STATUS_OK && arguments->connect.output == OUTPUT_TABLE) {
-        (void)printf("deleted %s\n", arguments->group);
+    } else if (status == STATUS_OK) {
+        result_print(arguments->connect.output, "group", arguments->group, "deleted");
     }
     return status;
 }

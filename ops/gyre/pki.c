@@ -8,6 +8,7 @@
 #include "connect_options.h"
 #include "pki_directory.h"
 #include "pki_show.h"
+#include "result_print.h"
 
 enum {
     KEY_DIR = 'd',
@@ -124,14 +125,27 @@ static void parse(const struct argp_option *options, const char *usage, const ch
 
 /* ---- making ---- */
 
+/* Programs hear what was made, as from `show`; people see files. */
+static enum exit_status say_made(const struct pki_directory *directory,
+                                 const struct arguments *arguments)
+{
+    return arguments->output == OUTPUT_JSON
+               ? pki_show(directory, arguments->names, arguments->name_count, OUTPUT_JSON)
+               : STATUS_OK;
+}
+
 static int init_command(int argc, char **argv)
 {
     static const struct argp_option options[] = {
         OPTION_DIR,
         {"name", KEY_NAME, "TEXT", 0, "The authority's name (Gyre)", 0},
         OPTION_DAYS,
+        OPTION_OUTPUT,
         {0}};
-    struct arguments arguments = {.common_name = "Gyre", .days = AUTHORITY_DAYS};
+    struct arguments arguments = {
+        .common_name = "Gyre", .days = AUTHORITY_DAYS, .names = {"ca"}, .name_count = 1};
+    struct pki_directory directory;
+    enum exit_status status;
 
     parse(options, "",
           "Make an authority.\vExamples:\n"
@@ -140,9 +154,17 @@ static int init_command(int argc, char **argv)
     if (!pki_directory_create(arguments.directory, arguments.common_name, arguments.days)) {
         return STATUS_FAILED;
     }
-    (void)printf("%s/ca.crt is for whoever has to trust; %s/ca.key stays here\n",
-                 arguments.directory, arguments.directory);
-    return STATUS_OK;
+    if (arguments.output == OUTPUT_TABLE) {
+        (void)printf("%s/ca.crt is for whoever has to trust; %s/ca.key stays here\n",
+                     arguments.directory, arguments.directory);
+        return STATUS_OK;
+    }
+    if (!pki_directory_open(&directory, arguments.directory, false)) {
+        return STATUS_FAILED;
+    }
+    status = say_made(&directory, &arguments);
+    pki_directory_close(&directory);
+    return (int)status;
 }
 
 static int issue_command(int argc, char **argv)
@@ -158,11 +180,12 @@ static int issue_command(int argc, char **argv)
         {"organization", KEY_ORGANIZATION, "TEXT", 0, "O= of its name (none)", 0},
         {"force", KEY_FORCE, NULL, 0, "Replace one of this name", 0},
         OPTION_DAYS,
+        OPTION_OUTPUT,
         {0}};
     struct arguments arguments = {.days = CERTIFICATE_DAYS, .names_min = 1, .names_max = 1};
     struct pki_request request = {.valid_from_s = -PKI_BACKDATE_S};
     struct pki_directory directory;
-    bool is_made;
+    enum exit_status status;
 
     parse(options, "NAME",
           "Issue NAME.crt, NAME.key and NAME.pem with both.\vExamples:\n"
@@ -185,16 +208,19 @@ static int issue_command(int argc, char **argv)
     if (!pki_directory_open(&directory, arguments.directory, true)) {
         return STATUS_FAILED;
     }
-    is_made = pki_directory_issue(&directory, arguments.names[0], &request, arguments.may_replace);
+    status = pki_directory_issue(&directory, arguments.names[0], &request, arguments.may_replace)
+                 ? say_made(&directory, &arguments)
+                 : STATUS_FAILED;
     pki_directory_close(&directory);
-    return is_made ? STATUS_OK : STATUS_FAILED;
+    return (int)status;
 }
 
 static int renew_command(int argc, char **argv)
 {
-    static const struct argp_option options[] = {OPTION_DIR, OPTION_DAYS, {0}};
+    static const struct argp_option options[] = {OPTION_DIR, OPTION_DAYS, OPTION_OUTPUT, {0}};
     struct arguments arguments = {.days = CERTIFICATE_DAYS, .names_min = 1, .names_max = NAMES_MAX};
     struct pki_directory directory;
+    enum exit_status status;
     bool is_made = true;
 
     parse(options, "NAME...",
@@ -207,14 +233,18 @@ static int renew_command(int argc, char **argv)
     for (int i = 0; i < arguments.name_count && is_made; i++) {
         is_made = pki_directory_renew(&directory, arguments.names[i], arguments.days);
     }
+    status = is_made ? say_made(&directory, &arguments) : STATUS_FAILED;
     pki_directory_close(&directory);
-    return is_made ? STATUS_OK : STATUS_FAILED;
+    return (int)status;
 }
 
 static int revoke_command(int argc, char **argv)
 {
     static const struct argp_option options[] = {
-        OPTION_DIR, {"days", KEY_DAYS, "N", 0, "How long the list is valid (3650)", 0}, {0}};
+        OPTION_DIR,
+        {"days", KEY_DAYS, "N", 0, "How long the list is valid (3650)", 0},
+        OPTION_OUTPUT,
+        {0}};
     struct arguments arguments = {.days = LIST_DAYS, .names_min = 1, .names_max = 1};
     struct pki_directory directory;
     bool is_made;
@@ -228,6 +258,9 @@ static int revoke_command(int argc, char **argv)
     }
     is_made = pki_directory_revoke(&directory, arguments.names[0], arguments.days);
     pki_directory_close(&directory);
+    if (is_made) {
+        result_print(arguments.output, "certificate", arguments.names[0], "revoked");
+    }
     return is_made ? STATUS_OK : STATUS_FAILED;
 }
 

@@ -4,12 +4,12 @@
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "json_print.h"
 #include "quotas.h"
+#include "result_print.h"
 #include "table.h"
 #include "verb.h"
 #include "wire_messages/describe_client_quotas.h"
@@ -152,9 +152,9 @@ static enum exit_status set_with(struct session *session, void *context)
                                             arguments->changes, arguments->change_count);
     char text[QUOTA_ENTITY_BYTES];
 
-    if (status == STATUS_OK && arguments->connect.output == OUTPUT_TABLE) {
+    if (status == STATUS_OK) {
         quota_entity_to_text(arguments->parts, arguments->part_count, text);
-        (void)printf("changed the quotas of %s\n", text);
+        result_print(arguments->connect.output, "quotas", text, "changed");
     }
     return status;
 }

@@ -2,13 +2,13 @@
 /* gyre stream: containers of topics with one policy. */
 #include <argp.h>
 #include <jansson.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "gyre/base/check.h"
 #include "gyre/wire/kafka_error.h"
 
 #include "json_print.h"
+#include "result_print.h"
 #include "stream_words.h"
 #include "streams.h"
 #include "table.h"
@@ -162,13 +162,9 @@ static enum exit_status change(struct session *session, const struct stream_argu
     return streams_change(session, &request);
 }
 
-static void say(const struct stream_arguments *arguments, const char *verb)
+static void say(const struct stream_arguments *arguments, const char *result)
 {
-    if (arguments->connect.output == OUTPUT_JSON) {
-        json_print(json_pack("{s:s, s:s}", "stream", arguments->name, "result", verb));
-    } else {
-        (void)printf("%s %s\n", verb, arguments->name);
-    }
+    result_print(arguments->connect.output, "stream", arguments->name, result);
 }
 
 static enum exit_status create_with(struct session *session, void *context)

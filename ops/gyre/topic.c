@@ -8,6 +8,7 @@
 #include "gyre/wire/kafka_error.h"
 
 #include "json_print.h"
+#include "result_print.h"
 #include "session.h"
 #include "table.h"
 #include "topic_options.h"
@@ -64,9 +65,7 @@ static enum exit_status judge_creation(const struct topic_arguments *arguments,
     const struct create_topics_response_topics *topic = response->topics.items;
 
     if (topic->error_code == KAFKA_ERROR_TOPIC_ALREADY_EXISTS && arguments->if_not_exists) {
-        if (arguments->connect.output == OUTPUT_TABLE) {
-            (void)printf("%s is there already\n", arguments->names[0]);
-        }
+        result_print(arguments->connect.output, "topic", arguments->names[0], "found");
         return STATUS_OK;
     }
     if (topic->error_code != KAFKA_ERROR_NONE) {
@@ -111,10 +110,16 @@ static enum exit_status create_with(struct session *session, void *context)
 
 /* ---- delete ---- */
 
+static const char *deletion(const struct delete_topics_response_responses *one)
+{
+    return one->error_code == KAFKA_ERROR_NONE ? "deleted" : "missing";
+}
+
 static enum exit_status judge_deletion(const struct topic_arguments *arguments,
                                        const struct delete_topics_response *response)
 {
     enum exit_status status = STATUS_OK;
+    json_t *list = json_array();
 
     for (int32_t i = 0; i < response->responses.count; i++) {
         const struct delete_topics_response_responses *one = &response->responses.items[i];
@@ -124,11 +129,16 @@ static enum exit_status judge_deletion(const struct topic_arguments *arguments,
         if (one->error_code != KAFKA_ERROR_NONE &&
             !(one->error_code == KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION && arguments->if_exists)) {
             status = session_refused(name, one->error_code, one->error_message);
-        } else if (one->error_code == KAFKA_ERROR_NONE &&
-                   arguments->connect.output == OUTPUT_TABLE) {
-            (void)printf("deleted %s\n", name);
+        } else if (arguments->connect.output == OUTPUT_JSON) {
+            (void)json_array_append_new(list, result_to_json("topic", name, deletion(one)));
+        } else {
+            result_print(OUTPUT_TABLE, "topic", name, deletion(one));
         }
     }
+    if (arguments->connect.output == OUTPUT_JSON) {
+        json_print(json_incref(list));
+    }
+    json_decref(list);
     return status;
 }
 

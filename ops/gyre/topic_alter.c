@@ -4,6 +4,7 @@
 
 #include "gyre/base/check.h"
 
+#include "result_print.h"
 #include "session.h"
 #include "topic_options.h"
 #include "wire_messages/api_keys.h"
@@ -96,8 +97,8 @@ enum exit_status topic_alter_with(struct session *session, void *context)
     if (status == STATUS_OK && arguments->partitions > 0) {
         status = grow(session, arguments);
     }
-    if (status == STATUS_OK && arguments->connect.output == OUTPUT_TABLE) {
-        (void)printf("altered %s\n", arguments->names[0]);
+    if (status == STATUS_OK) {
+        result_print(arguments->connect.output, "topic", arguments->names[0], "altered");
     }
     return status;
 }

@@ -2,12 +2,12 @@
 /* gyre user: the users whose passwords the region checks. */
 #include <argp.h>
 #include <jansson.h>
-#include <stdio.h>
 
 #include "gyre/base/check.h"
 #include "gyre/wire/kafka_error.h"
 
 #include "json_print.h"
+#include "result_print.h"
 #include "scram_users.h"
 #include "secret.h"
 #include "table.h"
@@ -81,13 +81,9 @@ static enum exit_status set_password(struct session *session, struct user_argume
     return status;
 }
 
-static void say(const struct user_arguments *arguments, const char *verb)
+static void say(const struct user_arguments *arguments, const char *result)
 {
-    if (arguments->connect.output == OUTPUT_JSON) {
-        json_print(json_pack("{s:s, s:s}", "user", arguments->name, "result", verb));
-    } else {
-        (void)printf("%s user %s\n", verb, arguments->name);
-    }
+    result_print(arguments->connect.output, "user", arguments->name, result);
 }
 
 static enum exit_status create_with(struct session *session, void *context)

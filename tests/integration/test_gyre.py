@@ -34,6 +34,23 @@ def test_a_topic_lives_from_create_to_delete(region, topic):
     assert topic not in [one["name"] for one in region.on("topic", "list", "-o", "json")]
 
 
+def test_programs_are_told_what_was_done(region, topic):
+    other = topic + "-other"
+    for name in (topic, other):
+        region.on("topic", "create", name)
+    said = region.on("topic", "create", topic, "--if-not-exists", "-o", "json")
+    assert said == {"topic": topic, "result": "found"}
+    said = region.on("topic", "alter", topic, "--partitions", 4, "-o", "json")
+    assert said == {"topic": topic, "result": "altered"}
+    assert region.on("topic", "delete", topic, "no-such-topic", other, "--if-exists", "-o",
+                     "json") == [{"topic": topic, "result": "deleted"},
+                                 {"topic": "no-such-topic", "result": "missing"},
+                                 {"topic": other, "result": "deleted"}]
+    said = region.on("quota", "set", "--for-user", topic, "producer_byte_rate=1000000", "-o",
+                     "json")
+    assert said["result"] == "changed" and topic in said["quotas"]
+
+
 def test_the_health_of_a_whole_region_is_good(region, topic):
     region.on("topic", "create", topic, "--partitions", 3)
     health = eventually(lambda: region.on("cluster", "health", "-o", "json"))

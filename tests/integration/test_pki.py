@@ -93,3 +93,14 @@ def test_what_would_do_harm_is_refused(pki):
     assert fails(pki, "issue", "b", "--dns", "a,IP:1.2.3.4", match="cannot be a name") == 2
     fails(pki, "renew", "nobody", match="No such file")
     pki("issue", "alice", "--force")
+
+
+def test_programs_are_told_what_was_made(pki):
+    own, = json.loads(run(BIN / "gyre", "pki", "init", "--dir", pki.path / "own", "-o", "json"))
+    assert own["name"] == "ca"
+    made, = json.loads(pki("issue", "alice", "-o", "json"))
+    again, = json.loads(pki("renew", "alice", "-o", "json"))
+    assert made["subject"] == again["subject"] == "CN=alice"
+    assert made["serial"] != again["serial"]
+    assert json.loads(pki("revoke", "alice", "-o", "json")) == {"certificate": "alice",
+                                                               "result": "revoked"}
