@@ -6,8 +6,9 @@
 
 #include "cluster/cluster_private.h"
 
-/* As long as a broker of KRaft keeps its session without a heartbeat. */
-static const uint64_t REMEMBER_US = 9 * 1000 * 1000;
+/* Behind it an election has ended and clients have asked anew. Clients that ask any broker that is
+ * listed run into one that is dead meanwhile: no longer than it has to be. */
+static const uint64_t REMEMBER_US = 3 * 1000 * 1000;
 
 /* ---- events ---- */
 
