@@ -307,39 +307,47 @@ static int count_segments(const struct storage_world *world)
     return count;
 }
 
-/* What waits for more of its kind may fill the cache, and no more memory than that. */
+/* No file of the journal is full, so no checkpoint moves anything by itself. */
+static struct partition_log *begin_with_cache(struct storage_world *world, struct owner *owner,
+                                              size_t cache_bytes)
+{
+    init(world);
+    world->options.journal_file_bytes = 8 * 1024 * 1024;
+    world->options.cache_bytes_max = cache_bytes;
+    return begin(world, owner, INT32_MAX);
+}
+
+static void append_slowly(struct storage_world *world, struct partition_log *log, int count)
+{
+    for (int i = 0; i < count; i++) {
+        (void)append_batch(log, 1, 10000);
+        storage_world_run(world, 5000);
+    }
+}
+
 static void batches_move_in_large_pieces_while_the_cache_has_room(void **state)
 {
     struct storage_world world;
     struct owner owner = {0};
-    struct partition_log *log;
+    struct partition_log *log = begin_with_cache(&world, &owner, 1024 * 1024);
 
     (void)state;
-    init(&world);
-    world.options.journal_file_bytes = 8 * 1024 * 1024;
-    world.options.cache_bytes_max = 1024 * 1024;
-    log = begin(&world, &owner, INT32_MAX);
-    for (int i = 0; i < 25; i++) {
-        (void)append_batch(log, 1, 10000);
-        storage_world_run(&world, 5000);
-    }
+    append_slowly(&world, log, 25);
     assert_int_equal(count_segments(&world), 0); /* 250,000 bytes */
-    for (int i = 0; i < 2; i++) {
-        (void)append_batch(log, 1, 10000);
-        storage_world_run(&world, 5000);
-    }
+    append_slowly(&world, log, 2);
     assert_int_equal(count_segments(&world), 1);
     storage_world_release(&world);
+}
 
-    init(&world);
-    world.options.journal_file_bytes = 8 * 1024 * 1024;
-    world.options.cache_bytes_max = 50000;
-    owner = (struct owner){0};
-    log = begin(&world, &owner, INT32_MAX);
-    for (int i = 0; i < 8; i++) {
-        (void)append_batch(log, 1, 10000);
-        storage_world_run(&world, 5000);
-    }
+/* What waits for more of its kind may fill the cache, and no more memory than that. */
+static void batches_move_in_small_pieces_when_the_cache_is_full(void **state)
+{
+    struct storage_world world;
+    struct owner owner = {0};
+    struct partition_log *log = begin_with_cache(&world, &owner, 50000);
+
+    (void)state;
+    append_slowly(&world, log, 8);
     assert_int_equal(count_segments(&world), 1); /* 80,000 bytes */
     storage_world_release(&world);
 }
@@ -454,6 +462,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_durable_is_there_after_a_crash),
         cmocka_unit_test(batches_move_in_large_pieces_while_the_cache_has_room),
+        cmocka_unit_test(batches_move_in_small_pieces_when_the_cache_is_full),
         cmocka_unit_test(segments_below_the_start_go_without_further_writes),
         cmocka_unit_test(what_is_pinned_can_be_read_though_the_start_moved_on),
         cmocka_unit_test(a_lookup_after_a_start_walks_one_segment_once),
