@@ -25,10 +25,11 @@ Written by `tests/bench/run`; do not edit. Each row is the median of the named n
 Kafka, Gyre, Kafka, Gyre on the same machine with empty directories; the ratio is Gyre / Kafka, with
 the least and the most of the pairs. D0: Gyre syncs before it acknowledges, Kafka with its defaults
 does not. D1: both sync each append. D2: neither does. W9 runs both over TLS 1.3 with AES-256-GCM.
-"Other load" is how many cores other processes kept busy meanwhile. A floor is judged only from five
-pairs or more of 30 s or more with other load of at most 0.3 cores, unless it says that something
-must not happen at all; anything else is "no verdict": a JVM that is short of warm-up and of cores is
-slower and burns more CPU for each byte than Kafka does on a quiet machine. Floors are those this
+"Other load" is how many cores other processes, or other guests of the machine, kept busy meanwhile;
+a pair beside more than 0.3 cores is set aside and run again. A floor is judged only from five quiet
+pairs or more of 30 s or more, unless it says that something must not happen at all; anything else is
+"no verdict": a JVM that is short of warm-up and of cores is slower and burns more CPU for each byte
+than Kafka does on a quiet machine. W17, W19 and W20 have a length of their own. Floors are those this
 project set itself.
 """
 
