@@ -83,6 +83,7 @@ enum error broker_authentication_start(struct broker_authentication *self, struc
     struct sasl_service_options options = {
         .loop = broker->loop,
         .pool = broker->pool,
+        .spare_pool = broker->spare_pool,
         .config = broker->config,
         .credentials = {find_scram, find_token, is_fresh, get_secret, broker},
     };

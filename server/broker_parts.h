@@ -62,6 +62,7 @@ struct broker_process {
     struct broker_dynamic dynamic;
     struct disk *disk;
     struct work_pool *pool;
+    struct work_pool *spare_pool;
     struct metrics *metrics;
     int lock_fd; /* of the data directory; -1: its file system has no locks */
     struct storage *storage;

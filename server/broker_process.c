@@ -65,6 +65,7 @@ static void start_ground(struct broker_process *process)
     loop_init(&process->loop, clock_system());
     loop_uv_start(&process->driver, &process->uv, &process->loop);
     process->pool = work_uv_new(&process->uv, POOL_THREADS);
+    process->spare_pool = work_uv_new_spare(&process->uv);
     process->metrics = metrics_new();
     log_info(LOG_MAIN, "starting", field_string("version", GYRE_VERSION),
              field_i64("node_id", process->config->node_id));
@@ -283,6 +284,7 @@ static void fill_broker(struct broker_process *process)
         .loop = &process->loop,
         .random = &process->random,
         .pool = process->pool,
+        .spare_pool = process->spare_pool,
         .disk = process->disk,
         .config = process->config,
         .catalog_silence_us_max = (uint64_t)process->config->gyre_catalog_staleness_max_ms * 1000,

@@ -39,15 +39,23 @@ static void on_last_work_done(void *context)
 
     disk_engine_free(process->disk);
     work_uv_free(process->pool);
+    work_uv_free(process->spare_pool);
     loop_uv_stop(&process->driver);
     log_info(LOG_MAIN, "stopped");
+}
+
+static void on_spare_work_done(void *context)
+{
+    struct broker_process *process = context;
+
+    work_uv_when_idle(process->pool, on_last_work_done, process);
 }
 
 static void on_tls_closed(void *context)
 {
     struct broker_process *process = context;
 
-    work_uv_when_idle(process->pool, on_last_work_done, process);
+    work_uv_when_idle(process->spare_pool, on_spare_work_done, process);
 }
 
 static void on_links_closed(void *context)

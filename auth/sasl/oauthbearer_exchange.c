@@ -143,7 +143,7 @@ static void verify(struct oauthbearer_exchange *self)
         .scope_claim = config->sasl_oauthbearer_scope_claim_name,
         .groups_claim = config->gyre_sasl_oauthbearer_groups_claim_name,
     };
-    sasl_mechanism_work(&self->exchange, run, verified);
+    sasl_mechanism_compute(&self->exchange, run, verified);
 }
 
 /* ---- the mechanism ---- */

@@ -180,7 +180,7 @@ static void step(struct sasl_exchange *exchange, struct string message)
         welcome(self);
         return;
     }
-    sasl_mechanism_work(exchange, derive, derived);
+    sasl_mechanism_compute(exchange, derive, derived);
 }
 
 static void release(struct sasl_exchange *exchange)

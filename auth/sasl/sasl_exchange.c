@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gyre/sasl/sasl_exchange.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "gyre/base/map.h"
 
 #include "sasl_mechanism.h"
 #include "sasl_service_state.h"
@@ -72,9 +75,18 @@ void sasl_exchange_free(struct sasl_exchange *exchange)
     }
     if (!list_is_alone(&exchange->waiting_link)) {
         list_remove(&exchange->waiting_link);
-        exchange->service->waiting_count--;
+        exchange->lane->waiting_count--;
     }
     forget(exchange);
+}
+
+/* Who has an address of IPv6 has its whole network: the first half counts. */
+void sasl_exchange_set_peer(struct sasl_exchange *exchange, const char *host)
+{
+    struct in6_addr six;
+
+    exchange->address = inet_pton(AF_INET6, host, &six) == 1 ? hash_bytes(&six, sizeof six / 2)
+                                                             : string_hash(string_from(host));
 }
 
 const char *sasl_exchange_mechanism(const struct sasl_exchange *exchange)
@@ -134,6 +146,10 @@ void sasl_mechanism_succeed(struct sasl_exchange *exchange, struct string answer
 void sasl_mechanism_fail_saying(struct sasl_exchange *exchange, const char *reason,
                                 const char *sentence)
 {
+    if (!exchange->is_passing) {
+        suspects_count(&exchange->service->suspects, exchange->address,
+                       loop_now_us(exchange->service->loop));
+    }
     exchange->state = SASL_FAILED;
     exchange->reason = reason;
     (void)snprintf(exchange->sentence, sizeof exchange->sentence, "%s", sentence);
@@ -161,48 +177,63 @@ void sasl_mechanism_give_up(struct sasl_exchange *exchange, const char *reason)
 
 static void on_worked(struct work *work);
 
-static void start_waiting(struct sasl_service *service)
+static void start_waiting(struct sasl_lane *lane)
 {
-    while (service->working_count < SASL_WORKING_MAX && !list_is_empty(&service->waiting)) {
+    while (lane->working_count < lane->working_max && !list_is_empty(&lane->waiting)) {
         struct sasl_exchange *exchange =
-            list_first(&service->waiting, struct sasl_exchange, waiting_link);
+            list_first(&lane->waiting, struct sasl_exchange, waiting_link);
 
         list_remove(&exchange->waiting_link);
-        service->waiting_count--;
-        service->working_count++;
+        lane->waiting_count--;
+        lane->working_count++;
         exchange->is_working = true;
         exchange->work.done = on_worked;
-        work_submit(service->pool, &exchange->work);
+        work_submit(lane->pool, &exchange->work);
     }
 }
 
 static void on_worked(struct work *work)
 {
     struct sasl_exchange *exchange = CONTAINER_OF(work, struct sasl_exchange, work);
-    struct sasl_service *service = exchange->service;
+    struct sasl_lane *lane = exchange->lane;
 
     exchange->is_working = false;
-    service->working_count--;
+    lane->working_count--;
     if (exchange->is_abandoned) {
         forget(exchange);
     } else {
         exchange->work_done(exchange);
     }
-    start_waiting(service);
+    start_waiting(lane);
+}
+
+static void enqueue(struct sasl_exchange *exchange, struct sasl_lane *lane,
+                    void (*run)(struct work *work), void (*done)(struct sasl_exchange *exchange))
+{
+    if (lane->waiting_count >= lane->waiting_max) {
+        sasl_mechanism_give_up(exchange, "too many authentications wait");
+        return;
+    }
+    exchange->lane = lane;
+    exchange->work.run = run;
+    exchange->work_done = done;
+    list_append(&lane->waiting, &exchange->waiting_link);
+    lane->waiting_count++;
+    start_waiting(lane);
 }
 
 void sasl_mechanism_work(struct sasl_exchange *exchange, void (*run)(struct work *work),
                          void (*done)(struct sasl_exchange *exchange))
 {
-    struct sasl_service *service = exchange->service;
+    enqueue(exchange, &exchange->service->lane, run, done);
+}
 
-    if (service->waiting_count >= SASL_WAITING_MAX) {
-        sasl_mechanism_give_up(exchange, "too many authentications wait");
-        return;
-    }
-    exchange->work.run = run;
-    exchange->work_done = done;
-    list_append(&service->waiting, &exchange->waiting_link);
-    service->waiting_count++;
-    start_waiting(service);
+void sasl_mechanism_compute(struct sasl_exchange *exchange, void (*run)(struct work *work),
+                            void (*done)(struct sasl_exchange *exchange))
+{
+    struct sasl_service *service = exchange->service;
+    bool is_suspect =
+        suspects_have(&service->suspects, exchange->address, loop_now_us(service->loop));
+
+    enqueue(exchange, is_suspect ? &service->suspects_lane : &service->lane, run, done);
 }

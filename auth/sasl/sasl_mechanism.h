@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a mechanism is to the rest: a line in the table of sasl_service.c. Its exchange begins with
- * a struct sasl_exchange; step() ends in exactly one of sasl_mechanism_more(), _succeed(), _fail()
- * or _work(), and done() of the work likewise.
+ * a struct sasl_exchange; step() ends in exactly one of sasl_mechanism_more(), _succeed(), _fail(),
+ * _work() or _compute(), and done() of the work likewise.
  *
  * Private to sasl/. Thread: the shard's own, but for run() of the work.
  */
@@ -36,6 +36,7 @@ struct sasl_mechanism {
 struct sasl_exchange {
     struct sasl_service *service;
     const struct sasl_mechanism *mechanism;
+    uint64_t address; /* a hash of where the client is, see suspects.h */
 
     /* ---- the step under way ---- */
     sasl_stepped stepped; /* NULL: none is */
@@ -43,7 +44,8 @@ struct sasl_exchange {
     struct task tell;
     struct work work;
     void (*work_done)(struct sasl_exchange *exchange);
-    struct list waiting_link; /* for the pool */
+    struct sasl_lane *lane;   /* of the work */
+    struct list waiting_link; /* in it */
     bool is_working;          /* on the pool: memory must stay */
     bool is_abandoned;        /* freed while it worked */
 
@@ -74,6 +76,11 @@ void sasl_mechanism_give_up(struct sasl_exchange *exchange, const char *reason);
 /* run() on the pool with exchange->work, then done() here unless the exchange was freed. */
 void sasl_mechanism_work(struct sasl_exchange *exchange, void (*run)(struct work *work),
                          void (*done)(struct sasl_exchange *exchange));
+
+/* The same for what takes the processor and waits for nobody: strangers can ask for as much of it
+ * as they like, so that for those who failed often lately it is done in spare time. */
+void sasl_mechanism_compute(struct sasl_exchange *exchange, void (*run)(struct work *work),
+                            void (*done)(struct sasl_exchange *exchange));
 
 extern const struct sasl_mechanism sasl_scram_sha_256;
 extern const struct sasl_mechanism sasl_scram_sha_512;

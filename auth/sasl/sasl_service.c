@@ -116,6 +116,18 @@ static enum error open_cyrus(struct sasl_service *service, char *message)
                                                &service->kerberos_rules);
 }
 
+static void open_lanes(struct sasl_service *service, const struct sasl_service_options *options)
+{
+    service->lane = (struct sasl_lane){
+        .pool = options->pool, .waiting_max = SASL_WAITING_MAX, .working_max = SASL_WORKING_MAX};
+    service->suspects_lane = (struct sasl_lane){
+        .pool = options->spare_pool == NULL ? options->pool : options->spare_pool,
+        .waiting_max = SASL_SUSPECTS_WAITING_MAX,
+        .working_max = SASL_SUSPECTS_WORKING_MAX};
+    list_init(&service->lane.waiting);
+    list_init(&service->suspects_lane.waiting);
+}
+
 enum error sasl_service_new(const struct sasl_service_options *options, char *message,
                             struct sasl_service **out_server)
 {
@@ -127,7 +139,7 @@ enum error sasl_service_new(const struct sasl_service_options *options, char *me
     service->config = options->config;
     service->credentials = options->credentials;
     service->proved = check_alloc_zero(SASL_PROVED_MAX * sizeof *service->proved);
-    list_init(&service->waiting);
+    open_lanes(service, options);
     keyed_hash_init(&service->sha_256, "SHA256");
     keyed_hash_init(&service->sha_512, "SHA512");
     CHECK(RAND_bytes(service->process_key, sizeof service->process_key) == 1);

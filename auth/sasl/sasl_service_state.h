@@ -7,6 +7,7 @@
 #include "gyre/sasl/sasl_service.h"
 
 #include "keyed_hash.h"
+#include "suspects.h"
 
 struct jwks_source;
 struct kerberos_rules;
@@ -15,8 +16,20 @@ struct sasl_mechanism;
 enum {
     SASL_WORKING_MAX = 2,   /* on the pool at a time */
     SASL_WAITING_MAX = 512, /* for it; who comes later is refused at once */
+    SASL_SUSPECTS_WORKING_MAX = 1,
+    SASL_SUSPECTS_WAITING_MAX = 128,
     SASL_SECRET_BYTES = 32,
     SASL_PROVED_MAX = 4096,
+};
+
+/* Slow work, in the order in which it came. */
+struct sasl_lane {
+    struct work_pool *pool;
+    struct list waiting; /* struct sasl_exchange */
+    int waiting_count;
+    int waiting_max;
+    int working_count;
+    int working_max;
 };
 
 struct sasl_service {
@@ -36,9 +49,9 @@ struct sasl_service {
     struct kerberos_rules *kerberos_rules; /* owned; NULL: no GSSAPI */
 
     /* ---- slow work ---- */
-    struct list waiting; /* struct sasl_exchange */
-    int waiting_count;
-    int working_count;
+    struct sasl_lane lane;
+    struct sasl_lane suspects_lane; /* what is costly, for addresses that failed often lately */
+    struct suspects suspects;
     int exchange_count;
 };
 

@@ -158,7 +158,7 @@ static void begin_token(struct scram_exchange *self, struct string message)
     }
     self->transcript = copy_text(message);
     self->transcript_length = message.length;
-    sasl_mechanism_work(&self->exchange, make_token_keys, token_keys_made);
+    sasl_mechanism_compute(&self->exchange, make_token_keys, token_keys_made);
 }
 
 static bool take_user(struct scram_exchange *self, const struct scram_client_first *message)

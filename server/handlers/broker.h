@@ -18,6 +18,7 @@ struct broker {
     struct loop *loop;
     struct random *random;
     struct work_pool *pool;
+    struct work_pool *spare_pool; /* one thread, in time that nobody wants */
     struct disk *disk;
     const struct broker_config *config;
     uint64_t catalog_silence_us_max; /* nobody is served by an older catalog; 0: no limit (tests) */

@@ -78,6 +78,7 @@ void sasl_handshake_handle(struct request *request)
         authentication_delay(request, reply_unsupported);
         return;
     }
+    sasl_exchange_set_peer(exchange, connection->peer_host);
     authentication_begin(connection, exchange, request->api_version == 0, request->arrived_us);
     reply(request, KAFKA_ERROR_NONE);
 }

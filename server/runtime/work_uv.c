@@ -2,6 +2,7 @@
 #include "gyre/runtime/work_uv.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -23,6 +24,7 @@ struct work_uv {
     bool is_stopping;
     pthread_t threads[WORK_THREADS_MAX];
     int thread_count;
+    bool is_spare;
     int under_way; /* the loop's, as the rest; submitted and not done */
     struct work nothing;
     void (*idle)(void *context); /* NULL: nobody waits for that */
@@ -55,12 +57,23 @@ static void yield_to_loop(void)
     (void)setpriority(PRIO_PROCESS, (id_t)gettid(), WORK_NICENESS);
 }
 
+/* A thread of this class loses the processor at once to any other that wakes. */
+static void yield_to_all(void)
+{
+    const struct sched_param none = {0};
+
+    (void)sched_setscheduler(gettid(), SCHED_IDLE, &none);
+}
+
 static void *worker_main(void *argument)
 {
     struct work_uv *self = argument;
     struct work *work;
 
     yield_to_loop();
+    if (self->is_spare) {
+        yield_to_all();
+    }
     while ((work = take(self)) != NULL) {
         work->run(work);
         completion_push(&self->completion, work);
@@ -126,7 +139,7 @@ static void on_closed(struct completion *completion)
     free(CONTAINER_OF(completion, struct work_uv, completion));
 }
 
-struct work_pool *work_uv_new(uv_loop_t *uv, int thread_count)
+static struct work_pool *start(uv_loop_t *uv, int thread_count, bool is_spare)
 {
     static const struct work_pool_operations operations = {.submit = submit};
     struct work_uv *self = check_alloc_zero(sizeof *self);
@@ -135,6 +148,7 @@ struct work_pool *work_uv_new(uv_loop_t *uv, int thread_count)
     CHECK(thread_count <= WORK_THREADS_MAX);
     self->pool.operations = &operations;
     self->thread_count = thread_count;
+    self->is_spare = is_spare;
     completion_init(&self->completion, uv);
     self->completion.next_of = next_of;
     self->completion.drain = drain;
@@ -145,6 +159,16 @@ struct work_pool *work_uv_new(uv_loop_t *uv, int thread_count)
         CHECK(pthread_create(&self->threads[i], NULL, worker_main, self) == 0);
     }
     return &self->pool;
+}
+
+struct work_pool *work_uv_new(uv_loop_t *uv, int thread_count)
+{
+    return start(uv, thread_count, false);
+}
+
+struct work_pool *work_uv_new_spare(uv_loop_t *uv)
+{
+    return start(uv, 1, true);
 }
 
 void work_uv_free(struct work_pool *pool)

@@ -74,7 +74,7 @@ static void submit(struct work_pool *pool, struct work *work)
 
 static const struct work_pool_operations pool_operations = {.submit = submit};
 
-static bool work_one(struct sasl_fixture *fixture)
+bool sasl_fixture_work_one(struct sasl_fixture *fixture)
 {
     struct work *work = fixture->oldest;
 
@@ -94,7 +94,7 @@ void sasl_fixture_turn(struct sasl_fixture *fixture)
 {
     do {
         (void)loop_turn(&fixture->loop);
-    } while (work_one(fixture));
+    } while (sasl_fixture_work_one(fixture));
 }
 
 /* ---- life ---- */

@@ -58,6 +58,8 @@ void sasl_fixture_release(struct sasl_fixture *fixture);
 bool sasl_fixture_begin(struct sasl_fixture *fixture, const char *mechanism);
 /* One message; turns until it is answered. */
 void sasl_fixture_step(struct sasl_fixture *fixture, struct string message);
+/* The pool does what it was given first. False: nothing. */
+bool sasl_fixture_work_one(struct sasl_fixture *fixture);
 /* Until nothing is left to do. */
 void sasl_fixture_turn(struct sasl_fixture *fixture);
 

@@ -15,6 +15,10 @@ enum { WORK_THREADS_DEFAULT = 2, WORK_THREADS_MAX = 16 };
 
 struct work_pool *work_uv_new(uv_loop_t *uv, int thread_count);
 
+/* One thread, which runs only while nobody else wants its processor: what is not worth anybody's
+ * waiting. On a machine that is busy throughout it gets three of a thousand parts. */
+struct work_pool *work_uv_new_spare(uv_loop_t *uv);
+
 /* idle(context) is called when no work is under way, never before this returns; one waits at a
  * time. It may submit more, or free the pool. Whoever gives up work without waiting for it (a
  * partition that closes, a store that is written) leaves its done() to come before what that needs

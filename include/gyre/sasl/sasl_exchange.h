@@ -42,6 +42,9 @@ struct sasl_exchange *sasl_exchange_new(struct sasl_service *service, const char
                                         struct string mechanism);
 void sasl_exchange_free(struct sasl_exchange *exchange); /* NULL is fine */
 
+/* Where the client is: addresses that fail often come after the others. Before the first step. */
+void sasl_exchange_set_peer(struct sasl_exchange *exchange, const char *host);
+
 /* "SCRAM-SHA-256"; static. */
 const char *sasl_exchange_mechanism(const struct sasl_exchange *exchange);
 

@@ -40,6 +40,8 @@ struct sasl_credentials {
 struct sasl_service_options {
     struct loop *loop;
     struct work_pool *pool;
+    /* For what costs time, asked for from addresses that failed often lately. NULL: `pool`. */
+    struct work_pool *spare_pool;
     const struct broker_config *config;
     struct sasl_credentials credentials;
 };

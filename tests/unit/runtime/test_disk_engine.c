@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -331,6 +332,32 @@ static void a_pool_says_when_nothing_is_under_way(void **state)
     assert_int_equal(uv_loop_close(&uv), 0);
 }
 
+static void ask_class(struct work *work)
+{
+    CONTAINER_OF(work, struct sum, work)->result = (uint64_t)sched_getscheduler(gettid());
+}
+
+static void spare_work_yields_to_everybody(void **state)
+{
+    struct sum sum = {.work = {.run = ask_class, .done = on_summed}};
+    uv_loop_t uv;
+    struct work_pool *pool;
+    int done = 0;
+
+    (void)state;
+    assert_int_equal(uv_loop_init(&uv), 0);
+    pool = work_uv_new_spare(&uv);
+    sum.done = &done;
+    work_submit(pool, &sum.work);
+    while (done < 1) {
+        (void)uv_run(&uv, UV_RUN_ONCE);
+    }
+    assert_int_equal(sum.result, SCHED_IDLE);
+    work_uv_free(pool);
+    (void)uv_run(&uv, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&uv), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +366,7 @@ int main(void)
         cmocka_unit_test(the_lane_of_segments_tells_of_all_in_order),
         cmocka_unit_test(work_is_done_off_the_loop_and_ends_on_it),
         cmocka_unit_test(a_pool_says_when_nothing_is_under_way),
+        cmocka_unit_test(spare_work_yields_to_everybody),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
