@@ -243,7 +243,8 @@ void audit_record(struct audit *audit, const struct audit_event *event)
     clip(&clipped.rule);
     clip(&clipped.error);
     clip(&clipped.detail);
-    if (event->kind == AUDIT_REFUSAL) {
+    if (event->kind == AUDIT_REFUSAL ||
+        (event->kind == AUDIT_AUTHENTICATION && !event->is_success)) {
         record_refusal(audit, &clipped);
     } else {
         write_event(audit, &clipped, 1);

@@ -26,13 +26,16 @@ static uint64_t key_hash(const struct audit_event *event)
 {
     uint64_t hash = hash_u64(string_hash(event->principal) + string_hash(event->operation));
 
-    hash = hash_u64(hash + string_hash(event->resource_type));
+    hash = hash_u64(hash + string_hash(event->resource_type) + (uint64_t)event->kind);
+    hash = hash_u64(hash + string_hash(event->mechanism) + string_hash(event->error));
     return hash_u64(hash_u64(hash + string_hash(event->resource)) + string_hash(event->peer));
 }
 
 static bool is_equal(const struct audit_event *a, const struct audit_event *b)
 {
-    return string_equal(a->principal, b->principal) && string_equal(a->operation, b->operation) &&
+    return a->kind == b->kind && string_equal(a->mechanism, b->mechanism) &&
+           string_equal(a->error, b->error) && string_equal(a->principal, b->principal) &&
+           string_equal(a->operation, b->operation) &&
            string_equal(a->resource_type, b->resource_type) &&
            string_equal(a->resource, b->resource) && string_equal(a->peer, b->peer);
 }

@@ -4,10 +4,11 @@
  * one of so many of what was allowed. A line is a JSON object; what clients say is escaped in it,
  * and secrets have no field to stand in.
  *
- * Equal refusals (principal, operation, resource, host) are written once and then counted for ten
- * seconds, so that a client in a loop cannot flood the disk. Lines wait in memory up to a limit
- * while the file cannot be written; beyond it they are dropped and counted, and audit_is_behind()
- * lets administration be refused where the operator wants it so.
+ * Equal refusals (principal, operation, resource, host) and failed authentications (mechanism,
+ * reason, host) are written once and then counted for ten seconds, so that a client in a loop, or
+ * one that guesses passwords, cannot flood the disk. Lines wait in memory up to a limit while the
+ * file cannot be written; beyond it they are dropped and counted, and audit_is_behind() lets
+ * administration be refused where the operator wants it so.
  *
  * Thread: the shard's own; the file is written on the pool.
  */

@@ -185,6 +185,46 @@ static void equal_refusals_are_counted(void **state)
     close_world(&world);
 }
 
+static struct audit_event failure_of(struct string mechanism, struct string peer)
+{
+    return (struct audit_event){.kind = AUDIT_AUTHENTICATION,
+                                .peer = peer,
+                                .mechanism = mechanism,
+                                .principal = STRING("User:ANONYMOUS"),
+                                .error = STRING("unknown user or wrong password")};
+}
+
+static void failed_authentications_are_counted_and_others_are_not(void **state)
+{
+    struct audit_event events[] = {
+        failure_of(STRING("PLAIN"), STRING("192.0.2.1")),
+        failure_of(STRING("PLAIN"), STRING("192.0.2.2")),
+        failure_of(STRING("SCRAM-SHA-256"), STRING("192.0.2.1")),
+        failure_of(STRING("PLAIN"), STRING("192.0.2.1")),
+    };
+    struct world world;
+    json_t *lines;
+
+    (void)state;
+    open_world(&world, 65536, 0);
+    events[3].is_success = true;
+    for (int i = 0; i < 40; i++) {
+        audit_record(world.audit, &events[i % 4]);
+    }
+    run(&world);
+    lines = read_lines(&world);
+    assert_int_equal(json_array_size(lines), 3 + 10);
+    json_decref(lines);
+    pass(&world, WINDOW_US + WINDOW_US / 2);
+    lines = read_lines(&world);
+    assert_int_equal(json_array_size(lines), 3 + 10 + 3);
+    assert_string_equal(text_of(lines, 13, "event"), "authentication");
+    assert_string_equal(text_of(lines, 13, "result"), "failure");
+    assert_int_equal(json_integer_value(json_object_get(json_array_get(lines, 13), "count")), 9);
+    json_decref(lines);
+    close_world(&world);
+}
+
 static void one_access_of_so_many_is_written(void **state)
 {
     struct audit_event event = {.kind = AUDIT_ACCESS, .is_success = true};
@@ -255,6 +295,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_event_becomes_a_line_of_json),
         cmocka_unit_test(equal_refusals_are_counted),
+        cmocka_unit_test(failed_authentications_are_counted_and_others_are_not),
         cmocka_unit_test(one_access_of_so_many_is_written),
         cmocka_unit_test(lines_wait_for_a_file_that_cannot_be_written),
         cmocka_unit_test(the_end_writes_what_waits),
