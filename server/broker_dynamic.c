@@ -6,6 +6,7 @@
 #include "gyre/partition/partition.h"
 
 #include "broker_tls.h"
+#include "config/option_value.h"
 #include "handlers/broker.h"
 #include "network/network.h"
 
@@ -42,6 +43,20 @@ static int of_listener(const struct broker_dynamic *self, const char *listener, 
     return (int)value;
 }
 
+/* A broker that has no such setting, or one that cannot be read, is not throttled. */
+static int64_t throttled_rate(const struct broker_dynamic *self, const char *name)
+{
+    struct string text = catalog_effective_setting(self->broker->catalog, string_from(name));
+    int64_t rate = INT64_MAX;
+
+    if (text.bytes != NULL && (option_value_parse_long(text, &rate) != ERROR_NONE || rate < 0)) {
+        log_warning(LOG_MAIN, "a setting has no use: it is not a number of bytes",
+                    field_string("name", name), field_text("value", text));
+        return INT64_MAX;
+    }
+    return rate;
+}
+
 static void apply_to_listeners(const struct broker_dynamic *self)
 {
     const struct broker_config *config = self->broker->config;
@@ -74,6 +89,9 @@ static void apply(void *context)
                                   (int)per_ip, (int)rate);
     apply_to_listeners(self);
     broker_tls_apply(self->tls, self->broker);
+    consensus_set_throttle_rates(self->broker->consensus,
+                                 throttled_rate(self, "leader.replication.throttled.rate"),
+                                 throttled_rate(self, "follower.replication.throttled.rate"));
     partition_table_set_producer_expiration(
         self->broker->partitions,
         effective(self, "producer.id.expiration.ms", config->producer_id_expiration_ms));

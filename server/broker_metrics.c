@@ -33,6 +33,12 @@ static void write_consensus(const struct broker *broker, struct metrics_text *te
               (double)stats.snapshots_taken);
     write_one(text, "gyre_snapshots_installed_total", "counter",
               "Snapshots installed from a leader.", (double)stats.snapshots_installed);
+    write_one(text, "gyre_replication_throttled_leader_bytes_total", "counter",
+              "Bytes sent to throttled replicas that caught up.",
+              (double)stats.throttled_given_bytes);
+    write_one(text, "gyre_replication_throttled_follower_bytes_total", "counter",
+              "Bytes received by throttled replicas here that caught up.",
+              (double)stats.throttled_taken_bytes);
     write_one(text, "gyre_malformed_frames_total", "counter",
               "Messages of other brokers that made no sense; each breaks its link.",
               (double)stats.malformed_frames);

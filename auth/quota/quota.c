@@ -7,6 +7,7 @@
 #include "gyre/base/check.h"
 #include "gyre/base/list.h"
 #include "gyre/base/map.h"
+#include "gyre/quota/quota_bucket.h"
 
 #include "quota_limits.h"
 #include "quota_meter.h"

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "quota_meter.h"
 
-#include <math.h>
-
 void quota_rate_add(struct quota_rate *rate, int sample_count, uint64_t window_us, double amount,
                     uint64_t now_us)
 {
@@ -48,12 +46,4 @@ struct quota_measure quota_rate_measure(const struct quota_rate *rate, int sampl
     }
     measure.seconds = (double)covered_us / 1e6;
     return measure;
-}
-
-void quota_bucket_fill(struct quota_bucket *bucket, double quota, double burst, uint64_t now_us)
-{
-    double seconds = (double)(now_us - bucket->filled_us) / 1e6;
-
-    bucket->tokens = fmin(burst, bucket->tokens + quota * seconds);
-    bucket->filled_us = now_us;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What one subject has used: a rate over the last windows, or a bucket of tokens. Private to
- * quota/. Thread: the shard's own.
+ * What one subject has used: a rate over the last windows. Private to quota/. Thread: the shard's
+ * own.
  */
 #ifndef GYRE_QUOTA_QUOTA_METER_H
 #define GYRE_QUOTA_QUOTA_METER_H
@@ -30,13 +30,5 @@ void quota_rate_add(struct quota_rate *rate, int sample_count, uint64_t window_u
                     uint64_t now_us);
 struct quota_measure quota_rate_measure(const struct quota_rate *rate, int sample_count,
                                         uint64_t window_us, uint64_t now_us);
-
-struct quota_bucket {
-    double tokens;
-    uint64_t filled_us;
-};
-
-/* Fills it up to now: quota tokens a second, never more than `burst`. */
-void quota_bucket_fill(struct quota_bucket *bucket, double quota, double burst, uint64_t now_us);
 
 #endif

@@ -319,6 +319,7 @@ struct consensus *consensus_new(struct loop *loop, struct storage *storage, stru
         .frame = on_frame, .up = on_up, .down = on_down, .context = consensus};
 
     consensus_engine_init();
+    consensus_throttle_init(consensus);
     consensus->loop = loop;
     consensus->storage = storage;
     consensus->links = links;
@@ -334,6 +335,7 @@ struct consensus *consensus_new(struct loop *loop, struct storage *storage, stru
     list_init(&consensus->readers);
     list_init(&consensus->busy_readers);
     list_init(&consensus->pins);
+    list_init(&consensus->pulls);
     list_init(&consensus->answers);
     task_init(&consensus->work, run_work);
     task_init(&consensus->flush, run_flush);
@@ -390,6 +392,7 @@ void consensus_free(struct consensus *consensus)
         list_remove(link);
         list_entry(link, struct consensus_reader, link)->consensus = NULL;
     }
+    consensus_snapshot_leave_pulls(consensus);
     map_release(&consensus->groups);
     free(consensus->peers);
     free(consensus->engine_entries);
@@ -437,6 +440,8 @@ void consensus_stats(const struct consensus *consensus, struct consensus_stats *
         led += CONTAINER_OF(link, struct consensus_group, by_id)->leads;
     }
     *out_stats = consensus->stats;
+    out_stats->throttled_given_bytes = consensus->given.bytes;
+    out_stats->throttled_taken_bytes = consensus->taken.bytes;
     out_stats->groups = consensus->groups.count;
     out_stats->groups_led = led;
 }

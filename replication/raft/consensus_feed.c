@@ -6,7 +6,10 @@
 #include "consensus_group.h"
 #include "consensus_snapshot.h"
 
-enum { SMALL_CHUNK_BYTES = 64 * 1024 };
+enum {
+    SMALL_CHUNK_BYTES = 64 * 1024,
+    PACED_WINDOW_BYTES = 256 * 1024, /* of a member that may ask for a rest */
+};
 
 struct consensus_feed *consensus_feed_find(const struct consensus_group *group, int32_t node)
 {
@@ -117,10 +120,12 @@ static void window_clear(struct consensus_feed *feed)
 
 static bool window_is_full(const struct consensus_feed *feed)
 {
-    const struct consensus_options *options = &feed->group->consensus->options;
+    size_t bytes_max = consensus_throttle_paces(feed)
+                           ? (size_t)PACED_WINDOW_BYTES
+                           : feed->group->consensus->options.inflight_bytes_max;
 
     return feed->chunk_count == FEED_CHUNKS_MAX ||
-           (feed->chunk_count > 0 && feed->open_bytes >= options->inflight_bytes_max) ||
+           (feed->chunk_count > 0 && feed->open_bytes >= bytes_max) ||
            consensus_peer_queued_bytes(feed->peer) > CONSENSUS_QUEUED_BYTES_MAX;
 }
 
@@ -209,6 +214,9 @@ static void send_read(struct consensus_feed *feed, struct entries_read *read)
     if (count == 0) {
         return;
     }
+    if (consensus_throttle_paces(feed)) {
+        consensus_throttle_give(group, payload_bytes(read->entries, count));
+    }
     send_append(feed, previous_index, previous_term, read->entries, count);
     feed->next += (uint64_t)count;
     if (feed->next - 1 > feed->sent_last) {
@@ -233,14 +241,17 @@ static void read_done(struct consensus_reader *reader)
 void consensus_feed_continue(struct consensus_feed *feed)
 {
     while (feed->reader == NULL && feed->next <= feed->last && feed->peer->is_up &&
-           !window_is_full(feed)) {
+           !window_is_full(feed) && !consensus_throttle_holds(feed)) {
         struct consensus_reader *reader =
             consensus_reader_take(feed->group->consensus, feed->group);
 
         reader->feed = feed;
         reader->done = read_done;
         reader->read.from_index = feed->next;
-        reader->read.bytes_max = CONSENSUS_APPEND_BYTES_MAX;
+        reader->read.bytes_max =
+            consensus_throttle_paces(feed)
+                ? consensus_throttle_piece_bytes(feed->group, CONSENSUS_APPEND_BYTES_MAX)
+                : CONSENSUS_APPEND_BYTES_MAX;
         if (!partition_log_read_entries(feed->group->log, &reader->read)) {
             feed->reader = reader;
             return;
@@ -326,7 +337,18 @@ void consensus_feed_reset(struct consensus_feed *feed)
     feed->next = feed->last + 1;
     feed->sent_last = 0;
     feed->told_commit = 0;
+    feed->is_asked_to_rest = false;
     window_clear(feed);
+}
+
+/* Nothing is on its way that would say that we lead. */
+static void send_sign_of_life(struct consensus_feed *feed)
+{
+    uint64_t term = partition_log_term_at(feed->group->log, feed->match_index);
+
+    if (term != 0 || feed->match_index == 0) {
+        send_append(feed, feed->match_index, term, NULL, 0);
+    }
 }
 
 /*
@@ -341,6 +363,8 @@ void consensus_feed_tick(struct consensus_feed *feed)
     consensus_feed_continue(feed);
     if (feed->peer->is_up && feed->match_index == last) {
         append_nothing(feed, last, partition_log_term_at(group->log, last));
+    } else if (feed->peer->is_up && feed->next <= feed->last && consensus_throttle_holds(feed)) {
+        send_sign_of_life(feed);
     }
 }
 

@@ -27,6 +27,7 @@ struct consensus_feed {
     uint64_t match_index;            /* as the engine last knew */
     uint64_t told_commit;
     uint64_t heard_us;
+    bool is_asked_to_rest;          /* by the flag of its last ACK */
     uint64_t agreed_index;          /* SLEEP_YES for this index */
     uint64_t beat_turn_us;          /* an empty APPEND went out in the turn of this time ... */
     uint64_t beat_index;            /* ... behind this index */

@@ -346,6 +346,7 @@ static void on_state(void *context, enum error error, struct buffer_slice answer
         return;
     }
     group = install->group;
+    consensus_throttle_take(group, answer.length);
     if (error == ERROR_NONE) {
         error = take_state(install, answer);
     }
@@ -451,6 +452,12 @@ static void on_batches(void *context, enum error error, struct buffer_slice answ
     if (install == NULL) {
         return;
     }
+    if (error == ERROR_BUSY) {
+        /* The leader is throttled. */
+        timer_start(install->consensus->loop, &install->retry, RETRY_US);
+        return;
+    }
+    consensus_throttle_take(install->group, answer.length);
     if (error == ERROR_NONE && batches_fit(install, answer)) {
         install->failures = 0;
         take_batches(install, answer);
@@ -469,9 +476,10 @@ static void pull_batches(struct consensus_install *install, int64_t offset)
 {
     struct consensus_group *group = install->group;
     struct buffer *body;
-    uint32_t bytes_max = PULL_PIECE_BYTES_MAX;
+    uint32_t bytes_max = (uint32_t)consensus_throttle_piece_bytes(group, PULL_PIECE_BYTES_MAX);
 
-    if (storage_pending_bytes(install->consensus->storage) > PENDING_BYTES_MAX ||
+    if (consensus_throttle_taker_rests(group) ||
+        storage_pending_bytes(install->consensus->storage) > PENDING_BYTES_MAX ||
         !storage_has_space(install->consensus->storage, PULL_PIECE_BYTES_MAX)) {
         timer_start(install->consensus->loop, &install->retry, RETRY_US);
         return;

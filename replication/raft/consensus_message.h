@@ -47,6 +47,7 @@ enum consensus_message_flag {
     MESSAGE_FLAG_PRE_VOTE = 2,
     MESSAGE_FLAG_GRANTED = 4,
     MESSAGE_FLAG_QUIET = 8,    /* APPEND: tells the commit index only; no ACK is wanted */
+    MESSAGE_FLAG_REST = 32,    /* ACK: no more entries for now, until one comes without this */
     MESSAGE_FLAG_DIFFERS = 16, /* BEAT: your digest is not what sleeps here */
 };
 

@@ -18,6 +18,7 @@
 #include "consensus_configuration.h"
 #include "consensus_engine.h"
 #include "consensus_message.h"
+#include "consensus_throttle.h"
 
 enum {
     /* Granularity of election timeouts. */
@@ -153,6 +154,11 @@ struct consensus_group {
     /* A replica that lost acknowledged entries does not vote below this index. */
     uint64_t no_vote_below;
     bool needs_refill;
+
+    /* Throttles (consensus_throttle.c). */
+    struct consensus_throttled throttled;
+    bool is_behind; /* as the last APPEND said; kept while throttled only */
+
     char *failure; /* owned: failed() is due */
 };
 
@@ -185,11 +191,15 @@ struct consensus {
     struct list readers;      /* free */
     struct list busy_readers; /* storage has not answered them yet */
     struct list pins;         /* owned pull_pin (consensus_snapshot.c) */
+    struct list pulls;        /* pull_read (consensus_snapshot.c): storage owes an answer */
     struct list answers;      /* owned late_answer (consensus_change.c) */
 
     struct raft_entry *engine_entries; /* scratch, MESSAGE_ENTRIES_MAX */
     struct log_entry *frame_entries;   /* scratch for decoding */
     struct consensus_group *running;   /* whose callbacks may run now; NULL when it was closed */
+
+    struct consensus_throttle given; /* to replicas that catch up */
+    struct consensus_throttle taken; /* by ours that do */
 
     struct consensus_listener listener;
     struct consensus_stats stats;

@@ -233,6 +233,7 @@ static void receive_append(struct consensus_group *group, struct consensus_peer 
         consensus_group_fail(group, "the leader contradicts what is committed here");
         return;
     }
+    consensus_throttle_received(group, message);
     deliver_append(group, peer, message, skip, ack);
     note_leader(group, peer, message);
 }
@@ -275,6 +276,7 @@ static void receive_ack(struct consensus_group *group, struct consensus_peer *pe
     if (group->engine.state != RAFT_LEADER || feed == NULL) {
         return;
     }
+    feed->is_asked_to_rest = (message->flags & MESSAGE_FLAG_REST) != 0;
     if (message->rejected > 0) {
         consensus_feed_rejected(feed);
     }

@@ -327,6 +327,7 @@ static void give_state(struct consensus *consensus, struct rpc_request request,
                        struct buffer_slice body)
 {
     struct consensus_group *group = leading_group(consensus, request, body);
+    struct buffer_slice answer;
     uint64_t offset;
     uint64_t index;
 
@@ -346,7 +347,9 @@ static void give_state(struct consensus *consensus, struct rpc_request request,
         return;
     }
     renew_pin(group, request.peer);
-    rpc_answer(request, ERROR_NONE, encode_state(group, offset));
+    answer = encode_state(group, offset);
+    consensus_throttle_give(group, answer.length);
+    rpc_answer(request, ERROR_NONE, answer);
 }
 
 /* Of a state in pieces each is confirmed: who asks may have been damaged again meanwhile. */
@@ -368,11 +371,32 @@ static void serve_state(void *context, struct rpc_request request, struct buffer
     }
 }
 
-/* A read of batches for a member. */
+/* A read of batches for a member. Storage answers it even when the consensus is gone. */
 struct pull_read {
+    struct list link;            /* in consensus->pulls */
+    struct consensus *consensus; /* NULL: freed meanwhile */
+    struct group_id group_id;    /* found again: it may be closed meanwhile */
     struct rpc_request request;
     struct batches_read read;
 };
+
+static void charge_giver(const struct pull_read *pull)
+{
+    const struct consensus_group *group =
+        pull->consensus == NULL ? NULL : consensus_find_group(pull->consensus, pull->group_id);
+
+    if (group != NULL && pull->read.error == ERROR_NONE) {
+        consensus_throttle_give(group, pull->read.bytes);
+    }
+}
+
+void consensus_snapshot_leave_pulls(struct consensus *consensus)
+{
+    list_for_each_safe(link, &consensus->pulls) {
+        list_remove(link);
+        list_entry(link, struct pull_read, link)->consensus = NULL;
+    }
+}
 
 static void segment_read(struct batches_read *read)
 {
@@ -380,6 +404,8 @@ static void segment_read(struct batches_read *read)
     struct buffer *buffer;
     char *cursor;
 
+    charge_giver(pull);
+    list_remove(&pull->link);
     if (read->error != ERROR_NONE) {
         refuse(pull->request, read->error);
     } else {
@@ -414,12 +440,20 @@ static void serve_segment(void *context, struct rpc_request request, struct buff
         return;
     }
     renew_pin(group, request.peer);
+    if (consensus_throttle_giver_rests(group)) {
+        refuse(request, ERROR_BUSY);
+        return;
+    }
     pull = check_alloc_zero(sizeof *pull);
     pull->request = request;
     memcpy(&pull->read.offset, body.bytes + 20, 8);
     memcpy(&pull->read.limit_offset, body.bytes + 28, 8);
     memcpy(&bytes_max, body.bytes + 36, 4);
-    pull->read.bytes_max = bytes_max < PULL_PIECE_BYTES_MAX ? bytes_max : PULL_PIECE_BYTES_MAX;
+    pull->group_id = group->id;
+    pull->consensus = context;
+    list_append(&pull->consensus->pulls, &pull->link);
+    pull->read.bytes_max = consensus_throttle_piece_bytes(
+        group, bytes_max < PULL_PIECE_BYTES_MAX ? bytes_max : PULL_PIECE_BYTES_MAX);
     pull->read.at_least_one = true;
     pull->read.done = segment_read;
     if (partition_log_read_batches(group->log, &pull->read)) {

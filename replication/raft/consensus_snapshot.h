@@ -41,5 +41,7 @@ void consensus_snapshot_durable(struct consensus_group *group);
 void consensus_snapshot_cancel(struct consensus_group *group);
 /* Drop pins of members that pull no longer. */
 void consensus_snapshot_expire_pins(struct consensus *consensus);
+/* The shard ends before storage has answered what members pull. */
+void consensus_snapshot_leave_pulls(struct consensus *consensus);
 
 #endif

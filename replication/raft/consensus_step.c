@@ -248,6 +248,7 @@ static void carry_out_message(struct consensus_group *group, const struct raft_m
             return;
         }
         post_ack(&engine->append_entries_result, step, &message);
+        message.flags = consensus_throttle_asks_for_rest(group) ? MESSAGE_FLAG_REST : 0;
         if (MUTATION(7) && message.rejected == 0) {
             message.last_index = consensus_group_last_index(group);
         }

@@ -136,6 +136,10 @@ void replica_moves_start(struct cluster *cluster);
 void replica_moves_stop(struct cluster *cluster);
 void replica_moves_look(struct cluster *cluster, struct cluster_replica *replica);
 
+/* ---- replica_throttles.c ---- */
+void replica_throttles_apply(const struct cluster *cluster, const struct cluster_replica *replica,
+                             const struct catalog_topic *topic);
+
 /* ---- balance.c ---- */
 void balance_start(struct cluster *cluster);
 void balance_stop(struct cluster *cluster);

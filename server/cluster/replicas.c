@@ -124,6 +124,7 @@ static void reconcile_one(struct cluster *cluster, struct cluster_replica *repli
         close_replica(replica);
     }
     if (replica->partition != NULL) {
+        replica_throttles_apply(cluster, replica, topic);
         replica_moves_look(cluster, replica);
     }
 }

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "gyre/config/throttled_replicas.h"
+
 #include "config/option_value.h"
 
 enum topic_option_id {
@@ -77,32 +79,6 @@ static bool list_has(struct string list, const char *wanted)
     return false;
 }
 
-/* "0:1,1:2", or "*". */
-static bool is_throttled_list(struct string value)
-{
-    struct string rest = value;
-    struct string element;
-
-    while (string_next_element(&rest, ',', &element)) {
-        const char *colon = memchr(element.bytes, ':', (size_t)element.length);
-        int64_t number;
-
-        if (string_is(element, "*")) {
-            continue;
-        }
-        if (colon == NULL ||
-            option_value_parse_long(
-                (struct string){element.bytes, (int32_t)(colon - element.bytes)}, &number) !=
-                ERROR_NONE ||
-            option_value_parse_long(
-                (struct string){colon + 1, element.length - (int32_t)(colon - element.bytes) - 1},
-                &number) != ERROR_NONE) {
-            return false;
-        }
-    }
-    return true;
-}
-
 /* What is well-formed and still not possible here. */
 static const char *find_obstacle(const struct topic_option *option, struct string value)
 {
@@ -120,7 +96,7 @@ static const char *find_obstacle(const struct topic_option *option, struct strin
         return "there is no tiered storage";
     }
     if ((id == TOPIC_LEADER_THROTTLED || id == TOPIC_FOLLOWER_THROTTLED) &&
-        !is_throttled_list(value)) {
+        !throttled_replicas_is_valid(value)) {
         return "is not partition:broker,... or *";
     }
     return NULL;

@@ -151,6 +151,20 @@ enum error consensus_force_single_member(struct consensus_group *group);
 MUST_USE
 enum error consensus_may_force(const struct consensus_group *group, uint64_t *out_last_term);
 
+/*
+ * How fast replicas that are named for it may catch up, in bytes a second; INT64_MAX: no limit.
+ * Whoever is not named, is in sync or is needed to decide anything is not held back.
+ */
+void consensus_set_throttle_rates(struct consensus *consensus, int64_t leader_bytes_per_second,
+                                  int64_t follower_bytes_per_second);
+struct consensus_throttled {
+    bool gives;       /* what we send of this group to others counts for the leader's rate */
+    bool takes;       /* what comes counts for the follower's */
+    bool others_take; /* the same is true of another member: it may ask us for a rest */
+};
+void consensus_set_throttled(struct consensus_group *group,
+                             const struct consensus_throttled *throttled);
+
 /* Node-level liveness from the shard heartbeats. */
 bool consensus_peer_is_live(const struct consensus *consensus, int32_t node);
 /* For how long another node has been live without a break; 0: it is not. */
@@ -168,6 +182,7 @@ struct consensus_stats {
     uint64_t elections, snapshots_taken, snapshots_installed, truncations, messages_sent,
         messages_received, malformed_frames, lost_frames, space_changes;
     uint64_t groups, groups_asleep, groups_led;
+    uint64_t throttled_given_bytes, throttled_taken_bytes; /* replicas that catch up */
 };
 void consensus_stats(const struct consensus *consensus, struct consensus_stats *out_stats);
 
