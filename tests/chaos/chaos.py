@@ -83,10 +83,11 @@ def interpreter():
 
 
 def enter_namespaces():
-    """Runs this program again in namespaces of its own, which end with it."""
+    """Runs this program again in namespaces of its own; brokers end with it, however it ends."""
     if os.environ.get(INSIDE):
         return
-    words = ["unshare", "--net", "--mount", "--propagation", "private"]
+    words = ["unshare", "--net", "--mount", "--propagation", "private", "--pid", "--fork",
+             "--kill-child", "--mount-proc"]
     words += [] if os.geteuid() == 0 else ["--map-root-user"]
     if subprocess.run([*words, "true"], capture_output=True, check=False).returncode != 0:
         print("chaos: this machine allows no network namespaces (run it as root)")
