@@ -109,11 +109,11 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
     }
     if (size > 0) {
         touch(connection);
-        if (connection->tls != NULL) {
-            connection_tls_received(connection->tls, buffer->base, (size_t)size);
-        } else {
-            pipeline_received(&connection->pipeline, (size_t)size);
-        }
+    }
+    if (connection->tls == NULL) {
+        pipeline_received(&connection->pipeline, (size_t)size);
+    } else if (size > 0) {
+        connection_tls_received(connection->tls, buffer->base, (size_t)size);
     }
 }
 

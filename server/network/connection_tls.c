@@ -278,6 +278,7 @@ static void read_plain(struct connection_tls *tls)
         pipeline_reserve(&connection->pipeline, &to, &room);
         error = tls_stream_read(tls->stream, to, room, &size);
         if (error == ERROR_AGAIN) {
+            pipeline_received(&connection->pipeline, 0);
             break;
         }
         if (error != ERROR_NONE) {

@@ -122,12 +122,17 @@ static int requests_max(const struct pipeline *pipeline)
                : UNAUTHENTICATED_REQUESTS_MAX;
 }
 
+static bool has_enough(const struct pipeline *pipeline)
+{
+    return pipeline->is_ending || pipeline->request_count >= requests_max(pipeline) ||
+           pipeline->output_bytes > pipeline->shared->output_bytes_max;
+}
+
 static bool is_saturated(struct pipeline *pipeline)
 {
     struct pipeline_shared *shared = pipeline->shared;
 
-    if (pipeline->is_ending || pipeline->request_count >= requests_max(pipeline) ||
-        pipeline->output_bytes > shared->output_bytes_max) {
+    if (has_enough(pipeline)) {
         return true;
     }
     if (shared->request_memory >= memory_limit(pipeline)) {
@@ -174,6 +179,7 @@ static void resume_starved(struct task *task)
 static void forget_input(struct pipeline *pipeline)
 {
     pipeline_partial_forget(pipeline);
+    pipeline_ahead_end(pipeline);
     buffer_slice_unref(&pipeline->rest);
     pipeline->prefix_used = 0;
     list_remove(&pipeline->starved_link);
@@ -483,12 +489,12 @@ static void take_frame(struct pipeline *pipeline, struct buffer_slice *slice)
         return;
     }
     pipeline->prefix_used = 0;
+    pipeline_ahead_note(pipeline, (size_t)size);
     if ((size_t)size > slice->length) {
         pipeline_partial_begin(pipeline, slice, (size_t)size);
         return;
     }
-    frame = buffer_slice_ref(*slice);
-    frame.length = (size_t)size;
+    frame = pipeline_ahead_cut(pipeline, slice, (size_t)size);
     move_on(slice, frame.length);
     pipeline_charge(pipeline->shared, frame.length);
     admit(pipeline, frame);
@@ -524,8 +530,14 @@ void pipeline_reserve(struct pipeline *pipeline, char **out_bytes, size_t *out_s
     struct pipeline_shared *shared = pipeline->shared;
 
     if (pipeline->partial != NULL) {
-        *out_bytes = pipeline->partial->bytes + pipeline->partial_used;
-        *out_size = pipeline->partial->size - pipeline->partial_used;
+        *out_bytes = pipeline->partial_bytes + pipeline->partial_used;
+        *out_size = pipeline->partial_room - pipeline->partial_used;
+        return;
+    }
+    pipeline_ahead_end(pipeline); /* nothing came after all */
+    if (!has_enough(pipeline) && pipeline_ahead_begin(pipeline)) {
+        *out_bytes = pipeline->ahead->bytes;
+        *out_size = pipeline->ahead->size;
         return;
     }
     if (shared->slab != NULL && atomic_load(&shared->slab->references) == 1) {
@@ -549,16 +561,22 @@ void pipeline_received(struct pipeline *pipeline, size_t size)
 
     metric_add(shared->metrics, METRIC_RECEIVED_BYTES, (int64_t)size);
     if (pipeline->is_ending || pipeline->is_closed || size == 0) {
+        pipeline_ahead_end(pipeline);
         return;
     }
     if (pipeline->partial != NULL) {
-        CHECK(size <= pipeline->partial->size - pipeline->partial_used);
+        CHECK(size <= pipeline->partial_room - pipeline->partial_used);
         pipeline->partial_used += size;
         if (pipeline->partial_used == pipeline->partial_size) {
             admit(pipeline, pipeline_partial_complete(pipeline));
-        } else if (pipeline->partial_used == pipeline->partial->size) {
+        } else if (pipeline->partial_used == pipeline->partial_room) {
             pipeline_partial_grow(pipeline);
         }
+        return;
+    }
+    if (pipeline->ahead != NULL) {
+        parse_received(pipeline, buffer_slice(pipeline->ahead, 0, size));
+        pipeline_ahead_end(pipeline);
         return;
     }
     slice = buffer_slice(shared->slab, shared->slab_used, size);

@@ -79,10 +79,14 @@ struct pipeline {
     char prefix[FRAME_PREFIX_BYTES];
     size_t prefix_used;
     struct buffer *partial; /* owned; a frame that is not complete */
+    char *partial_bytes;    /* where in it the frame begins */
     size_t partial_used;
-    size_t partial_size; /* of the whole frame; the buffer of the unauthenticated grows up to it */
+    size_t partial_room; /* for the frame, and charged */
+    size_t partial_size; /* of the whole frame; the room of the unauthenticated grows up to it */
     size_t unauthenticated_bytes; /* of `partial` */
     struct buffer_slice rest;     /* received while paused */
+    struct buffer *ahead;         /* owned, from reserve() to received(); for a large frame */
+    size_t frame_bytes_expected;  /* about what the last frames had; 0: too much to read ahead */
     bool is_reading;
     struct list starved_link;
 

@@ -20,4 +20,13 @@ void pipeline_partial_grow(struct pipeline *pipeline);
 struct buffer_slice pipeline_partial_complete(struct pipeline *pipeline);
 void pipeline_partial_forget(struct pipeline *pipeline);
 
+/* The next frame has `size` bytes. */
+void pipeline_ahead_note(struct pipeline *pipeline, size_t size);
+/* True: pipeline->ahead is there to be read into. */
+bool pipeline_ahead_begin(struct pipeline *pipeline);
+void pipeline_ahead_end(struct pipeline *pipeline);
+/* The first `size` bytes: where they are, unless they would hold a buffer made for much more. */
+struct buffer_slice pipeline_ahead_cut(const struct pipeline *pipeline,
+                                       const struct buffer_slice *slice, size_t size);
+
 #endif

@@ -221,6 +221,130 @@ static void large_frames_wait_for_memory_and_small_ones_pass(void **state)
     pipeline_fixture_release(&fixture);
 }
 
+static void feed_whole(struct pipeline_fixture *fixture, size_t bytes)
+{
+    struct buffer *frame = pipeline_fixture_frame(API_PRODUCE, 1, bytes);
+
+    assert_int_equal(pipeline_fixture_feed(fixture, frame->bytes, frame->size, SIZE_MAX),
+                     frame->size);
+    buffer_unref(frame);
+}
+
+static size_t room_of(struct pipeline_fixture *fixture)
+{
+    char *into;
+    size_t size;
+
+    pipeline_reserve(&fixture->pipeline, &into, &size);
+    pipeline_received(&fixture->pipeline, 0);
+    return size;
+}
+
+static void a_large_frame_behind_a_large_one_is_read_where_it_stays(void **state)
+{
+    struct buffer *frame = pipeline_fixture_frame(API_PRODUCE, 2, 90 * 1024);
+    struct pipeline_fixture fixture;
+    char *into;
+    size_t size;
+
+    (void)state;
+    pipeline_fixture_init(&fixture);
+    feed_whole(&fixture, 89 * 1024);
+    pipeline_reserve(&fixture.pipeline, &into, &size);
+    assert_true(size > frame->size);
+    memcpy(into, frame->bytes, 1000);
+    pipeline_received(&fixture.pipeline, 1000);
+    pipeline_reserve(&fixture.pipeline, &into, &size);
+    assert_int_equal(size, frame->size - 1000);
+    memcpy(into, frame->bytes + 1000, size);
+    pipeline_received(&fixture.pipeline, size);
+    assert_int_equal(fixture.parked_count, 2);
+    assert_int_equal(fixture.parked[1]->frame.length, frame->size - FRAME_PREFIX_BYTES);
+    assert_ptr_equal(fixture.parked[1]->frame.bytes, into - 1000 + FRAME_PREFIX_BYTES);
+    assert_memory_equal(fixture.parked[1]->frame.bytes, frame->bytes + FRAME_PREFIX_BYTES,
+                        frame->size - FRAME_PREFIX_BYTES);
+    buffer_unref(frame);
+    pipeline_fixture_release(&fixture);
+}
+
+static void a_small_frame_behind_a_large_one_holds_little(void **state)
+{
+    struct pipeline_fixture fixture;
+
+    (void)state;
+    pipeline_fixture_init(&fixture);
+    feed_whole(&fixture, 400 * 1024);
+    assert_true(room_of(&fixture) > 400 * 1024);
+    feed_whole(&fixture, 1000);
+    assert_int_equal(fixture.parked_count, 2);
+    assert_true(fixture.parked[1]->frame.buffer->size < 2000);
+    for (int i = 0; i < 10; i++) {
+        feed_whole(&fixture, 1000);
+    }
+    assert_true(room_of(&fixture) <= 64 * 1024); /* the slab that all share */
+    pipeline_fixture_release(&fixture);
+}
+
+static void who_may_not_go_on_gets_no_buffer_for_large_frames(void **state)
+{
+    struct pipeline_fixture fixture;
+
+    (void)state;
+    pipeline_fixture_init(&fixture);
+    fixture.shared.request_memory_max = 1000 * 1024;
+    feed_whole(&fixture, 400 * 1024);
+    assert_true(room_of(&fixture) > 400 * 1024);
+    fixture.shared.request_memory_max = 800 * 1024;
+    assert_true(room_of(&fixture) <= 64 * 1024);
+    fixture.shared.request_memory_max = 1000 * 1024;
+    fixture.shared.requests_max = 1;
+    assert_true(room_of(&fixture) <= 64 * 1024);
+    pipeline_fixture_release(&fixture);
+}
+
+/* Frames of sizes that go up and down, in pieces that end anywhere: none takes another's bytes. */
+static void large_frames_may_come_in_pieces_of_any_size(void **state)
+{
+    static const size_t paddings[] = {90000, 90500, 40000, 95000, 10,     95000, 70000,
+                                      71000, 0,     33000, 33000, 300000, 90000, 1};
+    enum { COUNT = sizeof paddings / sizeof paddings[0] };
+    static const size_t pieces[] = {SIZE_MAX, 65536, 30011, 4099};
+    struct buffer *frames[COUNT];
+    struct frame_output output;
+    struct buffer *stream;
+
+    (void)state;
+    frame_output_init(&output);
+    for (int i = 0; i < COUNT; i++) {
+        frames[i] = pipeline_fixture_frame(API_PRODUCE, i, paddings[i]);
+        memset(frames[i]->bytes + frames[i]->size - paddings[i], i + 1, paddings[i]);
+        frame_output_append(&output, buffer_slice(frames[i], 0, frames[i]->size));
+    }
+    stream = frame_output_join(&output);
+    frame_output_release(&output);
+    for (size_t p = 0; p < sizeof pieces / sizeof pieces[0]; p++) {
+        struct pipeline_fixture fixture;
+
+        pipeline_fixture_init(&fixture);
+        fixture.shared.request_memory_max = 64U << 20;
+        assert_int_equal(pipeline_fixture_feed(&fixture, stream->bytes, stream->size, pieces[p]),
+                         stream->size);
+        assert_int_equal(fixture.parked_count, COUNT);
+        for (int i = 0; i < COUNT; i++) {
+            size_t length = frames[i]->size - FRAME_PREFIX_BYTES;
+
+            assert_int_equal(fixture.parked[i]->frame.length, length);
+            assert_memory_equal(fixture.parked[i]->frame.bytes,
+                                frames[i]->bytes + FRAME_PREFIX_BYTES, length);
+        }
+        pipeline_fixture_release(&fixture);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        buffer_unref(frames[i]);
+    }
+    buffer_unref(stream);
+}
+
 static void what_is_large_together_starts_in_turns(void **state)
 {
     struct buffer *large = pipeline_fixture_frame(API_PRODUCE, 1, (1 << 20) - 100);
@@ -424,6 +548,10 @@ int main(void)
         cmocka_unit_test(reading_pauses_at_the_limit_of_requests),
         cmocka_unit_test(a_client_that_does_not_take_its_answers_gets_no_more),
         cmocka_unit_test(large_frames_wait_for_memory_and_small_ones_pass),
+        cmocka_unit_test(a_large_frame_behind_a_large_one_is_read_where_it_stays),
+        cmocka_unit_test(a_small_frame_behind_a_large_one_holds_little),
+        cmocka_unit_test(who_may_not_go_on_gets_no_buffer_for_large_frames),
+        cmocka_unit_test(large_frames_may_come_in_pieces_of_any_size),
         cmocka_unit_test(what_is_large_together_starts_in_turns),
         cmocka_unit_test(requests_of_a_lost_connection_run_to_their_end),
         cmocka_unit_test(a_parked_request_is_told_that_its_client_is_gone),
