@@ -275,9 +275,6 @@ static struct partition *partition_new(struct partition_table *table, struct gro
 void partition_free(struct partition *partition)
 {
     list_remove(&partition->busy);
-    if (partition->remove_data) {
-        storage_remove_log(partition->storage, partition->log);
-    }
     producer_overlay_release(&partition->overlay);
     leader_epochs_release(&partition->epochs);
     producer_state_release(&partition->producers);
@@ -325,7 +322,11 @@ void partition_close(struct partition *partition, bool remove_data)
     partition->consensus = NULL;
     partition->is_closed = true;
     partition->leads = false;
-    partition->remove_data = remove_data;
+    if (remove_data) {
+        /* At once, whoever reads: a replica that is opened here again begins with nothing. */
+        storage_remove_log(partition->storage, partition->log);
+        partition->log = NULL;
+    }
     append_fail_all(partition, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER);
     log_start_fail_all(partition, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER);
     if (led) {

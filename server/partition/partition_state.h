@@ -110,7 +110,6 @@ struct partition {
     struct list waiters;          /* struct partition_waiter */
     struct byte_history *history; /* owned; NULL until the first batch */
     int open_reads;               /* answers that storage still owes us */
-    bool remove_data;             /* when the last of them has come */
 };
 
 /* ---- partition.c ---- */

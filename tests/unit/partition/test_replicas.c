@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gyre/storage/storage.h"
 #include "gyre/wire/record.h"
 #include "gyre/wire/record_batch.h"
 #include "gyre/wire/record_batch_builder.h"
@@ -213,9 +214,55 @@ static void every_batch_is_stored_once_through_crashes_and_cuts(void **state)
     assert_true(crashes[0] + crashes[1] + crashes[2] > 0);
 }
 
+/* True: storage has not answered yet. */
+static bool begin_read(struct partition_node *node, struct whole_read *whole)
+{
+    memset(whole, 0, sizeof *whole);
+    whole->read.bytes_max = 1 << 20;
+    whole->read.at_least_one = true;
+    whole->read.done = on_read;
+    if (!partition_read(node->partition, &whole->read)) {
+        return true;
+    }
+    batches_read_release(&whole->read.batches);
+    return false;
+}
+
+static void a_replica_that_comes_back_while_somebody_reads_begins_with_nothing(void **state)
+{
+    static struct whole_read whole;
+    struct producer producer = {.cluster = partition_cluster_new(1)};
+    struct partition_cluster *cluster = producer.cluster;
+    struct partition_node *node = &cluster->nodes[0];
+    struct partition_log *log;
+    struct group_id group;
+
+    (void)state;
+    while (producer.sequence < 20) {
+        send(&producer);
+        partition_cluster_run(cluster, 10000);
+    }
+    partition_cluster_run(cluster, 5000000);
+    while (!begin_read(node, &whole)) {
+    }
+    group = partition_group(node->partition);
+    partition_close(node->partition, true);
+    assert_null(storage_find_log(node->storage, group));
+    assert_int_equal(
+        partition_open(node->table, group, NULL, 0, &cluster->config, &node->partition),
+        ERROR_NONE);
+    log = storage_find_log(node->storage, group);
+    assert_non_null(log);
+    partition_cluster_run(cluster, 100000);
+    assert_true(whole.is_done);
+    assert_ptr_equal(storage_find_log(node->storage, group), log);
+    partition_cluster_free(cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_replica_that_comes_back_while_somebody_reads_begins_with_nothing),
         cmocka_unit_test(every_batch_is_stored_once_through_crashes_and_cuts),
     };
     return cmocka_run_group_tests_name("replicas", tests, NULL, NULL);
