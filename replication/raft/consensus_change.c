@@ -329,6 +329,15 @@ void consensus_remove_member(struct consensus_group *group, int32_t node, consen
                                            .context = context});
 }
 
+void consensus_stop_waiting(struct consensus_group *group, int32_t node)
+{
+    const struct consensus_change *change = group->change;
+
+    if (change != NULL && change->step == CHANGE_CATCH_UP && change->node == node) {
+        finish(group, ERROR_STATE);
+    }
+}
+
 void consensus_transfer(struct consensus_group *group, int32_t node, consensus_done done,
                         void *context)
 {

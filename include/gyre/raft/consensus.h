@@ -134,6 +134,9 @@ void consensus_set_member(struct consensus_group *group, int32_t node, enum memb
                           consensus_done done, void *context);
 void consensus_remove_member(struct consensus_group *group, int32_t node, consensus_done done,
                              void *context);
+/* Wait no longer for a node that is being made a voter and has not caught up: it stays a standby,
+ * and done() gets STATE. */
+void consensus_stop_waiting(struct consensus_group *group, int32_t node);
 /* Hand leadership to `node`; writes are refused with STATE meanwhile. */
 void consensus_transfer(struct consensus_group *group, int32_t node, consensus_done done,
                         void *context);

@@ -96,6 +96,32 @@ static void a_second_change_is_refused_while_one_runs(void **state)
     raft_cluster_free(cluster);
 }
 
+static void a_member_that_does_not_catch_up_is_waited_for_only_while_it_is_wanted(void **state)
+{
+    struct consensus_group *group;
+
+    (void)state;
+    cluster = raft_cluster_new(4, 3, 3);
+    for (int i = 0; i < 3; i++) {
+        raft_cluster_start(cluster, i);
+    }
+    write_values(1, 2);
+    group = raft_cluster_leader(cluster)->group;
+    consensus_stop_waiting(group, 3);
+    consensus_set_member(group, 3, MEMBER_VOTER, on_done, NULL);
+    consensus_stop_waiting(group, 3); /* it is not even a standby */
+    raft_cluster_run(cluster, 3000000);
+    consensus_stop_waiting(group, 2);
+    raft_cluster_run(cluster, 1000000);
+    assert_false(is_answered);
+    consensus_stop_waiting(group, 3);
+    assert_false(is_answered);
+    wait_for_answer(ERROR_STATE);
+    consensus_remove_member(group, 3, on_done, NULL);
+    wait_for_answer(ERROR_NONE);
+    raft_cluster_free(cluster);
+}
+
 /* With its vote there is a majority, and only who is elected can tell it of its right to vote. */
 static void a_member_votes_before_it_has_heard_that_it_may(void **state)
 {
@@ -333,6 +359,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_group_moves_to_other_nodes_one_by_one),
         cmocka_unit_test(a_second_change_is_refused_while_one_runs),
+        cmocka_unit_test(a_member_that_does_not_catch_up_is_waited_for_only_while_it_is_wanted),
         cmocka_unit_test(a_member_votes_before_it_has_heard_that_it_may),
         cmocka_unit_test(leadership_is_handed_over_without_losing_a_write),
         cmocka_unit_test(a_transfer_to_a_dead_member_ends_and_writes_go_on),
