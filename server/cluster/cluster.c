@@ -148,6 +148,8 @@ bool cluster_is_ready(const struct cluster *cluster, const char **out_reason)
         *out_reason = "not registered with the catalog's leader";
     } else if (catalog_leader(cluster->services.catalog) < 0) {
         *out_reason = "the catalog has no leader";
+    } else if (!cluster->is_current) {
+        *out_reason = "the catalog tells what happened since this broker stopped";
     } else if (!list_is_empty(&cluster->dirty_replicas)) {
         *out_reason = "replicas are being opened";
     }

@@ -45,6 +45,7 @@ struct cluster_replica {
     int32_t leader;              /* as announced; -1: nobody yet */
     int32_t leader_epoch;
     bool is_moving;    /* a membership change or transfer of ours is under way */
+    int32_t added;     /* whom it adds; -1: nobody */
     bool is_finishing; /* the catalog is being told that targets are reached */
 };
 
@@ -66,7 +67,7 @@ struct cluster {
     /* registration.c */
     bool is_registered;
     bool is_registering;
-    bool has_removed_leftovers;
+    bool is_current; /* the catalog has reached that entry: what it says was so after our start */
     uint64_t entered_index; /* catalog index of our entry */
     bool is_loaded;         /* the catalog has told all that it held at the start */
     struct timer registration_timer;
@@ -122,7 +123,7 @@ void replicas_stop(struct cluster *cluster);
 struct cluster_replica *replicas_find(const struct cluster *cluster, struct group_id group);
 struct cluster_replica *replicas_get(struct cluster *cluster, struct group_id group);
 void replicas_topic_changed(struct cluster *cluster, const struct catalog_topic *topic);
-void replicas_remove_leftovers(struct cluster *cluster);
+void replicas_became_current(struct cluster *cluster);
 void replicas_topic_deleted(struct cluster *cluster, const struct catalog_topic *topic);
 
 /* ---- leadership.c ---- */

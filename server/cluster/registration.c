@@ -131,15 +131,15 @@ static int32_t whom_to_ask(struct cluster *cluster)
     return -1;
 }
 
-/* What the store knew at the start may be old or nothing at all. Only a catalog that has reached
- * our own entry, which was committed after this start, proves that a topic it does not name is
- * gone. */
-static void remove_leftovers_once(struct cluster *cluster)
+/* What the store knew at the start may be old or nothing at all, and the catalog then tells again
+ * what happened since. Only when it has reached our own entry, which was committed after this
+ * start, is what it does not name gone, and what it names to be made. */
+static void become_current_once(struct cluster *cluster)
 {
-    if (cluster->is_registered && !cluster->has_removed_leftovers &&
+    if (cluster->is_registered && !cluster->is_current &&
         catalog_applied_index(cluster->services.catalog) >= cluster->entered_index) {
-        cluster->has_removed_leftovers = true;
-        replicas_remove_leftovers(cluster);
+        cluster->is_current = true;
+        replicas_became_current(cluster);
     }
 }
 
@@ -149,7 +149,7 @@ static void on_timer(struct timer *timer)
     int32_t node = whom_to_ask(cluster);
 
     timer_start(cluster->services.loop, timer, ASK_AGAIN_US);
-    remove_leftovers_once(cluster);
+    become_current_once(cluster);
     if (!cluster->is_registered && !cluster->is_registering && node >= 0) {
         cluster->is_registering = true;
         rpc_call(cluster->services.rpc, node, RPC_JOIN, registration_encode_join(cluster, true),

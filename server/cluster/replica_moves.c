@@ -48,6 +48,7 @@ static void on_moved(void *context, enum error error)
 
     if (replica != NULL) {
         replica->is_moving = false;
+        replica->added = -1;
         if (error == ERROR_NONE) {
             replica_moves_look(cluster, replica);
         }
@@ -104,16 +105,6 @@ static const struct member_progress *find_member(const struct member_progress *m
     return NULL;
 }
 
-static bool is_wanted(const int32_t *wanted, int count, int32_t node)
-{
-    for (int i = 0; i < count; i++) {
-        if (wanted[i] == node) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void start_change(struct cluster *cluster, struct cluster_replica *replica, int32_t node,
                          bool is_removal)
 {
@@ -123,6 +114,7 @@ static void start_change(struct cluster *cluster, struct cluster_replica *replic
     if (is_removal) {
         consensus_remove_member(group, node, on_moved, move_new(cluster, replica));
     } else {
+        replica->added = node;
         consensus_set_member(group, node, MEMBER_VOTER, on_moved, move_new(cluster, replica));
     }
 }
@@ -152,16 +144,17 @@ static bool take_step(struct cluster *cluster, struct cluster_replica *replica,
             return true;
         }
     }
-    if (!is_wanted(wanted, wanted_count, self)) {
+    if (!catalog_is_among(wanted, wanted_count, self)) {
         for (int i = 0; i < wanted_count; i++) {
             if (cluster_broker_is_live(cluster, wanted[i])) {
                 hand_over(cluster, replica, wanted[i]);
                 return true;
             }
         }
+        return true; /* we are the group's member still */
     }
     for (int i = 0; i < count; i++) {
-        if (members[i].node != self && !is_wanted(wanted, wanted_count, members[i].node)) {
+        if (members[i].node != self && !catalog_is_among(wanted, wanted_count, members[i].node)) {
             start_change(cluster, replica, members[i].node, true);
             return true;
         }
@@ -169,21 +162,33 @@ static bool take_step(struct cluster *cluster, struct cluster_replica *replica,
     return false;
 }
 
+/* One that is added may never catch up: it is not waited for when it is wanted no more. */
+static void stop_unwanted(struct cluster_replica *replica, const int32_t *wanted, int wanted_count)
+{
+    if (replica->added >= 0 && !catalog_is_among(wanted, wanted_count, replica->added)) {
+        consensus_stop_waiting(partition_consensus(replica->partition), replica->added);
+    }
+}
+
 void replica_moves_look(struct cluster *cluster, struct cluster_replica *replica)
 {
     const struct catalog_topic *topic =
         catalog_find_topic_by_id(cluster->services.catalog, replica->group.topic);
     const struct catalog_partition *wanted;
+    const int32_t *nodes;
+    int count;
 
-    if (topic == NULL || replica->partition == NULL || replica->is_moving ||
+    if (topic == NULL || replica->partition == NULL ||
         replica->group.partition >= topic->partition_count ||
         !consensus_leads(partition_consensus(replica->partition))) {
         return;
     }
     wanted = &topic->partitions[replica->group.partition];
-    if (wanted->target_count == 0) {
-        (void)take_step(cluster, replica, wanted->replicas, wanted->replica_count);
-    } else if (!take_step(cluster, replica, wanted->targets, wanted->target_count)) {
+    nodes = wanted->target_count == 0 ? wanted->replicas : wanted->targets;
+    count = wanted->target_count == 0 ? wanted->replica_count : wanted->target_count;
+    if (replica->is_moving) {
+        stop_unwanted(replica, nodes, count);
+    } else if (!take_step(cluster, replica, nodes, count) && wanted->target_count > 0) {
         finish(cluster, replica, wanted);
     }
 }

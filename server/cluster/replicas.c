@@ -35,6 +35,7 @@ struct cluster_replica *replicas_get(struct cluster *cluster, struct group_id gr
         replica->group = group;
         replica->leader = -1;
         replica->leader_epoch = -1;
+        replica->added = -1;
         list_init(&replica->dirty);
         map_insert(&cluster->replicas, &replica->by_group, group_id_hash(group));
     }
@@ -56,16 +57,6 @@ static void mark(struct cluster *cluster, struct cluster_replica *replica)
     loop_defer(cluster->services.loop, &cluster->reconcile);
 }
 
-static bool names(const int32_t *nodes, int count, int32_t node)
-{
-    for (int i = 0; i < count; i++) {
-        if (nodes[i] == node) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* ---- opening and closing ---- */
 
 static void open_replica(struct cluster *cluster, struct cluster_replica *replica,
@@ -78,7 +69,7 @@ static void open_replica(struct cluster *cluster, struct cluster_replica *replic
     /* Only the first replicas of a group may vote from an empty log: whoever came later waits to
      * be fed, else it could vote in a membership that is long gone. */
     if (!wanted->has_moved &&
-        names(wanted->replicas, wanted->replica_count, cluster->services.node_id)) {
+        catalog_is_among(wanted->replicas, wanted->replica_count, cluster->services.node_id)) {
         for (; count < wanted->replica_count; count++) {
             members[count] = (struct consensus_member){wanted->replicas[count], MEMBER_VOTER};
         }
@@ -92,10 +83,21 @@ static void open_replica(struct cluster *cluster, struct cluster_replica *replic
     }
 }
 
+/* Before the catalog is current it may name us for what was moved away long ago: a group that is
+ * opened anew would be founded a second time. One that is here needs no founding. */
+static bool may_open(const struct cluster *cluster, struct group_id group)
+{
+    const struct partition_log *log = storage_find_log(cluster->services.storage, group);
+
+    return cluster->is_current || (log != NULL && partition_log_last_index(log) > 0);
+}
+
 static void close_replica(struct cluster_replica *replica)
 {
     partition_close(replica->partition, true);
     replica->partition = NULL;
+    replica->is_moving = false; /* whom we asked answers no more */
+    replica->added = -1;
 }
 
 static void reconcile_one(struct cluster *cluster, struct cluster_replica *replica)
@@ -113,15 +115,14 @@ static void reconcile_one(struct cluster *cluster, struct cluster_replica *repli
         return;
     }
     wanted = &topic->partitions[replica->group.partition];
-    if (names(wanted->replicas, wanted->replica_count, self) ||
-        names(wanted->targets, wanted->target_count, self)) {
-        if (replica->partition == NULL) {
-            open_replica(cluster, replica, topic, wanted);
-        } else {
+    if (catalog_partition_names(wanted, self)) {
+        if (replica->partition != NULL) {
             partition_set_config(replica->partition, &topic->config);
+        } else if (may_open(cluster, replica->group)) {
+            open_replica(cluster, replica, topic, wanted);
         }
-    } else if (replica->partition != NULL) {
-        close_replica(replica);
+    } else if (replica->partition != NULL && cluster->is_current) {
+        close_replica(replica); /* not for what is told again: it may have come back since */
     }
     if (replica->partition != NULL) {
         replica_throttles_apply(cluster, replica, topic);
@@ -161,9 +162,7 @@ void replicas_topic_changed(struct cluster *cluster, const struct catalog_topic 
         const struct catalog_partition *wanted = &topic->partitions[i];
         struct cluster_replica *replica = replicas_find(cluster, group);
 
-        if (replica == NULL &&
-            (names(wanted->replicas, wanted->replica_count, cluster->services.node_id) ||
-             names(wanted->targets, wanted->target_count, cluster->services.node_id))) {
+        if (replica == NULL && catalog_partition_names(wanted, cluster->services.node_id)) {
             replica = replicas_get(cluster, group);
         }
         if (replica != NULL) {
@@ -183,25 +182,35 @@ void replicas_topic_deleted(struct cluster *cluster, const struct catalog_topic 
     }
 }
 
-/* ---- groups on disk that no topic names any more ---- */
+/* ---- groups on disk that nothing names any more ---- */
 
 struct leftovers {
     struct cluster *cluster;
     struct partition_log *log;
 };
 
+/* Of a topic that is gone, or of a partition that moved away while we were not there. */
+static bool is_leftover(const struct cluster *cluster, struct group_id group)
+{
+    const struct catalog_topic *topic =
+        catalog_find_topic_by_id(cluster->services.catalog, group.topic);
+
+    return topic == NULL || group.partition >= topic->partition_count ||
+           !catalog_partition_names(&topic->partitions[group.partition], cluster->services.node_id);
+}
+
 static void find_leftover(void *context, struct partition_log *log)
 {
     struct leftovers *leftovers = context;
     struct group_id group = partition_log_group(log);
 
-    if (!group_id_is_catalog(group) &&
-        catalog_find_topic_by_id(leftovers->cluster->services.catalog, group.topic) == NULL) {
+    if (!group_id_is_catalog(group) && is_leftover(leftovers->cluster, group) &&
+        partition_find(leftovers->cluster->services.partitions, group) == NULL) {
         leftovers->log = log;
     }
 }
 
-void replicas_remove_leftovers(struct cluster *cluster)
+static void remove_leftovers(struct cluster *cluster)
 {
     struct leftovers leftovers = {cluster, NULL};
 
@@ -212,6 +221,14 @@ void replicas_remove_leftovers(struct cluster *cluster)
             storage_remove_log(cluster->services.storage, leftovers.log);
         }
     } while (leftovers.log != NULL);
+}
+
+void replicas_became_current(struct cluster *cluster)
+{
+    map_for_each(link, &cluster->replicas) {
+        mark(cluster, CONTAINER_OF(link, struct cluster_replica, by_group));
+    }
+    remove_leftovers(cluster);
 }
 
 /* ---- life ---- */

@@ -42,8 +42,9 @@ static bool check_replicas(struct reassignment *self, const struct catalog_parti
     struct topic_fault fault = {0};
 
     if (in->replicas.count < 0) {
-        return now->target_count > 0 || refuse(out, KAFKA_ERROR_NO_REASSIGNMENT_IN_PROGRESS,
-                                               STRING("No partition reassignment is in progress."));
+        return catalog_partition_moves(now) ||
+               refuse(out, KAFKA_ERROR_NO_REASSIGNMENT_IN_PROGRESS,
+                      STRING("No partition reassignment is in progress."));
     }
     if (!topic_plan_check_replicas(self->request, &in->replicas, 0, &fault)) {
         return refuse(out, fault.error, fault.message);

@@ -70,7 +70,7 @@ static void add_partition(struct reassignment_listing *self, const struct catalo
                           int32_t index, struct list_partition_reassignments_response_topics *out)
 {
     if (index < 0 || index >= topic->partition_count ||
-        topic->partitions[index].target_count == 0 || self->is_exhausted) {
+        !catalog_partition_moves(&topic->partitions[index]) || self->is_exhausted) {
         return;
     }
     struct list_partition_reassignments_response_topics_partitions *partition =
@@ -84,7 +84,7 @@ static int32_t count_moving(const struct catalog_topic *topic)
     int32_t count = 0;
 
     for (int32_t i = 0; i < topic->partition_count; i++) {
-        count += topic->partitions[i].target_count > 0;
+        count += catalog_partition_moves(&topic->partitions[i]);
     }
     return count;
 }

@@ -125,25 +125,14 @@ static void register_broker(struct catalog_state *state, const void *message,
     brokers_changed(state, broker);
 }
 
-static bool holds(const int32_t *nodes, int count, int32_t node_id)
-{
-    for (int i = 0; i < count; i++) {
-        if (nodes[i] == node_id) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A topic that has or will have a replica there; NULL: none. */
+/* A topic that has or will have a replica there, or had one to come; NULL: none. */
 static const struct catalog_topic *find_topic_of(const struct catalog_state *state, int32_t node_id)
 {
     map_for_each(link, &state->topics_by_id) {
         const struct catalog_topic *topic = CONTAINER_OF(link, struct catalog_topic, by_id);
         for (int32_t i = 0; i < topic->partition_count; i++) {
             const struct catalog_partition *partition = &topic->partitions[i];
-            if (holds(partition->replicas, partition->replica_count, node_id) ||
-                holds(partition->targets, partition->target_count, node_id)) {
+            if (catalog_partition_names(partition, node_id)) {
                 return topic;
             }
         }

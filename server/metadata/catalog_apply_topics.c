@@ -232,16 +232,54 @@ static bool partition_exists(const struct catalog_topic *topic, int32_t partitio
     return true;
 }
 
+/* Whom a reassignment was to bring and brings no more; the leader lets go of him. False: they are
+ * too many. */
+static bool note_leaving(struct catalog_partition *partition, const int32_t *nodes, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (catalog_partition_names(partition, nodes[i])) {
+            continue;
+        }
+        if (partition->leaving_count == CATALOG_REPLICAS_MAX) {
+            return false;
+        }
+        partition->leaving[partition->leaving_count++] = nodes[i];
+    }
+    return true;
+}
+
+/* A reassignment that is called off goes back to where the replicas were. */
+static bool retarget(const struct catalog_partition *from, const struct int32_array *targets,
+                     struct catalog_partition *out_partition)
+{
+    *out_partition = *from;
+    set_nodes(out_partition->targets, &out_partition->target_count, targets);
+    if (targets->count == 0 && from->target_count > 0) {
+        memcpy(out_partition->targets, from->replicas, sizeof from->replicas);
+        out_partition->target_count = from->replica_count;
+    }
+    out_partition->leaving_count = 0;
+    return note_leaving(out_partition, from->leaving, from->leaving_count) &&
+           note_leaving(out_partition, from->targets, from->target_count);
+}
+
 static bool targets_are_sound(const struct catalog_state *state, const struct catalog_topic *topic,
                               const struct catalog_set_targets *in, struct catalog_result *result)
 {
     for (int32_t i = 0; i < in->partitions.count; i++) {
         const struct catalog_set_targets_partitions *change = &in->partitions.items[i];
+        struct catalog_partition retargeted;
         if (!partition_exists(topic, change->partition, result)) {
             return false;
         }
         if (change->targets.count > 0 && !replicas_are_sound(state, &change->targets)) {
             refuse_replicas(result, change->partition);
+            return false;
+        }
+        if (!retarget(&topic->partitions[change->partition], &change->targets, &retargeted)) {
+            catalog_refuse(result, KAFKA_ERROR_REASSIGNMENT_IN_PROGRESS,
+                           "Too many earlier reassignments of partition %d are under way.",
+                           change->partition);
             return false;
         }
     }
@@ -260,16 +298,39 @@ void catalog_apply_set_targets(struct catalog_state *state, const void *message,
     for (int32_t i = 0; i < in->partitions.count; i++) {
         const struct catalog_set_targets_partitions *change = &in->partitions.items[i];
         struct catalog_partition *partition = &topic->topic.partitions[change->partition];
-        set_nodes(partition->targets, &partition->target_count, &change->targets);
+        struct catalog_partition before = *partition;
+        CHECK(retarget(&before, &change->targets, partition));
     }
     topics_changed(state, topic);
 }
 
-static bool has_reached_targets(const struct catalog_partition *partition)
+static bool are_nodes(const int32_t *nodes, int count, const struct int32_array *array)
 {
-    return partition->target_count == partition->replica_count &&
-           memcmp(partition->targets, partition->replicas,
-                  (size_t)partition->target_count * sizeof partition->targets[0]) == 0;
+    return count == array->count &&
+           memcmp(nodes, array->items, (size_t)count * sizeof nodes[0]) == 0;
+}
+
+/* A leader says that its group is where it was to go. One that was overtaken by another
+ * reassignment speaks of what is no more. */
+static bool reached_are_sound(const struct catalog_topic *topic,
+                              const struct catalog_set_replicas *in, struct catalog_result *result)
+{
+    for (int32_t i = 0; i < in->partitions.count; i++) {
+        const struct catalog_set_replicas_partitions *change = &in->partitions.items[i];
+        const struct catalog_partition *partition;
+        if (!partition_exists(topic, change->partition, result)) {
+            return false;
+        }
+        partition = &topic->partitions[change->partition];
+        if (!are_nodes(partition->targets, partition->target_count, &change->replicas) &&
+            !(partition->target_count == 0 &&
+              are_nodes(partition->replicas, partition->replica_count, &change->replicas))) {
+            catalog_refuse(result, KAFKA_ERROR_NO_REASSIGNMENT_IN_PROGRESS,
+                           "Partition %d is not to move there.", change->partition);
+            return false;
+        }
+    }
+    return true;
 }
 
 void catalog_apply_set_replicas(struct catalog_state *state, const void *message,
@@ -278,26 +339,18 @@ void catalog_apply_set_replicas(struct catalog_state *state, const void *message
     const struct catalog_set_replicas *in = message;
     struct topic_object *topic = find_topic(state, in->topic_id, result);
 
-    for (int32_t i = 0; topic != NULL && i < in->partitions.count; i++) {
-        const struct catalog_set_replicas_partitions *change = &in->partitions.items[i];
-        if (!partition_exists(&topic->topic, change->partition, result)) {
-            return;
-        }
-        if (!replicas_are_sound(state, &change->replicas)) {
-            refuse_replicas(result, change->partition);
-            return;
-        }
-    }
-    if (topic == NULL) {
+    if (topic == NULL || !reached_are_sound(&topic->topic, in, result)) {
         return;
     }
     for (int32_t i = 0; i < in->partitions.count; i++) {
         const struct catalog_set_replicas_partitions *change = &in->partitions.items[i];
         struct catalog_partition *partition = &topic->topic.partitions[change->partition];
-        set_nodes(partition->replicas, &partition->replica_count, &change->replicas);
-        if (has_reached_targets(partition)) {
-            partition->target_count = 0;
+        if (!are_nodes(partition->replicas, partition->replica_count, &change->replicas)) {
+            partition->has_moved = true;
         }
+        set_nodes(partition->replicas, &partition->replica_count, &change->replicas);
+        partition->target_count = 0;
+        partition->leaving_count = 0;
     }
     topics_changed(state, topic);
 }

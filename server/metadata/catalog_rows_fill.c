@@ -80,6 +80,8 @@ void catalog_rows_fill_topic(struct catalog_topic_row *row, const struct catalog
         struct catalog_topic_row_partitions *to = &row->partitions.items[i];
         to->replicas = nodes_of(from->replicas, from->replica_count, arena);
         to->targets = nodes_of(from->targets, from->target_count, arena);
+        to->leaving = nodes_of(from->leaving, from->leaving_count, arena);
+        to->has_moved = from->has_moved;
     }
     error = catalog_topic_row_settings_array_alloc(&row->settings, arena,
                                                    count_settings(&topic->settings));
@@ -145,7 +147,8 @@ static bool row_is_sound(int16_t record, const union any_row *row)
     case CATALOG_TOPIC_ROW_RECORD:
         for (int32_t i = 0; i < row->topic.partitions.count; i++) {
             if (!nodes_are_sound(&row->topic.partitions.items[i].replicas, 1) ||
-                !nodes_are_sound(&row->topic.partitions.items[i].targets, 0)) {
+                !nodes_are_sound(&row->topic.partitions.items[i].targets, 0) ||
+                !nodes_are_sound(&row->topic.partitions.items[i].leaving, 0)) {
                 return false;
             }
         }
@@ -301,6 +304,8 @@ static void fill_topic(struct topic_object *topic, const struct catalog_topic_ro
         set_nodes(partition->replicas, &partition->replica_count,
                   &row->partitions.items[i].replicas);
         set_nodes(partition->targets, &partition->target_count, &row->partitions.items[i].targets);
+        set_nodes(partition->leaving, &partition->leaving_count, &row->partitions.items[i].leaving);
+        partition->has_moved = row->partitions.items[i].has_moved;
     }
     settings_clear(&topic->topic.settings);
     for (int32_t i = 0; i < row->settings.count; i++) {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Metadata, topics, settings and what operators ask of the region."""
 import re
+import time
 
 import pytest
 
@@ -516,6 +517,39 @@ def test_a_reassignment_moves_the_replicas(cluster, topic):
     eventually(lambda: cluster.partition(topic)["replica_nodes"] == [second, third])
     eventually(lambda: cluster.leader(topic) in (second, third))
     eventually(lambda: cluster.fetch(topic, 0)["high_watermark"] == 1)
+
+
+def reassign(cluster, topic, replicas):
+    answer = cluster.call("AlterPartitionReassignments", 0, timeout_ms=5000, topics=[
+        {"name": topic, "partitions": [{"partition_index": 0, "replicas": replicas}]}])
+    return answer["responses"][0]["partitions"][0]["error_code"]
+
+
+def is_at_rest(cluster, topic):
+    answer = cluster.call("ListPartitionReassignments", 0, timeout_ms=5000, topics=None)
+    return topic not in [one["name"] for one in answer["topics"]]
+
+
+def test_a_reassignment_that_is_called_off_or_changed_loses_nothing(cluster, topic):
+    """Whenever that happens: the only replica may have moved already, or be about to."""
+    first, second, third = cluster.region.node_ids
+    cluster.make(topic, partitions=-1, factor=-1, assignments=[
+        {"partition_index": 0, "broker_ids": [first]}])
+    for number in range(16):
+        eventually(lambda: cluster.partition(topic)["error_code"] == NONE)
+        eventually(lambda: cluster.produce(topic, batch([b"x"]))["error_code"] == NONE)
+        assert reassign(cluster, topic, [second]) == NONE
+        time.sleep(0.015 * number)
+        if number % 2 == 0:
+            assert reassign(cluster, topic, None) in (NONE, NO_REASSIGNMENT_IN_PROGRESS)
+        else:
+            assert reassign(cluster, topic, [third]) == NONE
+            eventually(lambda: cluster.partition(topic)["replica_nodes"] == [third])
+            eventually(lambda: is_at_rest(cluster, topic))
+        eventually(lambda: reassign(cluster, topic, [first]) == NONE)
+        eventually(lambda: cluster.partition(topic)["replica_nodes"] == [first])
+        eventually(lambda: is_at_rest(cluster, topic))
+        eventually(lambda: cluster.fetch(topic, 0)["high_watermark"] == number + 1)
 
 
 def test_log_dirs_tell_sizes(cluster, topic):

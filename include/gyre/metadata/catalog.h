@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "gyre/base/buffer.h"
 #include "gyre/base/list.h"
@@ -60,8 +61,40 @@ struct catalog_partition {
     int32_t replicas[CATALOG_REPLICAS_MAX]; /* the first is the preferred leader */
     bool has_moved;   /* the replicas are no longer those it was created with */
     int target_count; /* 0: no reassignment runs */
-    int32_t targets[CATALOG_REPLICAS_MAX];
+    int32_t targets[CATALOG_REPLICAS_MAX]; /* the replicas themselves while one is called off */
+    /* Targets of before, which a reassignment made later or called off does not name: they may be
+     * members of the group, all of them perhaps, until the leader says where the replicas are. */
+    int leaving_count;
+    int32_t leaving[CATALOG_REPLICAS_MAX];
 };
+
+static inline bool catalog_is_among(const int32_t *nodes, int count, int32_t node_id)
+{
+    for (int i = 0; i < count; i++) {
+        if (nodes[i] == node_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* May this broker's replica be a member of the partition's group? Its data must stay. */
+static inline bool catalog_partition_names(const struct catalog_partition *partition,
+                                           int32_t node_id)
+{
+    return catalog_is_among(partition->replicas, partition->replica_count, node_id) ||
+           catalog_is_among(partition->targets, partition->target_count, node_id) ||
+           catalog_is_among(partition->leaving, partition->leaving_count, node_id);
+}
+
+/* A reassignment runs, other than on its way back. */
+static inline bool catalog_partition_moves(const struct catalog_partition *partition)
+{
+    return partition->target_count > 0 &&
+           !(partition->target_count == partition->replica_count &&
+             memcmp(partition->targets, partition->replicas,
+                    (size_t)partition->target_count * sizeof partition->targets[0]) == 0);
+}
 
 /* One setting that was given explicitly. */
 struct catalog_setting {

@@ -206,17 +206,75 @@ static void a_reassignment_begins_ends_and_is_called_off(void **state)
     assert_int_equal(apply_command(&fixture, set_replicas, SET_REPLICAS, &end), KAFKA_ERROR_NONE);
     assert_int_equal(partition->target_count, 0);
     assert_int_equal(partition->replicas[0], 2);
+    assert_true(partition->has_moved);
+    assert_int_equal(apply_command(&fixture, set_replicas, SET_REPLICAS, &end), KAFKA_ERROR_NONE);
     nodes[0] = 0;
     assert_int_equal(apply_command(&fixture, set_targets, SET_TARGETS, &begin), KAFKA_ERROR_NONE);
+    assert_true(catalog_partition_moves(partition));
     to.targets.count = 0;
     assert_int_equal(apply_command(&fixture, set_targets, SET_TARGETS, &begin), KAFKA_ERROR_NONE);
-    assert_int_equal(partition->target_count, 0);
+    assert_false(catalog_partition_moves(partition));
     to.partition = 1;
     assert_int_equal(apply_command(&fixture, set_targets, SET_TARGETS, &begin),
                      KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION);
     nodes[0] = 1; /* twice the same broker */
-    assert_int_equal(apply_command(&fixture, set_replicas, SET_REPLICAS, &end),
+    to = (struct catalog_set_targets_partitions){.partition = 0, .targets = {nodes, 2}};
+    assert_int_equal(apply_command(&fixture, set_targets, SET_TARGETS, &begin),
                      KAFKA_ERROR_INVALID_REPLICA_ASSIGNMENT);
+    catalog_fixture_release(&fixture);
+}
+
+static enum kafka_error move_to(struct catalog_fixture *fixture, int32_t *nodes, int count)
+{
+    struct catalog_set_targets_partitions to = {.partition = 0, .targets = {nodes, count}};
+    struct catalog_set_targets begin = {.topic_id = uuid_of(1), .partitions = {&to, 1}};
+
+    return apply_command(fixture, set_targets, SET_TARGETS, &begin);
+}
+
+static enum kafka_error arrive_at(struct catalog_fixture *fixture, int32_t *nodes, int count)
+{
+    struct catalog_set_replicas_partitions at = {.partition = 0, .replicas = {nodes, count}};
+    struct catalog_set_replicas end = {.topic_id = uuid_of(1), .partitions = {&at, 1}};
+
+    return apply_command(fixture, set_replicas, SET_REPLICAS, &end);
+}
+
+static void a_broker_may_hold_a_replica_until_the_leader_has_let_go_of_it(void **state)
+{
+    struct catalog_fixture fixture;
+    int32_t one[] = {1};
+    int32_t two[] = {2};
+    int32_t zero[] = {0};
+    struct catalog_unregister_broker leave = {.node_id = 1};
+
+    (void)state;
+    catalog_fixture_init(&fixture, 3);
+    assert_int_equal(create_one(&fixture, "clicks", 1, 1, 1), KAFKA_ERROR_NONE);
+    const struct catalog_partition *partition =
+        &topics_find_id(&fixture.state, uuid_of(1))->topic.partitions[0];
+    assert_int_equal(partition->replicas[0], 0);
+    assert_int_equal(move_to(&fixture, one, 1), KAFKA_ERROR_NONE);
+    assert_int_equal(move_to(&fixture, two, 1), KAFKA_ERROR_NONE);
+    assert_true(catalog_partition_names(partition, 1));
+    assert_int_equal(move_to(&fixture, NULL, 0), KAFKA_ERROR_NONE);
+    /* The group may be at 1 alone by now, or at 2. */
+    assert_true(catalog_partition_names(partition, 0));
+    assert_true(catalog_partition_names(partition, 1));
+    assert_true(catalog_partition_names(partition, 2));
+    assert_int_equal(apply_command(&fixture, unregister_broker, UNREGISTER_BROKER, &leave),
+                     KAFKA_ERROR_INVALID_REQUEST);
+    /* A leader that has not heard of the change of mind. */
+    assert_int_equal(arrive_at(&fixture, one, 1), KAFKA_ERROR_NO_REASSIGNMENT_IN_PROGRESS);
+    assert_int_equal(partition->replicas[0], 0);
+    assert_int_equal(arrive_at(&fixture, zero, 1), KAFKA_ERROR_NONE);
+    assert_int_equal(partition->target_count, 0);
+    assert_false(catalog_partition_names(partition, 1));
+    assert_false(catalog_partition_names(partition, 2));
+    assert_false(partition->has_moved);
+    assert_int_equal(arrive_at(&fixture, two, 1), KAFKA_ERROR_NO_REASSIGNMENT_IN_PROGRESS);
+    assert_int_equal(apply_command(&fixture, unregister_broker, UNREGISTER_BROKER, &leave),
+                     KAFKA_ERROR_NONE);
     catalog_fixture_release(&fixture);
 }
 
@@ -306,6 +364,7 @@ int main(void)
         cmocka_unit_test(settings_of_all_brokers_reach_topics_that_say_nothing),
         cmocka_unit_test(a_broker_without_its_disk_does_not_come_back),
         cmocka_unit_test(a_reassignment_begins_ends_and_is_called_off),
+        cmocka_unit_test(a_broker_may_hold_a_replica_until_the_leader_has_let_go_of_it),
         cmocka_unit_test(the_first_secret_of_a_region_stays),
         cmocka_unit_test(producer_ids_never_repeat_and_carry_the_region),
         cmocka_unit_test(bytes_that_are_no_command_are_known_as_such),

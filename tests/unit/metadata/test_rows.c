@@ -12,6 +12,24 @@
 
 static char secret[] = "thirty-two bytes of some secret.";
 
+/* Views moved from 0 to 1, was then to move to 2 and is on its way back. */
+static void move(struct catalog_fixture *fixture)
+{
+    int32_t one = 1;
+    int32_t two = 2;
+    struct catalog_set_targets_partitions to = {.partition = 0, .targets = {&one, 1}};
+    struct catalog_set_targets begin = {.topic_id = uuid_of(2), .partitions = {&to, 1}};
+    struct catalog_set_replicas_partitions at = {.partition = 0, .replicas = {&one, 1}};
+    struct catalog_set_replicas end = {.topic_id = uuid_of(2), .partitions = {&at, 1}};
+
+    assert_int_equal(apply_command(fixture, set_targets, SET_TARGETS, &begin), KAFKA_ERROR_NONE);
+    assert_int_equal(apply_command(fixture, set_replicas, SET_REPLICAS, &end), KAFKA_ERROR_NONE);
+    to.targets.items = &two;
+    assert_int_equal(apply_command(fixture, set_targets, SET_TARGETS, &begin), KAFKA_ERROR_NONE);
+    to.targets.count = 0;
+    assert_int_equal(apply_command(fixture, set_targets, SET_TARGETS, &begin), KAFKA_ERROR_NONE);
+}
+
 static void fill(struct catalog_fixture *fixture)
 {
     struct catalog_form_region form = {.cluster_id = uuid_of(9),
@@ -36,6 +54,7 @@ static void fill(struct catalog_fixture *fixture)
     assert_int_equal(create_one(fixture, "clicks", 1, 5, 3), KAFKA_ERROR_NONE);
     assert_int_equal(create_one(fixture, "views", 2, 1, 1), KAFKA_ERROR_NONE);
     assert_int_equal(set_one(fixture, 2, "retention.ms", "7"), KAFKA_ERROR_NONE);
+    move(fixture);
 }
 
 static struct bytes bytes_of(const struct buffer *buffer)
@@ -56,6 +75,11 @@ static void assert_filled(const struct catalog_state *state)
     assert_int_equal(topic->topic.partitions[4].replicas[2], 0);
     assert_int_equal(topic->topic.config.retention_ms, 5000);
     assert_int_equal(topics_find(state, STRING("views"))->topic.config.retention_ms, 7);
+    const struct catalog_partition *moved = topics_find(state, STRING("views"))->topic.partitions;
+    assert_true(moved->has_moved);
+    assert_int_equal(moved->targets[0], 1);
+    assert_int_equal(moved->leaving_count, 1);
+    assert_int_equal(moved->leaving[0], 2);
     const struct catalog_broker *broker = brokers_find(state, 2);
     assert_true(string_is(broker->rack, "rack"));
     assert_int_equal(broker->endpoints[0].port, 9092);
