@@ -301,6 +301,22 @@ static bool apply_of_listener(const struct config_entry *entry, struct config_re
     return option != NULL;
 }
 
+/* Java's Properties takes the last one and says nothing; here who wrote it twice is told. */
+static void tell_what_is_given_again(const struct config_entries *entries, int index,
+                                     struct config_report *report)
+{
+    const struct config_entry *entry = &entries->items[index];
+
+    for (int i = index + 1; i < entries->count; i++) {
+        if (entry->line > 0 && entries->items[i].line > 0 &&
+            string_equal(entry->key, entries->items[i].key)) {
+            config_report_note(report, entry, "'%.*s' is given again on line %d, which holds",
+                               STRING_ARGUMENTS(entry->key), entries->items[i].line);
+            return;
+        }
+    }
+}
+
 static void apply_entry(struct broker_config *config, const struct config_entry *entry,
                         struct config_report *report)
 {
@@ -417,6 +433,7 @@ enum error config_load(const char *path, const char *const *overrides, int overr
     }
     set_fallbacks(config);
     for (int i = 0; i < config->entries->count; i++) {
+        tell_what_is_given_again(config->entries, i, report);
         apply_entry(config, &config->entries->items[i], report);
     }
     check_together(config, report);

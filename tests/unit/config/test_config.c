@@ -245,6 +245,21 @@ static void overrides_are_stronger_than_the_file(void **state)
     config_free(config);
 }
 
+static void a_key_that_is_given_twice_is_named_and_the_last_one_holds(void **state)
+{
+    struct loaded loaded = load("num.partitions=3\nnode.id=1\nnum.partitions = 5\n"
+                                "broker.rack=a\n");
+
+    (void)state;
+    assert_int_equal(loaded.error, ERROR_NONE);
+    assert_int_equal(loaded.config->num_partitions, 5);
+    assert_non_null(strstr(loaded.report.text,
+                           ":1: note: 'num.partitions' is given again on line 3, which holds\n"));
+    assert_null(strstr(loaded.report.text, ":3:"));
+    assert_null(strstr(loaded.report.text, "broker.rack"));
+    forget(&loaded);
+}
+
 static void a_missing_file_is_named(void **state)
 {
     struct config_report report = {0};
@@ -322,6 +337,7 @@ int main(void)
         cmocka_unit_test(every_problem_is_told_with_its_line),
         cmocka_unit_test(several_problems_are_told_at_once),
         cmocka_unit_test(overrides_are_stronger_than_the_file),
+        cmocka_unit_test(a_key_that_is_given_twice_is_named_and_the_last_one_holds),
         cmocka_unit_test(a_missing_file_is_named),
         cmocka_unit_test(a_printed_configuration_reads_back_the_same),
         cmocka_unit_test(the_example_in_the_tree_is_what_would_be_printed),
