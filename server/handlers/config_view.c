@@ -97,18 +97,32 @@ static int count_synonyms(const struct topic_option *option)
     return count;
 }
 
+/* Kafka looks for a key under all of its units and shows what it found from the first unit on:
+ * log.retention.hours is not told where log.retention.ms was never given. */
+static void drop_until(struct config_entry *entry, int from, const char *name)
+{
+    int kept = from;
+
+    while (kept < entry->synonym_count && !string_is(entry->synonyms[kept].name, name)) {
+        kept++;
+    }
+    memmove(&entry->synonyms[from], &entry->synonyms[kept],
+            (size_t)(entry->synonym_count - kept) * sizeof entry->synonyms[0]);
+    entry->synonym_count -= kept - from;
+}
+
 static void add_topic_synonyms(struct request *request, const struct topic_option *option,
                                const struct config_view_layers *layers, struct config_entry *entry)
 {
-    const struct config_layer *own = &layers->layers[0];
     int synonym_count = count_synonyms(option);
+    int of_topics = 0;
 
-    add_synonym(entry, entry->name, own->find(own->context, entry->name), own->source);
-    for (int i = 1; i < layers->count; i++) {
+    for (int i = 0; i < layers->count; i++) {
         const struct config_layer *layer = &layers->layers[i];
         if (layer->speaks_of_topics) {
             add_synonym(entry, entry->name, layer->find(layer->context, entry->name),
                         layer->source);
+            of_topics = entry->synonym_count;
             continue;
         }
         for (int j = 0; j < synonym_count; j++) {
@@ -123,6 +137,9 @@ static void add_topic_synonyms(struct request *request, const struct topic_optio
             add_synonym(entry, name, fallback_of(request, broker_option, option->fallback),
                         CONFIG_SOURCE_DEFAULT);
         }
+    }
+    if (synonym_count > 0) {
+        drop_until(entry, of_topics, option->synonyms[0].name);
     }
 }
 
@@ -158,18 +175,53 @@ static bool is_secret(const char *name)
            strstr(name, "jaas") != NULL || strstr(name, "ssl.keystore.key") != NULL;
 }
 
+/* The topics' option behind a broker's, if brokers know it in several units. */
+static const struct topic_option *find_units(const struct broker_option *option)
+{
+    for (int i = 0; i < topic_option_count(); i++) {
+        const struct topic_option *units = topic_option_at(i);
+        for (int j = 0; count_synonyms(units) > 1 && j < count_synonyms(units); j++) {
+            if (strcmp(units->synonyms[j].name, option->name) == 0) {
+                return units;
+            }
+        }
+    }
+    return NULL;
+}
+
+static void add_broker_synonym(struct request *request, const struct broker_option *option,
+                               const struct config_layer *layer, struct config_entry *entry)
+{
+    struct string name = string_from(option->name);
+
+    if (layer == NULL) {
+        add_synonym(entry, name, fallback_of(request, option, option->fallback_text),
+                    CONFIG_SOURCE_DEFAULT);
+    } else if (option->change == OPTION_DYNAMIC || layer->source == CONFIG_SOURCE_STATIC_BROKER) {
+        add_synonym(entry, name, layer->find(layer->context, name), layer->source);
+    }
+}
+
 static void add_broker_synonyms(struct request *request, const struct broker_option *option,
                                 const struct config_view_layers *layers, struct config_entry *entry)
 {
-    for (int i = 0; i < layers->count; i++) {
-        const struct config_layer *layer = &layers->layers[i];
-        if (option->change == OPTION_DYNAMIC || layer->source == CONFIG_SOURCE_STATIC_BROKER) {
-            add_synonym(entry, entry->name, layer->find(layer->context, entry->name),
-                        layer->source);
+    const struct topic_option *units = find_units(option);
+
+    for (int i = 0; i <= layers->count; i++) {
+        const struct config_layer *layer = i < layers->count ? &layers->layers[i] : NULL;
+        if (units == NULL) {
+            add_broker_synonym(request, option, layer, entry);
+            continue;
+        }
+        for (int j = 0; j < count_synonyms(units); j++) {
+            const struct broker_option *unit =
+                broker_option_find(string_from(units->synonyms[j].name));
+            if (unit != NULL) {
+                add_broker_synonym(request, unit, layer, entry);
+            }
         }
     }
-    add_synonym(entry, entry->name, fallback_of(request, option, option->fallback_text),
-                CONFIG_SOURCE_DEFAULT);
+    drop_until(entry, 0, option->name);
 }
 
 static void hide_secret(struct config_entry *entry)

@@ -147,6 +147,9 @@ static void describe_topic(struct answer *answer)
         struct config_entry entry;
         if (is_wanted(answer, option->name) &&
             config_view_topic_option(request, option, &layers, &entry)) {
+            if (entry.synonym_count == 0) {
+                entry.source = CONFIG_SOURCE_DEFAULT; /* as Kafka, of a value in other units */
+            }
             add_entry(answer, &entry);
         }
     }

@@ -90,6 +90,48 @@ static void a_value_is_shown_with_all_that_stands_behind_it(void **state)
     admin_region_free(admin);
 }
 
+static void expect_synonyms(const struct describe_configs_response_results_configs *entry,
+                            const char *const *names)
+{
+    int32_t count = 0;
+
+    for (; names[count] != NULL; count++) {
+        assert_true(count < entry->synonyms.count);
+        assert_true(string_is(entry->synonyms.items[count].name, names[count]));
+    }
+    assert_int_equal(entry->synonyms.count, count);
+}
+
+/* As Apache Kafka 4.3.1: the hours stand behind the milliseconds, never alone. */
+static void a_value_in_other_units_is_shown_behind_the_first_unit(void **state)
+{
+    static const char *const own[] = {"retention.ms", NULL};
+    static const char *const both[] = {"log.retention.ms", "log.retention.hours", NULL};
+    static const char *const hours[] = {"log.retention.hours", NULL};
+    struct admin_region *admin = admin_region_new();
+    struct describe_configs_response out;
+
+    (void)state;
+    ask_about(admin, 4, CONFIG_RESOURCE_TOPIC, "views", &out);
+    assert_int_equal(entry_of(&out, "retention.ms")->synonyms.count, 0);
+    assert_int_equal(entry_of(&out, "segment.ms")->synonyms.count, 0);
+    assert_int_equal(entry_of(&out, "retention.ms")->config_source, CONFIG_SOURCE_DEFAULT);
+    assert_true(string_is(entry_of(&out, "retention.ms")->value, "604800000"));
+    assert_int_equal(change(admin, CONFIG_RESOURCE_TOPIC, "clicks", "retention.ms", SET, "5"), 0);
+    ask_about(admin, 4, CONFIG_RESOURCE_TOPIC, "clicks", &out);
+    expect_synonyms(entry_of(&out, "retention.ms"), own);
+    ask_about(admin, 4, CONFIG_RESOURCE_BROKER, "0", &out);
+    assert_int_equal(entry_of(&out, "log.retention.ms")->synonyms.count, 0);
+    expect_synonyms(entry_of(&out, "log.retention.hours"), hours);
+    assert_int_equal(change(admin, CONFIG_RESOURCE_BROKER, "0", "log.retention.ms", SET, "7"), 0);
+    ask_about(admin, 4, CONFIG_RESOURCE_TOPIC, "views", &out);
+    expect_synonyms(entry_of(&out, "retention.ms"), both);
+    ask_about(admin, 4, CONFIG_RESOURCE_BROKER, "0", &out);
+    expect_synonyms(entry_of(&out, "log.retention.ms"), both);
+    expect_synonyms(entry_of(&out, "log.retention.hours"), hours);
+    admin_region_free(admin);
+}
+
 static void settings_are_described_in_every_version(void **state)
 {
     struct admin_region *admin = admin_region_new();
@@ -289,6 +331,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_value_is_shown_with_all_that_stands_behind_it),
+        cmocka_unit_test(a_value_in_other_units_is_shown_behind_the_first_unit),
         cmocka_unit_test(settings_are_described_in_every_version),
         cmocka_unit_test(what_cannot_be_described_is_said_with_kafkas_error),
         cmocka_unit_test(changes_are_checked_before_they_are_made),
