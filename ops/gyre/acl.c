@@ -185,6 +185,11 @@ int acl_command(int argc, char **argv)
     static const struct verb_group group = {
         .path = "gyre acl",
         .intro = "Say who may do what (Kafka's access control lists).",
+        .examples = "  gyre acl grant --principal User:alice --operation READ --topic orders "
+                    "--group reports\n"
+                    "  gyre acl list --topic orders\n"
+                    "  gyre acl test --principal alice --operation READ --topic orders\n"
+                    "  gyre acl revoke --principal User:alice\n",
         .verbs = verbs,
         .count = (int)(sizeof verbs / sizeof verbs[0]),
         .arguments = &arguments,

@@ -265,6 +265,14 @@ int cluster_command(int argc, char **argv)
         {"brokers", "list the brokers", brokers},
     };
 
-    return command_dispatch("gyre cluster", "Look at the cluster.", verbs,
-                            (int)(sizeof verbs / sizeof verbs[0]), argc, argv);
+    static const struct command_table table = {
+        .path = "gyre cluster",
+        .intro = "Look at the cluster.",
+        .examples = "  gyre cluster health\n"
+                    "  gyre cluster brokers --bootstrap-server broker1:9092 -o json\n",
+        .commands = verbs,
+        .count = sizeof verbs / sizeof verbs[0],
+    };
+
+    return command_dispatch(&table, argc, argv);
 }

@@ -25,9 +25,16 @@ struct command {
     int (*run)(int argc, char **argv); /* argv[0] is "gyre GROUP VERB" */
 };
 
+struct command_table {
+    const char *path;     /* "gyre topic" */
+    const char *intro;    /* one sentence */
+    const char *examples; /* of --help: "  gyre topic list\n..." */
+    const struct command *commands;
+    int count;
+};
+
 /* Find argv[1] in the table and run it; print the table for --help or when it is not there. */
-int command_dispatch(const char *path, const char *intro, const struct command *commands, int count,
-                     int argc, char **argv);
+int command_dispatch(const struct command_table *table, int argc, char **argv);
 
 enum output_format { OUTPUT_TABLE, OUTPUT_JSON };
 

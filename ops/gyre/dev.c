@@ -208,7 +208,8 @@ static void print_table(const struct dev *dev)
             const struct dev_broker *broker = &region->brokers[b];
 
             (void)printf("%-12s %-8d %-9s %-8d 127.0.0.1:%-12d %s\n", region->name, broker->node_id,
-                         dev_process_state(broker), (int)broker->pid, broker->kafka_port,
+                         dev_process_state(broker),
+                         dev_process_is_running(broker) ? (int)broker->pid : 0, broker->kafka_port,
                          broker->data_dir);
         }
     }
@@ -537,6 +538,17 @@ int dev_command(int argc, char **argv)
         {"start", "start what was killed, continue what was paused", start_verb},
     };
 
-    return command_dispatch("gyre dev", "Run regions on this machine.", verbs,
-                            (int)(sizeof verbs / sizeof verbs[0]), argc, argv);
+    static const struct command_table table = {
+        .path = "gyre dev",
+        .intro = "Run regions on this machine.",
+        .examples = "  gyre dev up --dir /tmp/g --brokers 3 --plaintext\n"
+                    "  gyre dev kill --dir /tmp/g --broker 1\n"
+                    "  gyre dev status --dir /tmp/g\n"
+                    "  gyre dev start --dir /tmp/g --broker 1\n"
+                    "  gyre dev down --dir /tmp/g\n",
+        .commands = verbs,
+        .count = sizeof verbs / sizeof verbs[0],
+    };
+
+    return command_dispatch(&table, argc, argv);
 }

@@ -36,7 +36,7 @@ static int signal_of(struct argp_state *state, const char *text)
             return signals[i].number;
         }
     }
-    argp_error(state, "'%s' is not one of KILL, TERM, STOP, CONT, INT, ABRT", text);
+    argp_error(state, "'%s' is not one of KILL, TERM, STOP, CONT, INT, ABRT, HUP", text);
     return 0;
 }
 

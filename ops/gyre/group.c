@@ -199,6 +199,9 @@ int group_command(int argc, char **argv)
     static const struct verb_group group = {
         .path = "gyre group",
         .intro = "Look at consumer groups.",
+        .examples = "  gyre group list\n"
+                    "  gyre group describe reports\n"
+                    "  gyre group delete reports\n",
         .verbs = verbs,
         .count = (int)(sizeof verbs / sizeof verbs[0]),
         .arguments = &arguments,

@@ -24,11 +24,22 @@ static const struct command groups[] = {
 
 int main(int argc, char **argv)
 {
+    static const struct command_table table = {
+        .path = "gyre",
+        .intro = "Operate Gyre, the Kafka-compatible stream store.",
+        .examples = "  gyre dev up --dir /tmp/g --plaintext\n"
+                    "  gyre topic create clicks --partitions 12\n"
+                    "  seq 1000 | gyre produce clicks\n"
+                    "  gyre consume clicks --from-beginning --exit\n"
+                    "  gyre cluster health --bootstrap-server broker1:9092 -o json\n",
+        .commands = groups,
+        .count = sizeof groups / sizeof groups[0],
+    };
+
     argp_err_exit_status = STATUS_USAGE;
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         (void)puts("gyre " GYRE_VERSION);
         return STATUS_OK;
     }
-    return command_dispatch("gyre", "Operate Gyre, the Kafka-compatible stream store.", groups,
-                            (int)(sizeof groups / sizeof groups[0]), argc, argv);
+    return command_dispatch(&table, argc, argv);
 }

@@ -320,6 +320,16 @@ int pki_command(int argc, char **argv)
         {"verify", "whether a certificate is good", verify_command},
     };
 
-    return command_dispatch("gyre pki", "Certificates for brokers and clients.", commands,
-                            (int)(sizeof commands / sizeof commands[0]), argc, argv);
+    static const struct command_table table = {
+        .path = "gyre pki",
+        .intro = "Certificates for brokers and clients.",
+        .examples = "  gyre pki init --dir pki\n"
+                    "  gyre pki issue broker-0 --broker --dns kafka-0.example --dir pki\n"
+                    "  gyre pki issue alice --dir pki\n"
+                    "  gyre pki show --dir pki\n",
+        .commands = commands,
+        .count = sizeof commands / sizeof commands[0],
+    };
+
+    return command_dispatch(&table, argc, argv);
 }

@@ -280,6 +280,9 @@ int quota_command(int argc, char **argv)
     static const struct verb_group group = {
         .path = "gyre quota",
         .intro = "How much clients may use.",
+        .examples =
+            "  gyre quota set --for-user alice producer_byte_rate=10M consumer_byte_rate=20M\n"
+            "  gyre quota list\n",
         .verbs = verbs,
         .count = (int)(sizeof verbs / sizeof verbs[0]),
         .arguments = &arguments,

@@ -358,6 +358,11 @@ int stream_command(int argc, char **argv)
     static const struct verb_group group = {
         .path = "gyre stream",
         .intro = "Streams: topics under one name with one policy.",
+        .examples =
+            "  gyre stream create /ads/clicks --produce 'g:ads & !g:interns' --consume g:ads\n"
+            "  gyre stream info /ads/clicks\n"
+            "  gyre stream edit /ads/clicks --ttl 30d\n"
+            "  gyre stream list\n",
         .verbs = verbs,
         .count = (int)(sizeof verbs / sizeof verbs[0]),
         .arguments = &arguments,

@@ -114,6 +114,8 @@ int team_command(int argc, char **argv)
     static const struct verb_group group = {
         .path = "gyre team",
         .intro = "Teams: principals, streams, quotas in one file.",
+        .examples = "  gyre team apply -f ads.yaml --dry-run\n"
+                    "  gyre team apply -f ads.yaml\n",
         .verbs = verbs,
         .count = (int)(sizeof verbs / sizeof verbs[0]),
         .arguments = &arguments,

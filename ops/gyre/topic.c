@@ -282,6 +282,11 @@ int topic_command(int argc, char **argv)
     static const struct verb_group group = {
         .path = "gyre topic",
         .intro = "Look at topics and change them.",
+        .examples = "  gyre topic create clicks --partitions 12 --replication-factor 3\n"
+                    "  gyre topic list\n"
+                    "  gyre topic describe clicks\n"
+                    "  gyre topic alter clicks --config retention.ms=3600000\n"
+                    "  gyre topic delete clicks\n",
         .verbs = verbs,
         .count = (int)(sizeof verbs / sizeof verbs[0]),
         .arguments = &arguments,

@@ -305,6 +305,9 @@ int user_command(int argc, char **argv)
     static const struct verb_group group = {
         .path = "gyre user",
         .intro = "Users whose passwords the region checks.",
+        .examples = "  gyre user create alice\n"
+                    "  gyre user rotate alice\n"
+                    "  gyre user list -o json\n",
         .verbs = verbs,
         .count = (int)(sizeof verbs / sizeof verbs[0]),
         .arguments = &arguments,

@@ -85,11 +85,16 @@ static int run_named(int argc, char **argv)
 int verb_group_run(const struct verb_group *group, int argc, char **argv)
 {
     struct command commands[VERBS_MAX];
+    const struct command_table table = {.path = group->path,
+                                        .intro = group->intro,
+                                        .examples = group->examples,
+                                        .commands = commands,
+                                        .count = group->count};
 
     CHECK(group->count <= VERBS_MAX);
     the_group = group;
     for (int i = 0; i < group->count; i++) {
         commands[i] = (struct command){group->verbs[i].name, group->verbs[i].summary, run_named};
     }
-    return command_dispatch(group->path, group->intro, commands, group->count, argc, argv);
+    return command_dispatch(&table, argc, argv);
 }

@@ -26,6 +26,7 @@ struct verb {
 struct verb_group {
     const char *path; /* "gyre stream" */
     const char *intro;
+    const char *examples; /* of --help, as in struct command_table */
     const struct verb *verbs;
     int count;
 

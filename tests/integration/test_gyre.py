@@ -161,6 +161,23 @@ def leaves(*words):
             for leaf in leaves(*words, line.split()[0])]
 
 
+def groups(*words):
+    """Every command that has commands below it."""
+    return sorted({words[:length] for words, _ in leaves() for length in range(len(words))})
+
+
+def test_every_group_of_commands_shows_examples_that_are_commands():
+    known = {words for words, _ in leaves()}
+    for words in groups():
+        text = run(BIN / "gyre", *words, "--help")
+        examples = re.search(r"^Examples:\n((?:  .*\n)+)", text, re.M)
+        assert examples, words
+        for line in examples.group(1).splitlines():
+            called = tuple(line.split("gyre ", 1)[1].split())
+            assert called[:len(words)] == words
+            assert any(called[:len(leaf)] == leaf for leaf in known), line
+
+
 def test_every_command_shows_an_example_and_refuses_strange_options():
     found = leaves()
     assert len(found) > 30
