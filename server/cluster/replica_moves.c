@@ -2,6 +2,7 @@
 /*
  * A partition's leader makes its group's membership what the catalog asks for, one step at a time:
  *
+ *     somebody is fed in vain         -> remove it
  *     a wanted broker is missing      -> add it (standby, fed, then voter)
  *     all wanted are voters, we are not wanted -> hand leadership to one that is
  *     somebody is not wanted          -> remove it
@@ -126,14 +127,33 @@ static void hand_over(struct cluster *cluster, struct cluster_replica *replica, 
                        move_new(cluster, replica));
 }
 
+/* Fed for a move that was called off or replaced: it takes from those that are wanted. */
+static const struct member_progress *find_idle_standby(const struct member_progress *members,
+                                                       int count, const int32_t *wanted,
+                                                       int wanted_count)
+{
+    for (int i = 0; i < count; i++) {
+        if (members[i].role == MEMBER_STANDBY &&
+            !catalog_is_among(wanted, wanted_count, members[i].node)) {
+            return &members[i];
+        }
+    }
+    return NULL;
+}
+
 /* True: a step was started, or must be waited for. */
 static bool take_step(struct cluster *cluster, struct cluster_replica *replica,
                       const int32_t *wanted, int wanted_count)
 {
     struct member_progress members[CONSENSUS_MEMBERS_MAX];
     int count = consensus_members(partition_consensus(replica->partition), members);
+    const struct member_progress *idle = find_idle_standby(members, count, wanted, wanted_count);
     int32_t self = cluster->services.node_id;
 
+    if (idle != NULL) {
+        start_change(cluster, replica, idle->node, true);
+        return true;
+    }
     for (int i = 0; i < wanted_count; i++) {
         const struct member_progress *member = find_member(members, count, wanted[i]);
 

@@ -68,7 +68,8 @@ int partition_in_sync(const struct partition *partition, int32_t out_nodes[CONSE
     for (int i = 0; i < count; i++) {
         bool is_self = members[i].node == partition->table->services.node_id;
 
-        if (is_self || (members[i].is_live &&
+        /* Who is fed and does not vote yet is not in sync, however short the log is. */
+        if (is_self || (members[i].is_live && members[i].role == MEMBER_VOTER &&
                         members[i].match_index + PARTITION_IN_SYNC_ENTRIES >= last_index)) {
             out_nodes[in_sync++] = members[i].node;
         }

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from kafka_cluster import NONE
+from kafka_cluster import NO_REASSIGNMENT_IN_PROGRESS, NONE
 from kafka_wire import batch
 from region import eventually
 
@@ -99,3 +99,84 @@ def test_a_throttled_move_takes_its_time_until_the_throttle_goes(cluster, topic,
     assert cluster.partition(topic)["replica_nodes"] == [second]
     assert cluster.fetch(topic, 0)["high_watermark"] == BATCHES + 1
     eventually(lambda: held(cluster, topic, first) is None)
+
+
+def begin_slowly(cluster, topic, replicas, targets):
+    """A move that is under way and will not end while the throttle holds."""
+    fill(cluster, topic, replicas)
+    throttle(cluster, topic)
+    assert assign(cluster, topic, targets) == NONE
+    for node_id in set(targets) - set(replicas):
+        eventually(lambda node_id=node_id: (held(cluster, topic, node_id) or 0) > 0)
+    assert moving(cluster, topic) is not None
+
+
+def is_whole(cluster, topic, count=BATCHES):
+    answer = cluster.produce(topic, batch([b"after"]))
+    assert answer["error_code"] == NONE, answer
+    assert cluster.fetch(topic, 0)["high_watermark"] == count + 1
+    return True
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_a_move_that_is_called_off_leaves_all_where_it_was(cluster, topic, factor):
+    *replicas, target = cluster.region.node_ids[-factor - 1:]
+    begin_slowly(cluster, topic, replicas, [target] + replicas[1:])
+    assert assign(cluster, topic, None) == NONE
+    assert moving(cluster, topic) is None
+    assert cluster.partition(topic)["replica_nodes"] == replicas
+    eventually(lambda: held(cluster, topic, target) is None)
+    assert assign(cluster, topic, None) == NO_REASSIGNMENT_IN_PROGRESS
+    assert is_whole(cluster, topic)
+    assert all(held(cluster, topic, node_id) for node_id in replicas)
+    unthrottle(cluster, topic)
+    assert assign(cluster, topic, [target]) == NONE
+    eventually(lambda: cluster.partition(topic)["replica_nodes"] == [target])
+    assert is_whole(cluster, topic, BATCHES + 1)
+
+
+def test_a_move_is_replaced_by_another(cluster, topic):
+    first, second, third = cluster.region.node_ids
+    begin_slowly(cluster, topic, [first], [second])
+    assert assign(cluster, topic, [third]) == NONE
+    assert moving(cluster, topic) == ([third], [first])
+    eventually(lambda: (held(cluster, topic, third) or 0) > 0)
+    so_far = held(cluster, topic, second)
+    eventually(lambda: held(cluster, topic, third) > MIB)
+    assert held(cluster, topic, second) < so_far + MIB, "it is fed in vain"
+    unthrottle(cluster, topic)
+    eventually(lambda: cluster.partition(topic)["replica_nodes"] == [third])
+    eventually(lambda: held(cluster, topic, first) is None)
+    eventually(lambda: held(cluster, topic, second) is None)
+    assert is_whole(cluster, topic)
+
+
+def test_a_target_that_dies_holds_nothing_up_and_keeps_nothing(own_region, connect, topic):
+    region = own_region(brokers=3)
+    cluster = connect(region)
+    first, second, third = region.node_ids
+    begin_slowly(cluster, topic, [first, second], [first, third])
+    region.kill(third)
+    time.sleep(1)
+    assert moving(cluster, topic) == ([third], [second])
+    assert cluster.produce(topic, batch([b"live"]))["error_code"] == NONE
+    assert assign(cluster, topic, None) == NONE
+    assert moving(cluster, topic) is None
+    region.start(third)
+    eventually(lambda: held(connect(region), topic, third) is None)
+    assert is_whole(cluster, topic, BATCHES + 1)
+
+
+def test_a_move_goes_on_with_a_target_that_comes_back(own_region, connect, topic):
+    region = own_region(brokers=3)
+    cluster = connect(region)
+    first, second, third = region.node_ids
+    begin_slowly(cluster, topic, [first, second], [first, third])
+    for victim in (third, first):
+        region.kill(victim)
+        region.start(victim)
+    cluster = connect(region)
+    unthrottle(cluster, topic)
+    eventually(lambda: cluster.partition(topic)["replica_nodes"] == [first, third], timeout=30)
+    eventually(lambda: held(cluster, topic, second) is None)
+    assert is_whole(cluster, topic)
