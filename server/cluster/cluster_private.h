@@ -44,8 +44,7 @@ struct cluster_replica {
     struct partition *partition; /* NULL: no replica here */
     int32_t leader;              /* as announced; -1: nobody yet */
     int32_t leader_epoch;
-    bool is_moving;    /* a membership change or transfer of ours is under way */
-    int32_t added;     /* whom it adds; -1: nobody */
+    struct move *move; /* owned: a membership change or transfer of ours that is under way */
     bool is_finishing; /* the catalog is being told that targets are reached */
 };
 

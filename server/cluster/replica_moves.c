@@ -23,13 +23,14 @@ static const uint64_t LOOK_AGAIN_US = 500 * 1000;
 struct move {
     struct cluster *cluster;
     struct group_id group;
+    int32_t added; /* -1: nobody */
 };
 
 static struct move *move_new(struct cluster *cluster, const struct cluster_replica *replica)
 {
     struct move *move = check_alloc(sizeof *move);
 
-    *move = (struct move){cluster, replica->group};
+    *move = (struct move){cluster, replica->group, -1};
     return move;
 }
 
@@ -48,8 +49,7 @@ static void on_moved(void *context, enum error error)
     struct cluster_replica *replica = end_move(move);
 
     if (replica != NULL) {
-        replica->is_moving = false;
-        replica->added = -1;
+        replica->move = NULL;
         if (error == ERROR_NONE) {
             replica_moves_look(cluster, replica);
         }
@@ -111,20 +111,19 @@ static void start_change(struct cluster *cluster, struct cluster_replica *replic
 {
     struct consensus_group *group = partition_consensus(replica->partition);
 
-    replica->is_moving = true;
+    replica->move = move_new(cluster, replica);
     if (is_removal) {
-        consensus_remove_member(group, node, on_moved, move_new(cluster, replica));
+        consensus_remove_member(group, node, on_moved, replica->move);
     } else {
-        replica->added = node;
-        consensus_set_member(group, node, MEMBER_VOTER, on_moved, move_new(cluster, replica));
+        replica->move->added = node;
+        consensus_set_member(group, node, MEMBER_VOTER, on_moved, replica->move);
     }
 }
 
 static void hand_over(struct cluster *cluster, struct cluster_replica *replica, int32_t node)
 {
-    replica->is_moving = true;
-    consensus_transfer(partition_consensus(replica->partition), node, on_moved,
-                       move_new(cluster, replica));
+    replica->move = move_new(cluster, replica);
+    consensus_transfer(partition_consensus(replica->partition), node, on_moved, replica->move);
 }
 
 /* Fed for a move that was called off or replaced: it takes from those that are wanted. */
@@ -185,8 +184,10 @@ static bool take_step(struct cluster *cluster, struct cluster_replica *replica,
 /* One that is added may never catch up: it is not waited for when it is wanted no more. */
 static void stop_unwanted(struct cluster_replica *replica, const int32_t *wanted, int wanted_count)
 {
-    if (replica->added >= 0 && !catalog_is_among(wanted, wanted_count, replica->added)) {
-        consensus_stop_waiting(partition_consensus(replica->partition), replica->added);
+    int32_t added = replica->move->added;
+
+    if (added >= 0 && !catalog_is_among(wanted, wanted_count, added)) {
+        consensus_stop_waiting(partition_consensus(replica->partition), added);
     }
 }
 
@@ -206,7 +207,7 @@ void replica_moves_look(struct cluster *cluster, struct cluster_replica *replica
     wanted = &topic->partitions[replica->group.partition];
     nodes = wanted->target_count == 0 ? wanted->replicas : wanted->targets;
     count = wanted->target_count == 0 ? wanted->replica_count : wanted->target_count;
-    if (replica->is_moving) {
+    if (replica->move != NULL) {
         stop_unwanted(replica, nodes, count);
     } else if (!take_step(cluster, replica, nodes, count) && wanted->target_count > 0) {
         finish(cluster, replica, wanted);

@@ -35,7 +35,6 @@ struct cluster_replica *replicas_get(struct cluster *cluster, struct group_id gr
         replica->group = group;
         replica->leader = -1;
         replica->leader_epoch = -1;
-        replica->added = -1;
         list_init(&replica->dirty);
         map_insert(&cluster->replicas, &replica->by_group, group_id_hash(group));
     }
@@ -46,6 +45,7 @@ static void forget(struct cluster *cluster, struct cluster_replica *replica)
 {
     list_remove(&replica->dirty);
     map_remove(&cluster->replicas, &replica->by_group);
+    free(replica->move);
     free(replica);
 }
 
@@ -96,8 +96,8 @@ static void close_replica(struct cluster_replica *replica)
 {
     partition_close(replica->partition, true);
     replica->partition = NULL;
-    replica->is_moving = false; /* whom we asked answers no more */
-    replica->added = -1;
+    free(replica->move); /* a closed group does not answer */
+    replica->move = NULL;
 }
 
 static void reconcile_one(struct cluster *cluster, struct cluster_replica *replica)

@@ -307,8 +307,8 @@ def test_sessions_are_resumed_until_trust_changes(own_region, pki):
     second = connect(region, pki, session=first.session, context=context)
     assert ask(second) and second.session_reused
     assert metric(region, "gyre_tls_handshakes_resumed_total") == 1
-    pki("revoke", "broker")  # any change of the list will do
     before = metric(region, "gyre_tls_reloads_total")
+    pki("revoke", "broker")  # any change of the list will do
     eventually(lambda: metric(region, "gyre_tls_reloads_total") > before)
     third = connect(region, pki, session=second.session, context=context)
     assert ask(third) and not third.session_reused

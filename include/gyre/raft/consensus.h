@@ -127,8 +127,9 @@ struct member_progress {
 int consensus_members(const struct consensus_group *group, struct member_progress *out_members);
 
 /* Membership, one change at a time, at the leader. A node is added as STANDBY, becomes VOTER when
- * it has caught up; done() reports the end. STATE: another change runs. A leader does not remove
- * or demote itself: it hands leadership over and answers NOT_LEADER; ask the new one. */
+ * it has caught up; done() reports the end, unless the group is closed first. STATE: another change
+ * runs. A leader does not remove or demote itself: it hands leadership over and answers NOT_LEADER;
+ * ask the new one. */
 typedef void (*consensus_done)(void *context, enum error error);
 void consensus_set_member(struct consensus_group *group, int32_t node, enum member_role role,
                           consensus_done done, void *context);
