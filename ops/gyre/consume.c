@@ -139,7 +139,9 @@ int consume_command(int argc, char **argv)
                                 parse_option,
                                 "TOPIC",
                                 "Print the records of a topic.\vWith -o json: one object a line.\n"
-                                "--timeout is for what is there; for what is to come it waits.\n"
+                                "--timeout: with --exit also how long to wait for more of what "
+                                "is there (then the exit status is 4). Without --exit it waits for "
+                                "what is to come for as long as it takes.\n"
                                 "\nExamples:\n"
                                 "  gyre consume clicks --from-beginning\n"
                                 "  gyre consume clicks --partition 0 --offset 4711 --count 1 "
@@ -158,6 +160,7 @@ int consume_command(int argc, char **argv)
 
     connect_arguments_init(&arguments.connect);
     (void)argp_parse(&parser, argc, argv, 0, NULL, &arguments);
+    arguments.consumer.timeout_s = arguments.connect.timeout_s;
     status = session_open(&session, &arguments.connect);
     if (status == STATUS_OK) {
         status = consumer_run(&session, &arguments.consumer);

@@ -21,6 +21,7 @@ enum {
     PARTITION_BYTES_MAX = 4 << 20,
     EXPANDED_BYTES_MAX = 256 << 20,
     RETRY_PAUSE_MS = 100,
+    MS_PER_S = 1000,
 };
 
 /* One partition that is read. */
@@ -115,6 +116,14 @@ static void take_records(struct consumer *consumer, int32_t partition,
     }
 }
 
+/* What is to come may take for ever; what is there may not. */
+static void start_timeout(struct consumer *consumer)
+{
+    const struct consumer_options *options = consumer->options;
+
+    session_set_timeout(consumer->session, options->is_bounded ? options->timeout_s : 0);
+}
+
 static void take_partition(struct consumer *consumer,
                            const struct fetch_response_responses_partitions *partition)
 {
@@ -125,7 +134,12 @@ static void take_partition(struct consumer *consumer,
     }
     reading = &consumer->readings[partition->partition_index];
     if (partition->error_code == KAFKA_ERROR_NONE) {
+        int64_t before = reading->position;
+
         take_records(consumer, partition->partition_index, &partition->records);
+        if (reading->position > before) {
+            start_timeout(consumer);
+        }
     } else if (partition->error_code == KAFKA_ERROR_OFFSET_OUT_OF_RANGE &&
                consumer->options->start < 0 && partition->log_start_offset > reading->position) {
         reading->position = partition->log_start_offset; /* retention has moved on */
@@ -186,6 +200,12 @@ static int32_t gather(struct fetcher *fetcher)
     return count;
 }
 
+/* 0: the client's. */
+static uint32_t call_timeout_ms(const struct consumer_options *options)
+{
+    return options->is_bounded ? FETCH_WAIT_MS + (uint32_t)options->timeout_s * MS_PER_S : 0;
+}
+
 static void ask(struct fetcher *fetcher)
 {
     int32_t count = gather(fetcher);
@@ -205,6 +225,7 @@ static void ask(struct fetcher *fetcher)
                                          .api_key = API_FETCH,
                                          .version_max = FETCH_VERSION_MAX,
                                          .request = &fetcher->request,
+                                         .timeout_ms = call_timeout_ms(fetcher->consumer->options),
                                          .done = on_answer};
     fetcher->is_asking = true;
     fetcher->is_answered = false;
@@ -308,6 +329,14 @@ static void go_round(struct consumer *consumer)
     }
 }
 
+static void check_timeout(struct consumer *consumer)
+{
+    if (goes_on(consumer) && session_is_over(consumer->session)) {
+        complain("no more of what is there came within %d s", consumer->options->timeout_s);
+        consumer->status = STATUS_TIMEOUT;
+    }
+}
+
 /* Calls in flight point into the fetchers: wait for them, at most one long poll. */
 static void release(struct consumer *consumer)
 {
@@ -389,9 +418,10 @@ enum exit_status consumer_run(struct session *session, const struct consumer_opt
         check_alloc_zero((size_t)consumer.reading_count * sizeof *consumer.readings);
     consumer.status = find_bounds(&consumer);
     find_fetchers(&consumer);
-    session_set_timeout(session, 0); /* from here on it may take for ever */
+    start_timeout(&consumer);
     while (goes_on(&consumer)) {
         go_round(&consumer);
+        check_timeout(&consumer);
         if (consumer.needs_leaders && goes_on(&consumer)) {
             learn_leaders(&consumer);
         }

@@ -21,6 +21,7 @@ struct consumer_options {
     int32_t partition; /* or CONSUMER_ALL_PARTITIONS */
     int64_t start;     /* an offset, OFFSETS_BEGINNING or OFFSETS_END */
     bool is_bounded;   /* stop at what is the end now */
+    int timeout_s;     /* if bounded: how long to wait for more of what is there */
     /* A record, in the order of its partition. False: stop. */
     bool (*take)(void *context, int32_t partition, const struct record *record);
     /* After each answer, before waiting again; may be NULL. */

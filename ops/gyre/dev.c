@@ -69,6 +69,31 @@ static bool make_directories(const struct dev *dev, const struct dev_region *reg
     return dev_make_directory(path);
 }
 
+/* Before a directory is in use: it keeps the properties that it was made with. */
+static bool check_config(struct dev *dev, struct dev_region *region, int broker_index,
+                         const struct dev_arguments *arguments)
+{
+    struct dev_broker *broker = &region->brokers[broker_index];
+
+    (void)arguments;
+    return make_directories(dev, region, broker) && dev_write_config(dev, region, broker_index) &&
+           dev_process_check(dev, region, broker);
+}
+
+static bool settings_fit(const struct dev_arguments *arguments)
+{
+    for (int i = 0; i < arguments->setting_count; i++) {
+        const struct dev_setting *setting = &arguments->settings[i];
+
+        if (setting->broker_index >= arguments->brokers) {
+            complain("--set %d:%s is of no broker: they are 0 to %d", setting->broker_index,
+                     setting->text, arguments->brokers - 1);
+            return false;
+        }
+    }
+    return true;
+}
+
 /* The first users go into the data directories: whichever broker forms the region brings them. */
 static bool format_one(struct dev *dev, struct dev_region *region, int broker_index,
                        const struct dev_arguments *arguments)
@@ -79,8 +104,7 @@ static bool format_one(struct dev *dev, struct dev_region *region, int broker_in
     if (dev->security.user_count == 0) {
         return true;
     }
-    return make_directories(dev, region, broker) && dev_write_config(dev, region, broker_index) &&
-           dev_process_format(dev, region, broker);
+    return dev_process_format(dev, region, broker);
 }
 
 /* Of all before the first is started: a region is not to come up in part. */
@@ -316,8 +340,8 @@ static bool make_new(struct dev *dev, const char *dir, const struct dev_argument
         return false;
     }
     dev_security_complete(&dev->security);
-    return for_chosen(dev, arguments, check_ports) && dev_security_prepare(dev) &&
-           for_chosen(dev, arguments, format_one) && dev_save(dev);
+    return for_chosen(dev, arguments, check_ports) && for_chosen(dev, arguments, check_config) &&
+           dev_security_prepare(dev) && for_chosen(dev, arguments, format_one) && dev_save(dev);
 }
 
 static bool has_settings(const struct dev *dev, const struct dev_arguments *arguments)
@@ -399,6 +423,9 @@ static int up(int argc, char **argv)
         return STATUS_FAILED;
     }
     bool is_in_use = dev_exists(dir);
+    if (!is_in_use && !settings_fit(&arguments)) {
+        return STATUS_USAGE;
+    }
     if (is_in_use ? !dev_load(&dev, dir) : !make_new(&dev, dir, &arguments)) {
         return STATUS_FAILED;
     }

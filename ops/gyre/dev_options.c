@@ -52,6 +52,9 @@ static void add_setting(struct argp_state *state, struct dev_arguments *argument
     }
     setting->broker_index = -1;
     if (end != text && *end == ':') {
+        if (broker < 0 || broker >= DEV_BROKERS_MAX) {
+            argp_error(state, "'%s' is of no broker from 0 to %d", text, DEV_BROKERS_MAX - 1);
+        }
         setting->broker_index = (int)broker;
         text = end + 1;
     }

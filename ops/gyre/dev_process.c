@@ -19,7 +19,13 @@
 
 #include "command.h"
 
-enum { BODY_BYTES = 2048, HTTP_OK = 200, PROBE_TIMEOUT_MS = 1000, POLL_MS = 20 };
+enum {
+    BODY_BYTES = 2048,
+    HTTP_OK = 200,
+    PROBE_TIMEOUT_MS = 1000,
+    POLL_MS = 20,
+    WORDS_BYTES = 8192
+};
 
 /* ---- what runs ---- */
 
@@ -164,6 +170,56 @@ bool dev_process_start(const struct dev *dev, const struct dev_region *region,
     }
     (void)close(alive[0]);
     return pid > 0;
+}
+
+/* ---- checking ---- */
+
+/* What gyred says about a file, as far as it fits. */
+static void read_words(int descriptor, char *text, size_t size)
+{
+    size_t length = 0;
+    ssize_t more;
+
+    while (length < size - 1 && (more = read(descriptor, text + length, size - 1 - length)) > 0) {
+        length += (size_t)more;
+    }
+    text[length] = '\0';
+}
+
+bool dev_process_check(const struct dev *dev, const struct dev_region *region,
+                       const struct dev_broker *broker)
+{
+    char program[PATH_MAX];
+    char config[DEV_PATH_MAX];
+    char words[WORDS_BYTES];
+    int said[2];
+    int status = -1;
+    pid_t pid;
+
+    if (!find_program(program)) {
+        complain("gyred is not beside gyre: %s", program);
+        return false;
+    }
+    dev_path(dev, region, broker, "broker.conf", config);
+    if (pipe2(said, O_CLOEXEC) != 0) {
+        complain("cannot start a process: %s", strerror(errno));
+        return false;
+    }
+    pid = fork();
+    if (pid == 0) {
+        if (dup2(said[1], STDOUT_FILENO) >= 0 && dup2(said[1], STDERR_FILENO) >= 0) {
+            (void)execl(program, program, "--check-config", config, (char *)NULL);
+        }
+        _exit(STATUS_FAILED);
+    }
+    (void)close(said[1]);
+    read_words(said[0], words, sizeof words);
+    (void)close(said[0]);
+    if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0) {
+        complain("broker %d would not start with these properties:\n%s", broker->node_id, words);
+        return false;
+    }
+    return true;
 }
 
 /* ---- formatting ---- */

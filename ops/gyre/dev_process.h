@@ -11,6 +11,10 @@ bool dev_process_is_running(const struct dev_broker *broker);
 /* "ready", "starting", "paused" or "stopped". */
 const char *dev_process_state(const struct dev_broker *broker);
 
+/* `gyred --check-config`. False: what it said was printed. */
+bool dev_process_check(const struct dev *dev, const struct dev_region *region,
+                       const struct dev_broker *broker);
+
 /* `gyred format`, with the users of `dev` in it. False: the reason was printed. */
 bool dev_process_format(const struct dev *dev, const struct dev_region *region,
                         const struct dev_broker *broker);

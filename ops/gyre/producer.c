@@ -422,7 +422,11 @@ static enum exit_status take_producer_id(struct producer *producer)
         code = status == STATUS_OK ? response->error_code : KAFKA_ERROR_NONE;
     } while (session_may_retry(producer->session, code));
     if (status == STATUS_OK && code != KAFKA_ERROR_NONE) {
-        status = session_refused("no producer id", code, STRING_NULL);
+        status = session_refused(producer->options.topic, code,
+                                 code == KAFKA_ERROR_CLUSTER_AUTHORIZATION_FAILED
+                                     ? STRING("You may write to no topic at all: neither WRITE on "
+                                              "one nor IDEMPOTENT_WRITE on the cluster.")
+                                     : STRING("There is no producer id."));
     } else if (status == STATUS_OK) {
         producer->producer_id = response->producer_id;
         producer->producer_epoch = response->producer_epoch;

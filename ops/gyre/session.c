@@ -99,7 +99,7 @@ void session_wake(struct session *session)
     uv_stop(&session->uv);
 }
 
-static bool is_over(const struct session *session)
+bool session_is_over(const struct session *session)
 {
     return session_now_us(session) >= session->deadline_us;
 }
@@ -131,7 +131,7 @@ bool session_pause(struct session *session, uint32_t duration_ms)
     while (!pause.is_over) {
         session_turn(session);
     }
-    return !is_over(session);
+    return !session_is_over(session);
 }
 
 bool session_may_retry(struct session *session, int16_t code)

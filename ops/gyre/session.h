@@ -62,6 +62,7 @@ enum exit_status session_failed(const struct session *session, const struct clie
 
 /* The command's time counts anew from here; 0: it has no end. */
 void session_set_timeout(struct session *session, int timeout_s);
+bool session_is_over(const struct session *session);
 
 /*
  * Metadata of these topics; `count` -1: of all. The topics are created where the broker allows it

@@ -6,6 +6,7 @@ import pathlib
 import re
 import socket
 import subprocess
+import urllib.request
 
 import pytest
 from region import BIN, CommandFailed, eventually, free_port, run
@@ -87,6 +88,45 @@ def test_dev_up_says_what_it_does_not_change_in_a_directory_in_use(own_region):
                               timeout=60, check=True)
         assert said in done.stderr and bool(said) == bool(done.stderr)
     assert len(region.status()) == 1
+
+
+@pytest.mark.parametrize("setting, status, said", [
+    ("num.partition=4", 1, "did you mean 'num.partitions'?"),
+    ("1:num.partitions=0", 1, "must be at least 1, is 0"),
+    ("2:num.partitions=4", 2, "is of no broker: they are 0 to 1"),
+    ("-1:num.partitions=4", 2, "is of no broker"),
+])
+def test_dev_up_refuses_properties_before_the_directory_keeps_them(tmp_path, setting, status,
+                                                                   said):
+    up = [BIN / "gyre", "dev", "up", "--dir", tmp_path, "--brokers", 2, "--plaintext",
+          "--port", free_port(2)]
+    done = subprocess.run([*map(str, up), f"--set={setting}"], capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert done.returncode == status and said in done.stderr
+    assert not (tmp_path / "dev.json").exists()
+    assert not [log for log in tmp_path.rglob("gyred.log")]
+
+
+def test_the_address_of_the_console_answers_with_where_to_look(region):
+    address = region.state["regions"][0]["console"]
+    with urllib.request.urlopen(address, timeout=10) as page:
+        assert page.status == 200 and b'href="/readyz"' in page.read()
+
+
+def test_consume_until_the_end_gives_up_when_nobody_brings_more(own_region, topic):
+    """The pipe is full while the broker dies: records are there that nobody can bring."""
+    region = own_region(brokers=1)
+    region.on("topic", "create", topic)
+    lines = "".join(f"{i} {'x' * 1000}\n" for i in range(20000))
+    region.on("produce", topic, stdin=lines)
+    words = [BIN / "gyre", "consume", topic, "--from-beginning", "--exit", "--timeout", "2",
+             "--bootstrap-server", region.bootstrap]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as consumer:
+        assert consumer.stdout.read(1000)
+        region.kill(0)
+        rest, said = consumer.communicate(timeout=60)
+    assert consumer.returncode == 4, said
+    assert rest.count(b"\n") < 20000
 
 
 def test_dev_kill_sends_a_hangup_that_a_broker_survives(own_region):

@@ -121,6 +121,16 @@ def test_a_grant_lets_in_and_its_removal_shuts_out(secured, topic):
                      "--topic", topic) == 5
 
 
+def test_who_may_write_nowhere_is_told_so(secured, topic):
+    password = make_user(secured, "vera")
+    secured.on("topic", "create", topic)
+    secured.on("acl", "grant", "--principal", "vera", "--operation", "DESCRIBE", "--topic", topic)
+    with pytest.raises(CommandFailed) as failure:
+        as_user(secured, "vera", password, "produce", topic, stdin="x\n")
+    assert failure.value.status == 5
+    assert f"{topic}: You may write to no topic at all: neither WRITE" in failure.value.output
+
+
 def test_an_operation_that_means_nothing_is_wrong_usage(secured):
     assert status_of(secured.on, "acl", "grant", "--principal", "x", "--operation", "WRITE",
                      "--group", "g") == 2
