@@ -15,6 +15,25 @@ static void respond_live(void *context, const char *path, struct admin_http_answ
     admin_http_answer_text(answer, 200, "ok\n");
 }
 
+static const char index_page[] =
+    "<!DOCTYPE html>\n<html lang=\"en\"><title>Gyre</title>\n"
+    "<p>The admin port of a broker of Gyre.\n"
+    "<ul><li><a href=\"/readyz\">/readyz</a>: may it be used, and who it is\n"
+    "<li><a href=\"/livez\">/livez</a>: does it live\n"
+    "<li><a href=\"/metrics\">/metrics</a>: for Prometheus\n</ul>\n";
+
+/* "/" stands for every path that nobody else answers. */
+static void respond_index(void *context, const char *path, struct admin_http_answer *answer)
+{
+    (void)context;
+    if (strcmp(path, "/") == 0) {
+        admin_http_answer_text(answer, 200, index_page);
+        answer->content_type = "text/html; charset=utf-8";
+    } else {
+        admin_http_answer_text(answer, 404, "not found\n");
+    }
+}
+
 static void respond_ready(void *context, const char *path, struct admin_http_answer *answer)
 {
     const struct admin_http *admin = context;
@@ -63,6 +82,7 @@ static void respond_metrics(void *context, const char *path, struct admin_http_a
 
 void admin_health_add_routes(struct admin_http *admin)
 {
+    admin_http_add_route(admin, "/", respond_index, admin);
     admin_http_add_route(admin, "/livez", respond_live, admin);
     admin_http_add_route(admin, "/readyz", respond_ready, admin);
     admin_http_add_route(admin, "/metrics", respond_metrics, admin);

@@ -3,6 +3,7 @@
  * The admin port: health and metrics for machines, later the console for people. HTTP/1.1, GET and
  * HEAD, one answer a connection; http-parser reads it.
  *
+ *     /          a page with links to the others, until there is a console
  *     /livez     200 while the loop turns
  *     /readyz    200, or 503 with the reason, as JSON
  *     /metrics   Prometheus

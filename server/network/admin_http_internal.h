@@ -34,7 +34,7 @@ void admin_http_route_request(struct admin_http *admin, const char *path,
 void admin_http_answer_text(struct admin_http_answer *answer, int status, const char *text);
 void admin_http_check_closed(struct admin_http *admin);
 
-/* /livez, /readyz, /metrics. */
+/* /, /livez, /readyz, /metrics. */
 void admin_health_add_routes(struct admin_http *admin);
 
 #endif

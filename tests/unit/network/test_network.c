@@ -428,6 +428,8 @@ static void bad_http_is_refused(void **state)
     start(&server, 10, 10);
     starts_with(http(&server, "GET /nothing HTTP/1.1\r\n\r\n"), "HTTP/1.1 404 ");
     starts_with(http(&server, "GET /livez/ HTTP/1.1\r\n\r\n"), "HTTP/1.1 404 ");
+    starts_with(http(&server, "GET /nobody HTTP/1.1\r\n\r\n"), "HTTP/1.1 404 ");
+    assert_non_null(strstr(http(&server, "GET / HTTP/1.1\r\n\r\n"), "href=\"/metrics\""));
     starts_with(http(&server, "POST /livez HTTP/1.1\r\nContent-Length: 0\r\n\r\n"),
                 "HTTP/1.1 405 ");
     starts_with(http(&server, "\x16\x03\x01 what\r\n\r\n"), "HTTP/1.1 400 ");
