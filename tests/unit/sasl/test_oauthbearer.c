@@ -193,6 +193,21 @@ static void claims_that_are_not_for_us_or_not_for_now_are_refused(void **state)
         {"sub", json_stringn("a\0b", 3), "its claims are not JSON"},
         {"groups", json_integer(5), "its groups are not a list of names"},
         {"scope", json_true(), "its scope is neither text nor a list"},
+        {"exp", json_real(1e300), "it has no time of expiry"},
+        {"exp", json_integer(-1), "it has no time of expiry"},
+        {"exp", json_array(), "it has no time of expiry"},
+        {"nbf", json_string("now"), "it is not valid yet"},
+        {"nbf", json_real(1e300), "it is not valid yet"},
+        {"iat", json_false(), "it was issued in the future"},
+        {"aud", json_array(), "it is meant for another audience"},
+        {"aud", json_pack("[[s]]", "gyre"), "it is meant for another audience"},
+        {"aud", json_pack("{s:s}", "gyre", "gyre"), "it is meant for another audience"},
+        {"aud", json_string("gyre,kafka"), "it is meant for another audience"},
+        {"iss", json_pack("[s]", "https://issuer"), "it comes from another issuer"},
+        {"sub", json_pack("{s:s}", "name", "alice"), "it names nobody"},
+        {"groups", json_pack("[[s]]", "ads"), "its groups are not a list of names"},
+        {"groups", json_pack("[s,i]", "ads", 1), "its groups are not a list of names"},
+        {"groups", json_pack("[s]", ""), "a group has no possible name"},
     };
 
     (void)state;
@@ -225,6 +240,90 @@ static char *tamper(char *token, char part)
     return token;
 }
 
+/* The public key, which everybody has, taken for a secret that both sides share. */
+static char *sign_with_public_key(struct sasl_fixture *fixture)
+{
+    json_t *public = json_deep_copy(rsa_key);
+    json_t *secret;
+    char *text;
+
+    assert_true(jose_jwk_pub(NULL, public));
+    text = json_dumps(public, JSON_COMPACT);
+    secret = json_pack("{s:s,s:o}", "kty", "oct", "k", jose_b64_enc(text, strlen(text)));
+    free(text);
+    text = sign(claims_of(fixture), json_pack("{s:s,s:s}", "alg", "HS256", "kid", "one"), secret);
+    json_decref(public);
+    json_decref(secret);
+    return text;
+}
+
+static void refuse_headers(struct sasl_fixture *fixture)
+{
+    static const char *const headers[] = {
+        "{\"alg\":\"None\"}",    "{\"alg\":\"nOnE\",\"kid\":\"one\"}",
+        "{\"alg\":\"\"}",        "{\"alg\":null}",
+        "{\"alg\":[\"RS256\"]}", "{\"alg\":\"HS512\"}",
+        "{\"alg\":\"ES256K\"}",  "{\"alg\":\"RSA-OAEP\",\"enc\":\"A256GCM\"}",
+        "{\"kid\":\"one\"}",
+    };
+
+    expect_refused(fixture, sign_with_public_key(fixture), "its algorithm is not allowed");
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
+        json_t *encoded = jose_b64_enc(headers[i], strlen(headers[i]));
+        char *token = check_alloc(1024);
+
+        (void)snprintf(token, 1024, "%s.eyJzdWIiOiJhbGljZSJ9.AAAA", json_string_value(encoded));
+        json_decref(encoded);
+        expect_refused(fixture, token, "its algorithm is not allowed");
+    }
+}
+
+/* Nobody says which key: each is tried, of its kind only. A number is no time, a half of one is. */
+static void a_token_without_the_name_of_its_key_opens(void **state)
+{
+    struct sasl_fixture fixture;
+    json_int_t now;
+
+    (void)state;
+    open_fixture(&fixture);
+    now = (json_int_t)(clock_wall_ms(&fixture.clock.clock) / 1000);
+    assert_int_equal(
+        show(&fixture, sign(claims_of(&fixture), json_pack("{s:s}", "alg", "RS256"), rsa_key)),
+        SASL_DONE);
+    assert_int_equal(show(&fixture, sign(claims_of(&fixture),
+                                         json_pack("{s:s,s:i}", "alg", "ES256", "kid", 7), ec_key)),
+                     SASL_DONE);
+    expect_refused(&fixture, sign(claims_of(&fixture), json_pack("{s:s}", "alg", "ES384"), new_key),
+                   "the signature is wrong");
+    assert_int_equal(
+        show(&fixture, sign_with(with(claims_of(&fixture), "exp", json_real((double)now + 10.5)),
+                                 "ES256", ec_key)),
+        SASL_DONE);
+    assert_int_equal(fixture.identity->expires_ms, (now + 10) * 1000 + 500);
+    sasl_fixture_release(&fixture);
+}
+
+static void a_claim_that_is_there_twice_is_refused(void **state)
+{
+    static const char claims[] = "{\"sub\":\"alice\",\"sub\":\"root\",\"iss\":\"https://issuer\","
+                                 "\"aud\":\"gyre\",\"exp\":99999999999}";
+    struct sasl_fixture fixture;
+    json_t *jws = json_pack("{s:o}", "payload", jose_b64_enc(claims, strlen(claims)));
+    json_t *signature = json_pack("{s:{s:s}}", "protected", "alg", "ES256");
+    char *token = check_alloc(4096);
+
+    (void)state;
+    open_fixture(&fixture);
+    assert_true(jose_jws_sig(NULL, jws, signature, ec_key));
+    (void)snprintf(token, 4096, "%s.%s.%s", json_string_value(json_object_get(jws, "protected")),
+                   json_string_value(json_object_get(jws, "payload")),
+                   json_string_value(json_object_get(jws, "signature")));
+    expect_refused(&fixture, token, "its claims are not JSON");
+    json_decref(jws);
+    json_decref(signature);
+    sasl_fixture_release(&fixture);
+}
+
 static void signatures_that_are_not_theirs_are_refused(void **state)
 {
     struct sasl_fixture fixture;
@@ -249,6 +348,7 @@ static void signatures_that_are_not_theirs_are_refused(void **state)
                    "its algorithm is not allowed");
     expect_refused(&fixture, strdup("eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9."),
                    "it is not three parts");
+    refuse_headers(&fixture);
     expect_refused(&fixture, strdup("a.b.c"), "its header is not JSON");
     expect_refused(&fixture, strdup("nonsense"), "it is not three parts");
     sasl_fixture_release(&fixture);
@@ -330,6 +430,8 @@ int main(void)
         cmocka_unit_test(each_allowed_signature_opens),
         cmocka_unit_test(claims_that_are_not_for_us_or_not_for_now_are_refused),
         cmocka_unit_test(signatures_that_are_not_theirs_are_refused),
+        cmocka_unit_test(a_token_without_the_name_of_its_key_opens),
+        cmocka_unit_test(a_claim_that_is_there_twice_is_refused),
         cmocka_unit_test(a_key_that_is_new_is_fetched_once_and_early),
         cmocka_unit_test(keys_that_come_later_are_waited_for),
         cmocka_unit_test(messages_of_no_sense_are_refused),
