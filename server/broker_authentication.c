@@ -29,6 +29,14 @@ static bool find_scram(void *context, struct string user, enum scram_mechanism m
     return is_theirs;
 }
 
+static struct scram_shape choose_shape(void *context, enum scram_mechanism mechanism,
+                                       uint64_t number)
+{
+    const struct broker *broker = context;
+
+    return catalog_scram_shape(broker->catalog, mechanism, number);
+}
+
 static struct bytes get_secret(void *context)
 {
     const struct broker *broker = context;
@@ -85,7 +93,12 @@ enum error broker_authentication_start(struct broker_authentication *self, struc
         .pool = broker->pool,
         .spare_pool = broker->spare_pool,
         .config = broker->config,
-        .credentials = {find_scram, find_token, is_fresh, get_secret, broker},
+        .credentials = {.find_scram = find_scram,
+                        .choose_shape = choose_shape,
+                        .find_token = find_token,
+                        .is_fresh = is_fresh,
+                        .get_secret = get_secret,
+                        .context = broker},
     };
     char message[MESSAGE_BYTES] = "";
     enum error error = sasl_service_new(&options, message, &broker->sasl);

@@ -16,6 +16,8 @@
 #include "sasl_mechanism.h"
 #include "sasl_service_state.h"
 
+enum { MOCK_SALT_BYTES = 16, KAFKA_SALT_BYTES_MAX = 26 };
+
 /* In the order in which clients are told of them. */
 static const struct sasl_mechanism *const mechanisms[] = {
     &sasl_scram_sha_256, &sasl_scram_sha_512, &sasl_plain, &sasl_oauthbearer, &sasl_gssapi,
@@ -233,6 +235,34 @@ static struct bytes mock_key(struct sasl_service *service)
                : (struct bytes){(char *)service->process_key, sizeof service->process_key};
 }
 
+static struct scram_shape choose_shape(struct sasl_service *service, enum scram_mechanism mechanism,
+                                       uint64_t number)
+{
+    const struct sasl_credentials *credentials = &service->credentials;
+    struct scram_shape shape = {0};
+
+    if (credentials->choose_shape != NULL) {
+        shape = credentials->choose_shape(credentials->context, mechanism, number);
+    }
+    return shape.iterations > 0
+               ? shape
+               : (struct scram_shape){SCRAM_ITERATIONS_MIN, MOCK_SALT_BYTES, false};
+}
+
+/* As Kafka's tools have it: a number of 130 bits to the base of 36, which begins with 1 if it has
+ * 26 digits, and never with 0. */
+static void make_text(uint8_t *salt, int32_t length)
+{
+    static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+
+    for (int32_t i = 0; i < length; i++) {
+        salt[i] = (uint8_t)digits[salt[i] % 36];
+    }
+    if (length == KAFKA_SALT_BYTES_MAX || salt[0] == '0') {
+        salt[0] = '1';
+    }
+}
+
 /* Always computed, for those who exist too: the time must not tell. */
 static void make_mock(struct sasl_service *service, struct string user,
                       enum scram_mechanism mechanism, struct scram_credential *mock)
@@ -240,12 +270,18 @@ static void make_mock(struct sasl_service *service, struct string user,
     struct bytes key = mock_key(service);
     uint8_t bytes[EVP_MAX_MD_SIZE];
 
+    struct scram_shape shape;
+
     keyed_hash_sign(&service->sha_512, key, user, bytes);
+    shape = choose_shape(service, mechanism, load_be64(bytes + sizeof bytes - 8));
     *mock = (struct scram_credential){
-        .mechanism = mechanism, .iterations = SCRAM_ITERATIONS_MIN, .salt_length = 16};
-    memcpy(mock->salt, bytes, 16);
-    memcpy(mock->stored_key, bytes + 16, 32);
-    memcpy(mock->server_key, bytes + 16, 32);
+        .mechanism = mechanism, .iterations = shape.iterations, .salt_length = shape.salt_length};
+    memcpy(mock->salt, bytes, (size_t)shape.salt_length);
+    if (shape.is_text) {
+        make_text(mock->salt, shape.salt_length);
+    }
+    memcpy(mock->stored_key, service->process_key, sizeof service->process_key);
+    memcpy(mock->server_key, service->process_key, sizeof service->process_key);
 }
 
 bool sasl_service_get_scram(struct sasl_service *service, struct string user,

@@ -42,6 +42,12 @@ const struct scram_credential *catalog_find_scram_or_other(const struct catalog 
     return scram == NULL ? NULL : &scram->credential;
 }
 
+struct scram_shape catalog_scram_shape(const struct catalog *catalog,
+                                       enum scram_mechanism mechanism, uint64_t number)
+{
+    return scram_shapes_choose(&catalog->state.security.scram_shapes, mechanism, number);
+}
+
 const struct delegation_token *catalog_find_token(const struct catalog *catalog, struct string id)
 {
     struct catalog_token_row row = {.id = id};

@@ -260,6 +260,8 @@ static void enter(struct security *security, struct security_object *object)
         security_members_enter(security, object->view);
     } else if (object->kind == CATALOG_SCRAM) {
         scram_index_add(&security->scrams, hash, object);
+        scram_shapes_add(&security->scram_shapes,
+                         &((const struct catalog_scram *)object->view)->credential);
     }
 }
 
@@ -271,6 +273,8 @@ static void leave(struct security *security, struct security_object *object)
     } else if (object->kind == CATALOG_ROLE) {
         security_members_leave(security, object->view);
     } else if (object->kind == CATALOG_SCRAM) {
+        scram_shapes_remove(&security->scram_shapes,
+                            &((const struct catalog_scram *)object->view)->credential);
         scram_index_remove(&security->scrams,
                            hash_bytes(object->identity.bytes, (size_t)object->identity.length),
                            object);

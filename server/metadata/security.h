@@ -16,6 +16,7 @@
 #include "gyre/metadata/catalog_security.h"
 
 #include "metadata/scram_index.h"
+#include "metadata/scram_shapes.h"
 
 struct catalog_state;
 struct message_layout;
@@ -28,8 +29,9 @@ struct security {
     struct list objects[CATALOG_SECURITY_KINDS];
     int32_t counts[CATALOG_SECURITY_KINDS];
     struct scram_index scrams; /* all credentials */
-    struct acl_set *acls;      /* owned; the same entries, to decide with */
-    struct map memberships;    /* struct security_membership, by principal */
+    struct scram_shapes scram_shapes;
+    struct acl_set *acls;   /* owned; the same entries, to decide with */
+    struct map memberships; /* struct security_membership, by principal */
 };
 
 struct security_object {

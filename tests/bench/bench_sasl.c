@@ -288,6 +288,12 @@ static bool find_user(void *context, struct string user, enum scram_mechanism me
     return is_theirs;
 }
 
+static struct scram_shape choose_shape(void *context, enum scram_mechanism mechanism,
+                                       uint64_t number)
+{
+    return catalog_scram_shape(context, mechanism, number);
+}
+
 static bool show_users(struct sasl_fixture *fixture)
 {
     static struct catalog catalog; /* only its state counts */
@@ -300,6 +306,7 @@ static bool show_users(struct sasl_fixture *fixture)
         add_user(&catalog, i);
     }
     fixture->find_scram = find_user;
+    fixture->choose_shape = choose_shape;
     fixture->find_context = &catalog;
     is_met = compare_users(fixture, &random);
     catalog_state_release(&catalog.state);

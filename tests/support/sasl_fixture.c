@@ -32,6 +32,16 @@ static bool find_scram(void *context, struct string user, enum scram_mechanism m
     return found >= 0;
 }
 
+static struct scram_shape choose_shape(void *context, enum scram_mechanism mechanism,
+                                       uint64_t number)
+{
+    const struct sasl_fixture *fixture = context;
+
+    return fixture->choose_shape == NULL
+               ? fixture->shape
+               : fixture->choose_shape(fixture->find_context, mechanism, number);
+}
+
 static bool find_token(void *context, struct string id, struct delegation_token *out_token)
 {
     const struct sasl_fixture *fixture = context;
@@ -137,8 +147,12 @@ void sasl_fixture_init(struct sasl_fixture *fixture, const char *const *override
     CHECK(config_load(NULL, all, 4 + count, &report, &fixture->config) == ERROR_NONE);
     config_report_release(&report);
     options.config = fixture->config;
-    options.credentials =
-        (struct sasl_credentials){find_scram, find_token, is_fresh, get_secret, fixture};
+    options.credentials = (struct sasl_credentials){.find_scram = find_scram,
+                                                    .choose_shape = choose_shape,
+                                                    .find_token = find_token,
+                                                    .is_fresh = is_fresh,
+                                                    .get_secret = get_secret,
+                                                    .context = fixture};
     if (sasl_service_new(&options, message, &fixture->server) != ERROR_NONE) {
         (void)fprintf(stderr, "%s\n", message);
         CHECK(false);

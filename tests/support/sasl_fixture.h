@@ -30,11 +30,14 @@ struct sasl_fixture {
     struct scram_credential credentials[3];
     bool has_users; /* false: nobody exists any more */
     bool has_token;
-    char secret[33]; /* of the region; "" is none */
+    struct scram_shape shape; /* of who does not exist; zeros: nobody's */
+    char secret[33];          /* of the region; "" is none */
     /* Who is asked about users in place of the three; NULL: nobody. */
     bool (*find_scram)(void *context, struct string user, enum scram_mechanism mechanism,
                        struct scram_credential *out_credential);
-    void *find_context;
+    struct scram_shape (*choose_shape)(void *context, enum scram_mechanism mechanism,
+                                       uint64_t number);
+    void *find_context; /* of both */
     int64_t token_expires_ms;
     bool is_stale;
 

@@ -114,6 +114,13 @@ const struct scram_credential *catalog_find_scram_or_other(const struct catalog 
                                                            enum scram_mechanism mechanism,
                                                            bool *out_is_theirs);
 
+/*
+ * How the credential of one of the region's users looks, chosen by the number; the same on all
+ * brokers, and each look as often as there are users of it. Zeros: there are none.
+ */
+struct scram_shape catalog_scram_shape(const struct catalog *catalog,
+                                       enum scram_mechanism mechanism, uint64_t number);
+
 /* ---- looking things up: NULL where there is none ---- */
 const struct scram_credential *catalog_find_scram(const struct catalog *catalog, struct string user,
                                                   enum scram_mechanism mechanism);

@@ -8,6 +8,7 @@
 #ifndef GYRE_SASL_CREDENTIAL_H
 #define GYRE_SASL_CREDENTIAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "gyre/base/bytes.h"
@@ -37,6 +38,13 @@ struct scram_credential {
     uint8_t stored_key[SCRAM_KEY_BYTES_MAX]; /* as long as the hash: 32 or 64 */
     uint8_t server_key[SCRAM_KEY_BYTES_MAX];
     uint64_t version; /* of this user's credential: grows with every change, never 0 */
+};
+
+/* What a stranger is told of a credential, besides the salt's bytes. */
+struct scram_shape {
+    int32_t iterations;
+    int32_t salt_length;
+    bool is_text; /* the salt is digits and small letters, as Kafka's tools make it */
 };
 
 /* A delegation token (KIP-48). Its password is the base64 text of its hmac. */

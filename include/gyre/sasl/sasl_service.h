@@ -27,6 +27,10 @@ struct sasl_credentials {
     bool (*find_scram)(void *context, struct string user, enum scram_mechanism mechanism,
                        struct scram_credential *out_credential);
     /* The token's text is borrowed until the end of the loop's turn. */
+    /* How a user of the mechanism may look, by a number: who does not exist looks so. Zeros: there
+     * are none. NULL: never any. */
+    struct scram_shape (*choose_shape)(void *context, enum scram_mechanism mechanism,
+                                       uint64_t number);
     bool (*find_token)(void *context, struct string id, struct delegation_token *out_token);
     /* False: what is known may be out of date by too much, nobody new is let in. NULL: never. */
     bool (*is_fresh)(void *context);

@@ -275,6 +275,40 @@ static void who_does_not_exist_is_challenged_alike_each_time(void **state)
     sasl_fixture_release(&fixture);
 }
 
+/* Programs that make credentials differ in salts and iterations. */
+static void who_does_not_exist_looks_as_users_do(void **state)
+{
+    static const struct scram_shape shapes[] = {
+        {4096, 16, false}, {16384, 64, false}, {8192, 26, true}, {4096, 25, true}, {4096, 1, true}};
+    struct sasl_fixture fixture;
+
+    (void)state;
+    sasl_fixture_init(&fixture, NULL, 0);
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        char salt[100] = "";
+        unsigned char bytes[80];
+        int iterations = 0;
+        int32_t length;
+
+        fixture.shape = shapes[i];
+        assert_true(sasl_fixture_begin(&fixture, "SCRAM-SHA-512"));
+        send_text(&fixture, "n,,n=ghost,r=a");
+        assert_int_equal(fixture.state, SASL_MORE);
+        assert_int_equal(
+            sscanf(strstr(fixture.answer, ",s="), ",s=%99[^,],i=%d", salt, &iterations), 2);
+        assert_int_equal(iterations, shapes[i].iterations);
+        length = EVP_DecodeBlock(bytes, (unsigned char *)salt, (int)strlen(salt));
+        for (size_t end = strlen(salt); salt[end - 1] == '='; end--) {
+            length--;
+        }
+        assert_int_equal(length, shapes[i].salt_length);
+        for (int32_t j = 0; shapes[i].is_text && j < length; j++) {
+            assert_non_null(strchr("0123456789abcdefghijklmnopqrstuvwxyz", bytes[j]));
+        }
+    }
+    sasl_fixture_release(&fixture);
+}
+
 /* What a stranger knows of a region (its cluster id, its configuration's defaults) makes no salt.
  */
 static void salts_of_nobody_hang_on_the_secret_of_the_region(void **state)
@@ -569,6 +603,7 @@ int main(void)
         cmocka_unit_test(every_lie_is_answered_alike),
         cmocka_unit_test(messages_out_of_order_or_of_no_sense_are_refused),
         cmocka_unit_test(who_does_not_exist_is_challenged_alike_each_time),
+        cmocka_unit_test(who_does_not_exist_looks_as_users_do),
         cmocka_unit_test(salts_of_nobody_hang_on_the_secret_of_the_region),
         cmocka_unit_test(a_token_stands_for_its_owner_until_it_expires),
         cmocka_unit_test(a_changed_credential_is_not_valid_any_more),
