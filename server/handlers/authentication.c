@@ -19,7 +19,7 @@
 /* Nobody needs a new session more often (Kafka's number). */
 static const uint64_t AGAIN_AFTER_US = 1000 * 1000;
 
-enum { SENTENCE_BYTES = 256, JITTER_MS = 20 };
+enum { SENTENCE_BYTES = 256, JITTER_US = 20 * 1000 };
 
 struct authentication {
     struct sasl_exchange *exchange; /* NULL: none is under way */
@@ -111,19 +111,31 @@ static void on_delay_orphaned(struct request *request)
     request_close(request);
 }
 
+/* Counted from when the request came: how long it took to judge it, which hangs on whose password
+ * it was to be, does not show. */
+static uint64_t delay_us(const struct request *request)
+{
+    const struct broker *broker = request->broker;
+    uint64_t whole_us = (uint64_t)broker->config->connection_failed_authentication_delay_ms * 1000;
+    uint64_t took_us = loop_now_us(broker->loop) - request->arrived_us;
+
+    if (whole_us == 0) {
+        return 0;
+    }
+    return (took_us < whole_us ? whole_us - took_us : 0) + random_below(broker->random, JITTER_US);
+}
+
 void authentication_delay(struct request *request, void (*refused)(struct request *request))
 {
     const struct broker *broker = request->broker;
     struct authentication *self = get(request->connection);
-    uint64_t delay_ms = (uint64_t)broker->config->connection_failed_authentication_delay_ms;
 
-    delay_ms += delay_ms == 0 ? 0 : random_below(broker->random, JITTER_MS);
     self->request = request;
     self->refused = refused;
     self->loop = broker->loop;
     request->orphaned = on_delay_orphaned;
     timer_init(&self->delay, on_delayed);
-    timer_start(broker->loop, &self->delay, delay_ms * 1000);
+    timer_start(broker->loop, &self->delay, delay_us(request));
 }
 
 static void tell_refusal(struct request *request)
