@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "gyre/base/check.h"
 #include "gyre/base/list.h"
@@ -12,7 +13,7 @@
 #include "quota_limits.h"
 #include "quota_meter.h"
 
-enum { REST_MS_MAX = 60 * 60 * 1000 };
+enum { REST_MS_MAX = 60 * 60 * 1000, NAME_BYTES_MAX = 256, HASH_DIGITS = 16 };
 
 struct quota_meter {
     struct map_link link;
@@ -133,9 +134,29 @@ static struct string keep_text(char **to, struct string text)
     return kept;
 }
 
-/* The names that the limit is by; the others are not told apart. */
+/* Clients may give themselves names of 32 KiB, as many as there are meters: the beginning of such a
+ * one and a hash of it will do. */
+static struct string short_name(struct string name, char room[NAME_BYTES_MAX])
+{
+    static const char digits[] = "0123456789abcdef";
+    uint64_t hash;
+
+    if (name.length <= NAME_BYTES_MAX) {
+        return name;
+    }
+    hash = string_hash(name);
+    memcpy(room, name.bytes, NAME_BYTES_MAX - HASH_DIGITS);
+    for (int i = 0; i < HASH_DIGITS; i++) {
+        room[NAME_BYTES_MAX - HASH_DIGITS + i] = digits[hash >> 4 * i & 15];
+    }
+    return (struct string){room, NAME_BYTES_MAX};
+}
+
+/* The names that the limit is by; the others are not told apart. `room` lives as long as the key.
+ */
 static struct quota_subject meter_key(enum quota_kind kind, const struct quota_found *found,
-                                      const struct quota_subject *subject)
+                                      const struct quota_subject *subject,
+                                      char room[NAME_BYTES_MAX])
 {
     struct quota_subject key = {STRING_NULL, STRING_NULL, STRING_NULL};
 
@@ -146,7 +167,7 @@ static struct quota_subject meter_key(enum quota_kind kind, const struct quota_f
         key.user = subject->user;
     }
     if (found->by_client_id) {
-        key.client_id = subject->client_id;
+        key.client_id = short_name(subject->client_id, room);
     }
     return key;
 }
@@ -204,7 +225,8 @@ static struct quota_meter *use_meter(struct quota_table *table, enum quota_kind 
                                      const struct quota_found *found,
                                      const struct quota_subject *subject, uint64_t now_us)
 {
-    struct quota_subject key = meter_key(kind, found, subject);
+    char room[NAME_BYTES_MAX];
+    struct quota_subject key = meter_key(kind, found, subject, room);
     struct quota_meter *meter = find_meter(table, kind, &key);
 
     if (meter == NULL) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <malloc.h>
 #include <math.h>
 
+#include "gyre/base/check.h"
 #include "gyre/quota/quota.h"
 
 #include "support/test.h"
@@ -196,6 +198,30 @@ static void the_longest_unused_meter_makes_room(void **state)
     quota_table_free(table);
 }
 
+static void long_names_are_told_apart_and_take_no_memory(void **state)
+{
+    enum { COUNT = 1000, NAME_BYTES = 32767 };
+    struct quota_table *table = new_table(COUNT);
+    char *name = check_alloc(NAME_BYTES);
+    struct quota_subject subject = {STRING("eve"), {name, NAME_BYTES}, STRING_NULL};
+    size_t before;
+
+    (void)state;
+    give(table, NULL, "*", 1000);
+    memset(name, 'x', NAME_BYTES);
+    before = mallinfo2().uordblks;
+    for (int i = 0; i < COUNT; i++) {
+        memcpy(name + NAME_BYTES - sizeof i, &i, sizeof i);
+        assert_true(quota_record(table, QUOTA_PRODUCE, &subject, 50000, 0) > 0);
+        assert_true(quota_rest_ms(table, QUOTA_PRODUCE, &subject, 0) > 0);
+    }
+    name[NAME_BYTES - 1]++;
+    assert_int_equal(quota_rest_ms(table, QUOTA_PRODUCE, &subject, 0), 0);
+    assert_true(mallinfo2().uordblks - before < COUNT * 4096); /* 0 - 0 with sanitizers */
+    free(name);
+    quota_table_free(table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +235,7 @@ int main(void)
         cmocka_unit_test(mutations_have_a_burst_and_then_rest),
         cmocka_unit_test(connections_are_counted_by_address),
         cmocka_unit_test(the_longest_unused_meter_makes_room),
+        cmocka_unit_test(long_names_are_told_apart_and_take_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
