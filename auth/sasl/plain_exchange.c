@@ -132,6 +132,21 @@ static void derived(struct sasl_exchange *exchange)
 
 /* ---- somebody else's passwords ---- */
 
+/* The library trims blanks, and takes what stands behind an "@" for a realm, which directories
+ * often ignore: one password would open several names, and a rule for one of them would miss the
+ * others. */
+static bool is_one_name(struct string user)
+{
+    for (int32_t i = 0; i < user.length; i++) {
+        unsigned char byte = (unsigned char)user.bytes[i];
+
+        if (byte <= ' ' || byte == 0x7f || byte == '@') {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void ask_saslauthd(struct work *work)
 {
     struct plain_exchange *self = of(CONTAINER_OF(work, struct sasl_exchange, work));
@@ -163,11 +178,15 @@ static void step(struct sasl_exchange *exchange, struct string message)
         refuse(self, "message is malformed, or the authzid is another user");
         return;
     }
+    user = (struct string){self->user, self->user_length};
     if (string_is(service->config->gyre_sasl_plain_backend, "cyrus")) {
-        sasl_mechanism_work(exchange, ask_saslauthd, saslauthd_answered);
+        if (is_one_name(user)) {
+            sasl_mechanism_work(exchange, ask_saslauthd, saslauthd_answered);
+        } else {
+            refuse(self, "the name has a realm or blanks, which a directory may ignore");
+        }
         return;
     }
-    user = (struct string){self->user, self->user_length};
     self->is_known = sasl_service_get_scram(service, user, SCRAM_SHA_256, &self->credential);
     if (!self->is_known) {
         self->is_known = sasl_service_get_scram(service, user, SCRAM_SHA_512, &self->credential);

@@ -100,6 +100,15 @@ def test_saslauthd_keeps_out(region, user, password):
         log_in(region, user, password)
 
 
+@pytest.mark.parametrize("name", ["ines@elsewhere", "ines@", " ines", "ines ", "ines\t", "ines\n"])
+def test_one_password_opens_one_name(region, directory, name):
+    """The library cuts these off: whom a rule denies something would come in beside it."""
+    asked = len(directory.asked)
+    with pytest.raises(PermissionError, match="Invalid username or password"):
+        log_in(region, name, PASSWORDS["ines"])
+    assert len(directory.asked) == asked
+
+
 def test_users_of_the_region_still_come_in_by_scram(region):
     region.on("topic", "list")
 
