@@ -125,6 +125,29 @@ def test_only_the_newest_version_is_spoken_unless_told(own_region, pki):
     assert speaks(region, "tls1_2")
 
 
+def test_nobody_renegotiates_or_sends_early(own_region, pki, tmp_path):
+    region = start(own_region, of_listener(pki, ssl_enabled_protocols="TLSv1.2,TLSv1.3"))
+    command = ["openssl", "s_client", "-connect", "%s:%d" % address(region)]
+    again = subprocess.run([*command, "-tls1_2"], input=b"R\n", capture_output=True, check=False,
+                           timeout=20)
+    assert b"RENEGOTIATING" in again.stderr + again.stdout
+    assert b"no renegotiation" in again.stderr
+    ticket, early = tmp_path / "ticket", tmp_path / "early"
+    early.write_bytes(API_VERSIONS)
+    with subprocess.Popen([*command, "-tls1_3", "-sess_out", ticket], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as first:
+        first.stdin.write(API_VERSIONS)
+        first.stdin.flush()
+        eventually(ticket.exists)
+        first.stdin.close()
+        said = first.stdout.read()
+    assert b"Max Early Data: 0" in said
+    later = subprocess.run([*command, "-tls1_3", "-sess_in", ticket, "-early_data", early],
+                           input=b"", capture_output=True, check=False, timeout=20)
+    assert b"Reused, TLSv1.3" in later.stdout
+    assert b"Early data was not sent" in later.stdout
+
+
 # who gets in
 
 @pytest.mark.parametrize("wanted", ["none", "requested", "required"])
