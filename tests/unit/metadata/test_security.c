@@ -188,65 +188,6 @@ static void in_place_of_nobody_somebody_is_found(void **state)
     world_release(&world);
 }
 
-static void set_shape(struct world *world, int user, int32_t iterations, int32_t salt_length)
-{
-    char name[16];
-    char salt[64] = "";
-    struct catalog_set_scram_upsertions one;
-    struct catalog_set_scram set = {.upsertions = {&one, 1}};
-
-    (void)snprintf(name, sizeof name, "u%d", user);
-    memset(salt, salt_length == 26 ? 'z' : '\xff', sizeof salt);
-    one = credential(name, SCRAM_SHA_256);
-    one.iterations = iterations;
-    one.salt = (struct bytes){salt, salt_length};
-    assert_int_equal(apply_command(&world->fixture, set_scram, SET_SCRAM, &set), KAFKA_ERROR_NONE);
-}
-
-/* How many of a thousand numbers look so. */
-static int count_shapes(struct world *world, int32_t iterations, int32_t salt_length, bool is_text)
-{
-    int count = 0;
-
-    for (uint64_t i = 0; i < 1000; i++) {
-        struct scram_shape shape =
-            catalog_scram_shape(look(world), SCRAM_SHA_256, i * (UINT64_MAX / 1000));
-        count += (shape.iterations == iterations && shape.salt_length == salt_length &&
-                  shape.is_text == is_text)
-                     ? 1
-                     : 0;
-    }
-    return count;
-}
-
-static void who_does_not_exist_looks_as_often_so_as_users_do(void **state)
-{
-    struct world world;
-
-    (void)state;
-    world_init(&world);
-    assert_int_equal(count_shapes(&world, 0, 0, false), 1000);
-    for (int i = 0; i < 100; i++) {
-        set_shape(&world, i, i < 75 ? 4096 : 8192, i < 75 ? 16 : 26);
-    }
-    assert_in_range(count_shapes(&world, 4096, 16, false), 749, 751);
-    assert_in_range(count_shapes(&world, 8192, 26, true), 249, 251);
-    for (int i = 50; i < 75; i++) {
-        set_shape(&world, i, 8192, 26); /* a changed credential counts once */
-    }
-    assert_in_range(count_shapes(&world, 4096, 16, false), 499, 501);
-    for (int i = 0; i < 100; i++) {
-        set_shape(&world, i, 4096 + i, 16); /* more than are counted */
-    }
-    assert_int_equal(count_shapes(&world, 8192, 26, true), 0);
-    for (int i = 0; i < 100; i++) {
-        set_shape(&world, i, 5000, 16);
-    }
-    assert_int_equal(count_shapes(&world, 5000, 16, false), 1000);
-    assert_int_equal(catalog_scram_shape(look(&world), SCRAM_SHA_512, 0).iterations, 0);
-    world_release(&world);
-}
-
 static void the_first_credentials_come_with_the_region(void **state)
 {
     struct world world;
@@ -638,7 +579,6 @@ int main(void)
         cmocka_unit_test(the_version_of_a_credential_grows_with_every_change),
         cmocka_unit_test(a_refused_credential_changes_nothing_of_its_command),
         cmocka_unit_test(in_place_of_nobody_somebody_is_found),
-        cmocka_unit_test(who_does_not_exist_looks_as_often_so_as_users_do),
         cmocka_unit_test(the_first_credentials_come_with_the_region),
         cmocka_unit_test(rules_are_a_set),
         cmocka_unit_test(quotas_of_an_entity_are_merged_and_sorted),
