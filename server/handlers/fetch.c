@@ -2,6 +2,8 @@
 /* Fetch: the steps, waiting and reading. The picture is in fetch_state.h. */
 #include "handlers/fetch.h"
 
+#include "gyre/access/identity.h"
+#include "gyre/base/map.h"
 #include "gyre/config/config.h"
 #include "gyre/metadata/catalog.h"
 
@@ -259,6 +261,7 @@ static enum kafka_error make_plan(struct fetch *fetch)
 {
     struct request *request = fetch->request;
     const struct fetch_naming naming = {
+        .owner = string_hash(request->connection->identity->principal),
         .by_id = request->api_version >= FETCH_TOPIC_IDS,
         .find_name = find_topic_name,
         .context = request->broker->catalog,

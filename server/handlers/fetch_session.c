@@ -30,6 +30,7 @@ struct fetch_session {
     struct map by_key;
     struct list order;
     uint64_t used_us;
+    uint64_t owner;
     int32_t id;
     int32_t epoch; /* that the next request must have */
     bool uses_topic_ids;
@@ -160,6 +161,15 @@ static struct fetch_session *find_session(const struct fetch_sessions *sessions,
     return NULL;
 }
 
+/* Numbers can be guessed: to others it is not there. */
+static struct fetch_session *find_own_session(const struct fetch_sessions *sessions, int32_t id,
+                                              uint64_t owner)
+{
+    struct fetch_session *session = find_session(sessions, id);
+
+    return session != NULL && session->owner == owner ? session : NULL;
+}
+
 static void drop_session(struct fetch_session *session)
 {
     list_for_each_safe(link, &session->order) {
@@ -214,7 +224,8 @@ static bool make_room(struct fetch_sessions *sessions, int32_t partitions)
     return true;
 }
 
-static struct fetch_session *new_session(struct fetch_sessions *sessions, bool by_id)
+static struct fetch_session *new_session(struct fetch_sessions *sessions,
+                                         const struct fetch_naming *naming)
 {
     struct fetch_session *session = check_alloc_zero(sizeof *session);
 
@@ -223,7 +234,8 @@ static struct fetch_session *new_session(struct fetch_sessions *sessions, bool b
     } while (find_session(sessions, session->id) != NULL);
     session->sessions = sessions;
     session->epoch = 1;
-    session->uses_topic_ids = by_id;
+    session->uses_topic_ids = naming->by_id;
+    session->owner = naming->owner;
     map_init(&session->by_key);
     list_init(&session->order);
     list_init(&session->by_age);
@@ -286,7 +298,7 @@ static void open_session(struct fetch_sessions *sessions, const struct fetch_nam
     if (!make_room(sessions, plan->count)) {
         return;
     }
-    session = new_session(sessions, naming->by_id);
+    session = new_session(sessions, naming);
     for (int32_t i = 0; i < plan->count; i++) {
         put_partition(session, &plan->wants[i], naming);
     }
@@ -353,7 +365,7 @@ static enum kafka_error plan_incremental(struct fetch_sessions *sessions,
                                          struct fetch_plan *plan)
 {
     struct fetch_session *session =
-        sessions == NULL ? NULL : find_session(sessions, in->session_id);
+        sessions == NULL ? NULL : find_own_session(sessions, in->session_id, naming->owner);
 
     if (session == NULL) {
         return KAFKA_ERROR_FETCH_SESSION_ID_NOT_FOUND;
@@ -390,7 +402,7 @@ enum kafka_error fetch_sessions_plan(struct fetch_sessions *sessions,
         return plan_incremental(sessions, in, naming, arena, out_plan);
     }
     if (sessions != NULL && in->session_id != 0) {
-        struct fetch_session *session = find_session(sessions, in->session_id);
+        struct fetch_session *session = find_own_session(sessions, in->session_id, naming->owner);
 
         if (session != NULL) {
             drop_session(session); /* closed, or replaced by a new one */

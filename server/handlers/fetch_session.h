@@ -53,8 +53,9 @@ struct fetch_sessions *fetch_sessions_new(struct loop *loop, struct random *rand
 void fetch_sessions_free(struct fetch_sessions *sessions);
 int fetch_sessions_count(const struct fetch_sessions *sessions);
 
-/* How topics are named in the request. */
+/* Who asks, and how topics are named in the request. */
 struct fetch_naming {
+    uint64_t owner; /* a hash of the principal: nobody else's sessions are found */
     bool by_id;
     /* The name that the id has now, or null: borrowed for the call. May be NULL. */
     struct string (*find_name)(void *context, struct uuid topic_id);

@@ -7,11 +7,13 @@ has to stand in one of them, or in the list of those that need nothing, and no v
 import pytest
 
 from access_world import (ALL, CLUSTER, CLUSTER_DENIED, DESCRIBE, GROUP, GROUP_DENIED, LITERAL,
-                          NAME, TOPIC, TOPIC_DENIED, TRANSACTION_DENIED, Guest, errors)
+                          NAME, READ, TOPIC, TOPIC_DENIED, TRANSACTION_DENIED, Guest, errors,
+                          fetch_request)
 from kafka_cluster import NONE, UNKNOWN_TOPIC_ID
 from kafka_wire import SCHEMAS
 from test_access import CLUSTER_ROWS, GROUP_ROWS, OTHER_ROWS, TOPIC_ROWS, TRANSACTION_ROWS
 
+SESSION_NOT_FOUND = 70
 # What they show is filtered, or is for everybody; test_access.py has tests of their own for them.
 NEED_NOTHING = {"ApiVersions", "SaslHandshake", "SaslAuthenticate", "DescribeCluster", "ListGroups",
                 "CreateDelegationToken", "RenewDelegationToken", "ExpireDelegationToken",
@@ -105,3 +107,22 @@ def test_a_right_to_one_thing_is_none_to_another(world, topic):
             for node_id in world.places(api, topic):
                 answer = world.guests[node_id].ask(api, version, request(topic))[1]
                 assert TOPIC_DENIED in errors(answer), (api, version, answer)
+
+
+def test_a_session_of_fetches_is_for_who_opened_it(world, topic):
+    """Its number can be guessed; the names in it are not for everybody, nor may they close it."""
+    world.make(topic)
+    world.grant((TOPIC, topic, READ))
+
+    def ask(guest, session_id, epoch, topics=()):
+        request = {**fetch_request(topic), "session_id": session_id, "session_epoch": epoch}
+        return guest.ask("Fetch", 12, request if topics is None else {**request, "topics": topics})[1]
+
+    opened = ask(world.guest, 0, 0, None)
+    assert opened["error_code"] == NONE and opened["session_id"] > 0
+    with Guest(world.region.address(world.region.node_ids[0]), "bob") as other:
+        for epoch in (1, 2):
+            answer = ask(other, opened["session_id"], epoch)
+            assert (answer["error_code"], answer["responses"]) == (SESSION_NOT_FOUND, [])
+        ask(other, opened["session_id"], -1)  # which closes one's own
+    assert ask(world.guest, opened["session_id"], 1)["error_code"] == NONE

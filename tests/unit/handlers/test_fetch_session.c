@@ -23,6 +23,7 @@ struct fixture {
     struct fetch_request_topics_partitions partitions[4];
     struct fetch_request_forgotten_topics_data forgotten;
     int32_t forgotten_partition;
+    uint64_t owner;
 };
 
 static uint64_t monotonic_us(const struct clock *clock)
@@ -74,8 +75,9 @@ static enum kafka_error ask(struct fixture *fixture, int32_t session_id, int32_t
         fixture->in.forgotten_topics_data.items = &fixture->forgotten;
         fixture->in.forgotten_topics_data.count = 1;
     }
-    return fetch_sessions_plan(fixture->sessions, &fixture->in, &(struct fetch_naming){0},
-                               &fixture->arena, &fixture->plan);
+    return fetch_sessions_plan(fixture->sessions, &fixture->in,
+                               &(struct fetch_naming){.owner = fixture->owner}, &fixture->arena,
+                               &fixture->plan);
 }
 
 static void forget(struct fixture *fixture, int32_t partition)
@@ -112,6 +114,28 @@ static void an_incremental_request_names_only_what_changed(void **state)
     assert_int_equal(fixture.plan.count, 3);
     assert_int_equal(fixture.plan.wants[0].partition, 1);
     assert_int_equal(fixture.plan.wants[2].partition, 3);
+    release(&fixture);
+}
+
+static void nobody_finds_the_session_of_another(void **state)
+{
+    struct fixture fixture;
+    int32_t id;
+
+    (void)state;
+    init(&fixture, 10);
+    assert_int_equal(ask(&fixture, 0, 0, 0, 1, 0), KAFKA_ERROR_NONE);
+    id = fixture.plan.session_id;
+    fixture.owner = 7;
+    for (int32_t epoch = 1; epoch < 4; epoch++) { /* the right one and others */
+        assert_int_equal(ask(&fixture, id, epoch, 0, 0, 0), KAFKA_ERROR_FETCH_SESSION_ID_NOT_FOUND);
+    }
+    assert_int_equal(ask(&fixture, id, -1, 0, 1, 0), KAFKA_ERROR_NONE); /* would close it */
+    assert_int_equal(ask(&fixture, id, 0, 0, 1, 0), KAFKA_ERROR_NONE);  /* would replace it */
+    assert_int_not_equal(fixture.plan.session_id, id);
+    assert_int_equal(fetch_sessions_count(fixture.sessions), 2);
+    fixture.owner = 0;
+    assert_int_equal(ask(&fixture, id, 1, 0, 0, 0), KAFKA_ERROR_NONE);
     release(&fixture);
 }
 
@@ -212,6 +236,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_incremental_request_names_only_what_changed),
+        cmocka_unit_test(nobody_finds_the_session_of_another),
         cmocka_unit_test(wrong_ids_and_epochs_are_told_apart),
         cmocka_unit_test(a_session_that_wants_nothing_any_more_is_gone),
         cmocka_unit_test(only_news_is_answered_and_served_partitions_go_last),
