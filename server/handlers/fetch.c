@@ -301,6 +301,15 @@ static size_t bytes_limit(const struct fetch *fetch)
                : quotas_fetch_bytes_max(fetch->request);
 }
 
+/* Kafka: who wants more than may come at once has enough when that is there. */
+static int32_t bytes_wanted(const struct fetch *fetch)
+{
+    size_t limit = fetch->bytes_left > 0 ? fetch->bytes_left : 1;
+
+    return fetch->in.min_bytes > 0 && (size_t)fetch->in.min_bytes > limit ? (int32_t)limit
+                                                                          : fetch->in.min_bytes;
+}
+
 /* Replicas do not fetch this way: a number here is somebody else's (CVE-2018-1288). */
 static bool poses_as_replica(const struct fetch *fetch)
 {
@@ -327,6 +336,7 @@ void fetch_handle(struct request *request)
         poses_as_replica(fetch) && !access_allows_cluster(request, ACCESS_CLUSTER_ACTION);
     fetch->is_late = fetch->in.max_wait_ms <= 0;
     fetch->bytes_left = bytes_limit(fetch);
+    fetch->in.min_bytes = bytes_wanted(fetch);
     fetch->step = FETCH_LOOK;
     advance(fetch);
 }

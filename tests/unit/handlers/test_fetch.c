@@ -157,6 +157,32 @@ static void min_bytes_are_gathered(void **state)
     fake_broker_release(&fake);
 }
 
+/* With nothing there it still waits, however little may come. */
+static void nobody_waits_for_more_than_may_come_at_once(void **state)
+{
+    struct fake_broker fake;
+    struct asked asked;
+
+    (void)state;
+    fake_broker_init(&fake);
+    want(&fake, &asked, 0);
+    asked.in.min_bytes = 500;
+    asked.in.max_bytes = 100;
+    ask(&fake, &asked, 12);
+    assert_int_equal(fake_broker_end(&fake), REQUEST_OPEN);
+    fake_broker_store(&fake, batch_of(1, 100));
+    expect(&fake, &asked, KAFKA_ERROR_NONE, true);
+
+    want(&fake, &asked, 1);
+    asked.in.min_bytes = 500;
+    asked.in.max_bytes = 0;
+    ask(&fake, &asked, 12);
+    assert_int_equal(fake_broker_end(&fake), REQUEST_OPEN);
+    fake_broker_store(&fake, batch_of(1, 1));
+    expect(&fake, &asked, KAFKA_ERROR_NONE, true);
+    fake_broker_release(&fake);
+}
+
 static void errors_and_elections_are_answered_at_once(void **state)
 {
     struct fake_broker fake;
@@ -335,6 +361,7 @@ int main(void)
         cmocka_unit_test(only_a_topic_set_to_zstd_needs_version_10),
         cmocka_unit_test(an_empty_fetch_waits_and_an_append_wakes_it),
         cmocka_unit_test(min_bytes_are_gathered),
+        cmocka_unit_test(nobody_waits_for_more_than_may_come_at_once),
         cmocka_unit_test(errors_and_elections_are_answered_at_once),
         cmocka_unit_test(the_first_batch_comes_whatever_its_size),
         cmocka_unit_test(a_session_answers_news_only),
