@@ -498,7 +498,7 @@ void group_coordinator_for_each_group(const struct group_coordinator *coordinato
             .group_id = group->id,
             .protocol_type = group->protocol_type.bytes == NULL ? STRING("") : group->protocol_type,
             .state = string_from(group_state_name(group->state)),
-            .type = STRING("Classic"),
+            .type = STRING("classic"),
         };
 
         if (group->shard->is_active) {

@@ -13,6 +13,8 @@
 #include "handlers/group_handlers.h"
 #include "handlers/request.h"
 
+enum { JOIN_GROUP_NO_PROTOCOL = 7 };
+
 struct join_group {
     struct request *request; /* we live in its arena */
     struct join_group_request in;
@@ -21,11 +23,19 @@ struct join_group {
     char host[CONNECTION_PEER_BYTES_MAX + 1]; /* "/127.0.0.1", as Java prints an address */
 };
 
+/* From version 7 on no protocol is null, as with Kafka; before, it cannot be. */
+static void answer(struct join_group *self)
+{
+    if (self->out.error_code != KAFKA_ERROR_NONE &&
+        self->request->api_version >= JOIN_GROUP_NO_PROTOCOL) {
+        self->out.protocol_name = STRING_NULL;
+    }
+    request_reply(self->request, &join_group_response_layout, &self->out);
+}
+
 static void on_joined(struct group_call *call)
 {
-    struct join_group *self = CONTAINER_OF(call, struct join_group, join.call);
-
-    request_reply(self->request, &join_group_response_layout, &self->out);
+    answer(CONTAINER_OF(call, struct join_group, join.call));
 }
 
 void join_group_handle(struct request *request)
@@ -39,7 +49,7 @@ void join_group_handle(struct request *request)
     join_group_response_init(&self->out);
     if (!access_allows(request, ACCESS_READ, ACCESS_GROUP, self->in.group_id)) {
         self->out.error_code = KAFKA_ERROR_GROUP_AUTHORIZATION_FAILED;
-        request_reply(request, &join_group_response_layout, &self->out);
+        answer(self);
         return;
     }
     if (coordinator_wait(request, self->in.group_id, join_group_handle)) {

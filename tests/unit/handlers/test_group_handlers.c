@@ -208,6 +208,7 @@ static struct string join(struct group_asker *asker, int16_t version)
                              .length = out.member_id.length};
         assert_int_equal(out.error_code, version >= 4 && round == 0 ? KAFKA_ERROR_MEMBER_ID_REQUIRED
                                                                     : KAFKA_ERROR_NONE);
+        assert_int_equal(out.protocol_name.bytes == NULL, version >= 7 && round == 0);
     }
     assert_int_equal(out.members.count, 1);
     assert_true(string_is(out.protocol_name, "range"));
@@ -398,6 +399,9 @@ static int32_t list(struct group_asker *asker, int16_t version, const char *grou
     group_asker_ask(asker, API_LIST_GROUPS, version, &in, list_groups_handle);
     group_asker_answer(asker, &out);
     assert_int_equal(out.error_code, KAFKA_ERROR_NONE);
+    for (int32_t i = 0; i < out.groups.count && version >= 5; i++) {
+        assert_true(string_is(out.groups.items[i].group_type, "classic"));
+    }
     return out.groups.count;
 }
 
