@@ -328,9 +328,12 @@ void consensus_group_fail(struct consensus_group *group, const char *reason)
 void consensus_group_corrupt(struct consensus_group *group, const char *reason)
 {
     (void)reason;
-    if (group->state == GROUP_FAILED || group->install != NULL) {
+    if (group->state == GROUP_FAILED || (group->install != NULL && group->needs_refill)) {
         return;
     }
+    /* One that was only behind pulls what is newer than all it has acknowledged; one that is
+     * damaged must ask for that, and has no vote meanwhile. */
+    consensus_install_cancel(group);
     group->needs_refill = true;
     consensus_group_restart(group);
 }

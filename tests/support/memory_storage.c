@@ -163,6 +163,15 @@ struct partition_log *storage_find_log(const struct storage *storage, struct gro
     return NULL;
 }
 
+void memory_storage_meet_damage(struct storage *storage, struct group_id group)
+{
+    struct partition_log *log = storage_find_log(storage, group);
+
+    log->image.is_corrupt = true;
+    log->file->image.is_corrupt = true;
+    storage->listener.corrupt(log->context, "by a test");
+}
+
 struct partition_log *storage_create_log(struct storage *storage, struct group_id group)
 {
     struct memory_file *file = check_alloc_zero(sizeof *file);

@@ -23,6 +23,8 @@ void memory_disk_damage(struct memory_disk *disk, struct group_id group);
 void memory_disk_forget(struct memory_disk *disk, struct group_id group, uint64_t term);
 
 struct storage *memory_storage_open(struct loop *loop, struct memory_disk *disk);
+/* A read meets damage now, whatever is going on. */
+void memory_storage_meet_damage(struct storage *storage, struct group_id group);
 /* As by a power cut: a part of what was not durable is gone. The storage is freed. */
 void memory_storage_crash(struct storage *storage);
 

@@ -364,6 +364,45 @@ static void a_crash_during_an_install_is_repaired(void **state)
     }
 }
 
+static uint64_t elections_of(int node)
+{
+    struct consensus_stats stats;
+
+    consensus_stats(cluster->nodes[node].consensus, &stats);
+    return stats.elections;
+}
+
+/* What it has acknowledged may be what was damaged, also while it pulls what is newer. */
+static void who_meets_damage_while_it_installs_has_no_vote(void **state)
+{
+    (void)state;
+    for (int delay_ms = 840; delay_ms < 900; delay_ms++) { /* it ends in between */
+        int32_t leader;
+        int32_t damaged;
+        int32_t other;
+        uint64_t elections;
+
+        begin(3, 3);
+        write_values(1, 5);
+        assert_true(raft_cluster_run_until(cluster, 5, agrees));
+        leader = raft_cluster_leader(cluster)->id;
+        damaged = (leader + 1) % 3;
+        other = (leader + 2) % 3;
+        raft_cluster_crash(cluster, damaged);
+        write_values(6, 100);
+        raft_cluster_start(cluster, damaged);
+        raft_cluster_run(cluster, (uint64_t)delay_ms * 1000);
+        memory_storage_meet_damage(cluster->nodes[damaged].storage, raft_cluster_group);
+        raft_cluster_crash(cluster, leader);
+        elections = elections_of(other);
+        raft_cluster_run(cluster, 5000000);
+        assert_int_equal(elections_of(other), elections);
+        raft_cluster_start(cluster, leader);
+        assert_true(raft_cluster_run_until(cluster, 30, agrees));
+        end();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +414,7 @@ int main(void)
         cmocka_unit_test(a_damaged_replica_is_not_refilled_by_a_leader_of_the_past),
         cmocka_unit_test(a_vote_of_before_the_damage_elects_nobody),
         cmocka_unit_test(a_crash_during_an_install_is_repaired),
+        cmocka_unit_test(who_meets_damage_while_it_installs_has_no_vote),
     };
     return cmocka_run_group_tests_name("install", tests, NULL, NULL);
 }
