@@ -174,7 +174,7 @@ void consensus_sleep_consider(struct consensus_group *group)
         group->ask_index = 0;
         return;
     }
-    if (now_us - group->quiet_since_us < 2 * options->tick_us || group->ask_index != 0) {
+    if (now_us - group->quiet_since_us < 2 * options->tick_us) {
         return;
     }
     group->ask_index = consensus_group_last_index(group);
