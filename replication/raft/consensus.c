@@ -155,6 +155,7 @@ static void peer_died(struct consensus *consensus, struct consensus_peer *peer)
         } else if (consensus_group_leader(group) == peer->node) {
             consensus_group_lost_leader(group);
         }
+        consensus_group_lost_peer(group);
     }
     if (was_alive && consensus->listener.peer_dead != NULL) {
         consensus->listener.peer_dead(consensus->listener.context, peer->node);

@@ -147,10 +147,27 @@ static uint64_t rank_among_live(const struct consensus_group *group)
     return rank;
 }
 
-void consensus_group_lost_leader(struct consensus_group *group)
+/* Who noticed earlier has asked us, was refused because we had a leader, and waits. */
+static bool has_refused(const struct consensus_group *group)
+{
+    const struct consensus *consensus = group->consensus;
+
+    return group->refused_us != 0 &&
+           consensus_now_us(consensus) - group->refused_us < consensus->options.election_timeout_us;
+}
+
+/* Members ask one after the other. */
+static uint64_t turn_of(const struct consensus_group *group)
 {
     uint64_t stagger_us = group->consensus->options.election_timeout_us / STAGGER_SHARE;
+    uint64_t rank = has_refused(group) ? 0 : rank_among_live(group);
 
+    return consensus_now_us(group->consensus) + rank * stagger_us + 1 +
+           random_below(group->consensus->random, stagger_us / 4 + 1);
+}
+
+void consensus_group_lost_leader(struct consensus_group *group)
+{
     if (group->state != GROUP_RUNNING || group->engine.state != RAFT_FOLLOWER) {
         return;
     }
@@ -159,10 +176,28 @@ void consensus_group_lost_leader(struct consensus_group *group)
     raft_free(group->engine.follower_state.current_leader.address);
     group->engine.follower_state.current_leader.address = NULL;
     group->engine.follower_state.current_leader.id = 0;
-    group->election_due_us = consensus_now_us(group->consensus) +
-                             rank_among_live(group) * stagger_us + 1 +
-                             random_below(group->consensus->random, stagger_us / 4 + 1);
+    group->election_due_us = turn_of(group);
     consensus_work_later(group);
+}
+
+/*
+ * Others heard a leader when they refused, or it was the one that is gone who did. They are told of
+ * its end in the same moment as we are, so this candidate takes its turn now, and not when a wait
+ * is over that was meant for a fight.
+ */
+void consensus_group_lost_peer(struct consensus_group *group)
+{
+    uint64_t due_us;
+
+    if (group->state != GROUP_RUNNING || group->engine.state != RAFT_CANDIDATE ||
+        group->election_due_us == 0) {
+        return;
+    }
+    due_us = turn_of(group);
+    if (due_us < group->election_due_us) {
+        group->election_due_us = due_us;
+    }
+    group->election_attempts = 0;
 }
 
 /* ---- new groups ---- */

@@ -48,6 +48,8 @@ void consensus_group_transfer(struct consensus_group *group, int32_t node);
 
 /* The leader is gone: this member asks for votes after its turn has come. */
 void consensus_group_lost_leader(struct consensus_group *group);
+/* Somebody is gone: one who asks for votes already need not wait to ask again. */
+void consensus_group_lost_peer(struct consensus_group *group);
 /* As far as this node knows; -1: nobody. */
 int32_t consensus_group_leader(const struct consensus_group *group);
 bool consensus_group_may_vote(const struct consensus_group *group);

@@ -97,6 +97,7 @@ struct consensus_group {
     uint64_t next_tick_us;    /* leader: next RAFT_TIMEOUT */
     uint64_t election_due_us; /* a vote is asked for at this moment; 0: the engine decides */
     uint64_t leader_heard_us; /* follower: last APPEND of the present leader */
+    uint64_t refused_us;      /* follower: a candidate was told last that there is a leader */
     unsigned election_attempts;
     bool prefers_to_lead;
     struct list fresh_link; /* consensus.fresh: it stands for its first election */

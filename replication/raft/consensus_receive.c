@@ -226,8 +226,11 @@ static void receive_append(struct consensus_group *group, struct consensus_peer 
     if (group->install != NULL || group->needs_refill) {
         make_empty(message);
     } else if (!has_space_for(group, message)) {
-        /* No acknowledgement: the leader repeats it until there is room. */
+        /* No acknowledgement: the leader repeats it until there is room. What it says is committed
+         * may be among these, and less of it than we know. */
         release_entries(message, &(struct consensus_step){0});
+        message->commit =
+            message->commit < message->previous_index ? message->commit : message->previous_index;
     } else if (message->term >= term && !trim_committed(group, message, &skip, &ack)) {
         release_entries(message, &(struct consensus_step){0});
         consensus_group_fail(group, "the leader contradicts what is committed here");
@@ -338,6 +341,10 @@ static void receive_vote(struct consensus_group *group, struct consensus_peer *p
 
     if (!consensus_group_may_vote(group)) {
         return;
+    }
+    if (group->engine.state == RAFT_FOLLOWER &&
+        group->engine.follower_state.current_leader.id != 0) {
+        group->refused_us = consensus_now_us(group->consensus);
     }
     engine.request_vote = (struct raft_request_vote){
         .version = message->engine_version,

@@ -31,6 +31,18 @@ static bool has_leader(struct raft_cluster *self)
     return raft_cluster_leader(self) != NULL;
 }
 
+static int32_t gone;
+
+static bool is_replaced(struct raft_cluster *self)
+{
+    for (int i = 0; i < self->node_count; i++) {
+        if (i != gone && consensus_leads(self->nodes[i].group)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void write_values(uint64_t from, uint64_t to)
 {
     for (uint64_t value = from; value <= to; value++) {
@@ -324,6 +336,35 @@ static void a_sleeping_group_replaces_a_dead_leader(void **state)
     raft_cluster_free(cluster);
 }
 
+/* Its peers notice one after the other that it is silent: who notices first is refused. */
+static void a_silent_leader_is_replaced_as_soon_as_a_majority_knows(void **state)
+{
+    enum { SEEDS = 40, KNOWN_US = 1000 * 1000, ELECTED_US = 320 * 1000 };
+
+    (void)state;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+        uint64_t cut_us;
+
+        cluster = raft_cluster_new(3, 3, seed);
+        raft_cluster_start_all(cluster);
+        write_values(1, 3);
+        raft_cluster_run(cluster, 1000000 + seed * 7000);
+        gone = raft_cluster_leader(cluster)->id;
+        for (int i = 0; i < 3; i++) {
+            if (i != gone) {
+                fake_network_cut(cluster->network, gone, i);
+                fake_network_cut(cluster->network, i, gone);
+            }
+        }
+        cut_us = cluster->clock.now_us;
+        assert_true(raft_cluster_run_until(cluster, 10, is_replaced));
+        print_message("seed %lu: %lu us\n", (unsigned long)seed,
+                      (unsigned long)(cluster->clock.now_us - cut_us));
+        assert_true(cluster->clock.now_us - cut_us < KNOWN_US + ELECTED_US);
+        raft_cluster_free(cluster);
+    }
+}
+
 static void a_reset_link_wakes_and_the_group_sleeps_again(void **state)
 {
     (void)state;
@@ -368,6 +409,7 @@ int main(void)
         cmocka_unit_test(a_member_counts_as_live_from_its_last_start_on),
         cmocka_unit_test(silence_is_counted_from_what_came_last),
         cmocka_unit_test(a_sleeping_group_replaces_a_dead_leader),
+        cmocka_unit_test(a_silent_leader_is_replaced_as_soon_as_a_majority_knows),
         cmocka_unit_test(a_reset_link_wakes_and_the_group_sleeps_again),
         cmocka_unit_test(a_leader_that_lost_its_group_is_noticed_by_sleepers),
     };
