@@ -19,13 +19,16 @@ enum { SIDE_ENTRIES_MAX = 64 * 1024, SIDE_COMMAND_BYTES_MAX = 16 * 1024 * 1024 }
 /* ---- places ---- */
 
 /* An empty segment takes any batch: rolling would make a second file of the same name. */
-static bool data_must_roll(const struct partition_log *log, size_t size)
+static bool data_must_roll(struct partition_log *log, size_t size)
 {
     const struct data_segment *active = log_files_last_data(log);
     int64_t now_ms = clock_wall_ms(log->storage->loop->clock);
 
     if (active == NULL || active->size == 0) {
         return active == NULL;
+    }
+    if (log->segment_began_ms == 0) {
+        log->segment_began_ms = now_ms; /* before our start: counted from the first append since */
     }
     return active->size + size > (size_t)log->options.segment_bytes ||
            now_ms - log->segment_began_ms > log->options.segment_ms;

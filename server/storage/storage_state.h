@@ -207,7 +207,7 @@ struct partition_log {
     struct doomed_file *doomed; /* owned */
     uint32_t doomed_count;
     uint32_t doomed_capacity;
-    int64_t segment_began_ms; /* wall time of the active segment's first append */
+    int64_t segment_began_ms; /* wall time of the active segment's first append; 0: not known */
     /* work */
     struct list move_link;  /* in storage.move_queue */
     struct list cache_link; /* in storage.cached_logs, least recently used first */
