@@ -16,7 +16,7 @@ enum {
     FIRST_MS = 5000,
     CALM_MS = 15000,
     PAUSE_MS = 12000,
-    OWN_SHARE = 40,                      /* of so many seeds one plays a scene of its own */
+    OWN_SHARE = 40,                      /* by what is left of a seed, it plays one of its own */
     LAST_MS = (SIM_SECONDS - 20) * 1000, /* none begins later */
 };
 
@@ -77,6 +77,11 @@ void scene_cut(struct sim_scenes *scenes, unsigned one, unsigned other)
 void scene_cut_off(struct sim_scenes *scenes, unsigned set)
 {
     scene_cut(scenes, set, ~set);
+}
+
+void scene_break(struct sim_scenes *scenes, unsigned one, unsigned other)
+{
+    between(scenes, one, other, fake_network_reset);
 }
 
 void scene_join(struct sim_scenes *scenes, unsigned one, unsigned other)
@@ -262,15 +267,26 @@ static bool may_play(const struct sim_scenes *scenes, const struct scene *scene)
            (!scene->needs_snapshots || sim->options.snapshot_entries <= 60);
 }
 
-/* So that what the other seeds do is not moved by these scenes. NULL: the seed has none. */
-static const struct scene *own_scene(const struct sim *sim)
+static const struct scene *scene_of_seed(const struct scene *scenes, int count, uint64_t seed)
 {
-    for (int i = 0; i < sim_own_scene_count; i++) {
-        if (sim->seed % OWN_SHARE == sim_own_scenes[i].seeds_rest) {
-            return &sim_own_scenes[i];
+    for (int i = 0; i < count; i++) {
+        for (int j = 0; j < OWN_SEEDS_MAX; j++) {
+            if (seed % OWN_SHARE == scenes[i].seeds[j]) {
+                return &scenes[i];
+            }
         }
     }
     return NULL;
+}
+
+/* So that what the other seeds do is not moved by these scenes. NULL: the seed has none. */
+static const struct scene *own_scene(const struct sim *sim)
+{
+    const struct scene *scene =
+        scene_of_seed(sim_own_raft_scenes, sim_own_raft_scene_count, sim->seed);
+
+    return scene != NULL ? scene
+                         : scene_of_seed(sim_own_disk_scenes, sim_own_disk_scene_count, sim->seed);
 }
 
 static const struct scene *any_scene(struct sim_scenes *scenes)

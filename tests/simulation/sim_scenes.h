@@ -21,15 +21,17 @@ struct scene_step {
     const char *failure;
 };
 
+enum { OWN_SEEDS_MAX = 3, NO_SEED = 1000 };
+
 struct scene {
     const char *name;
     const struct scene_step *steps;
     int step_count;
     int voters_min, voters_max;
-    bool needs_whole_disks;  /* no replica is damaged, none loses what is in memory */
-    bool needs_big_segments; /* batches may go around the journal */
-    bool needs_snapshots;    /* they come often */
-    uint64_t seeds_rest;     /* of sim_own_scenes: whose seeds play it, see sim_scenes.c */
+    bool needs_whole_disks;        /* no replica is damaged, none loses what is in memory */
+    bool needs_big_segments;       /* batches may go around the journal */
+    bool needs_snapshots;          /* they come often */
+    uint64_t seeds[OWN_SEEDS_MAX]; /* of own scenes: whose seeds play it, see sim_scenes.c */
 };
 
 struct sim_scenes {
@@ -56,8 +58,10 @@ extern const int sim_raft_scene_count;
 extern const struct scene sim_disk_scenes[];
 extern const int sim_disk_scene_count;
 /* Of seeds of their own. */
-extern const struct scene sim_own_scenes[];
-extern const int sim_own_scene_count;
+extern const struct scene sim_own_raft_scenes[];
+extern const int sim_own_raft_scene_count;
+extern const struct scene sim_own_disk_scenes[];
+extern const int sim_own_disk_scene_count;
 
 static inline bool scene_has(unsigned set, int node)
 {
@@ -78,6 +82,8 @@ struct sim_node *scene_node(struct sim_scenes *scenes, unsigned set);
 /* Both ways between these. */
 void scene_cut(struct sim_scenes *scenes, unsigned one, unsigned other);
 void scene_cut_off(struct sim_scenes *scenes, unsigned set);
+/* Their links break at once, where a cut is only noticed by silence. */
+void scene_break(struct sim_scenes *scenes, unsigned one, unsigned other);
 void scene_join(struct sim_scenes *scenes, unsigned one, unsigned other);
 void scene_heal(struct sim_scenes *scenes);
 void scene_crash(struct sim_scenes *scenes, unsigned set, bool loses_power, uint64_t restart_ms);

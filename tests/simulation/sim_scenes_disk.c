@@ -506,55 +506,29 @@ static const struct scene_step lost_cut[] = {
      .failure = "a replica shows what a deposed leader wrote as committed"},
 };
 
-/* ---- past: damage takes a term and what was decided in it; the leader before is back ---- */
-
-static void past_begin(struct sim_scenes *scenes)
-{
-    scene_cut_off(scenes, scenes->leader);
-}
-
-/* a: who is elected; b: who voted for it. */
-static bool past_is_over(struct sim_scenes *scenes)
-{
-    scenes->a = scene_leading(scenes, scenes->voters & ~scenes->leader);
-    scenes->b = scenes->voters & ~scenes->leader & ~scenes->a & ~SINGLE;
-    return scenes->a != 0;
-}
-
-static void past_return(struct sim_scenes *scenes)
-{
-    if (scenes->b != 0 && sim_may_damage(scenes->sim) &&
-        sim_damage(scene_node(scenes, scenes->b), SIM_DAMAGE_JOURNAL)) {
-        scene_cut_off(scenes, scenes->a);
-        scene_join(scenes, scenes->leader, scenes->b);
-    }
-}
-
-static const struct scene_step past[] = {
-    {.begin = past_begin, .until = past_is_over, .least_ms = 2500, .most_ms = 2500},
-    {.least_ms = 20, .most_ms = 200},
-    {.begin = past_return, .least_ms = 4000, .most_ms = 4000},
-};
-
-const struct scene sim_own_scenes[] = {
-    {.name = "page", SCENE_STEPS(next_page), .voters_min = 3, .voters_max = 5, .seeds_rest = 17},
+const struct scene sim_own_disk_scenes[] = {
+    {.name = "page",
+     SCENE_STEPS(next_page),
+     .voters_min = 3,
+     .voters_max = 5,
+     .seeds = {17, NO_SEED, NO_SEED}},
     /* in memory, and long not flushed */
     {.name = "second start",
      SCENE_STEPS(second_start),
      .voters_min = 3,
      .voters_max = 5,
-     .seeds_rest = 30},
+     .seeds = {30, NO_SEED, NO_SEED}},
     {.name = "lost cut",
      SCENE_STEPS(lost_cut),
      .voters_min = 3,
      .voters_max = 5,
      .needs_whole_disks = true,
      .needs_snapshots = true,
-     .seeds_rest = 39},
-    {.name = "soft", SCENE_STEPS(lying), .voters_min = 3, .voters_max = 5, .seeds_rest = 37},
-    {.name = "past", SCENE_STEPS(past), .voters_min = 3, .voters_max = 3, .seeds_rest = 29},
+     .seeds = {39, NO_SEED, NO_SEED}},
+    {.name = "soft", SCENE_STEPS(lying), .voters_min = 3, .voters_max = 5, .seeds = {37, 27, 20}},
 };
-const int sim_own_scene_count = (int)(sizeof sim_own_scenes / sizeof sim_own_scenes[0]);
+const int sim_own_disk_scene_count =
+    (int)(sizeof sim_own_disk_scenes / sizeof sim_own_disk_scenes[0]);
 
 const struct scene sim_disk_scenes[] = {
     {.name = "again",

@@ -374,6 +374,95 @@ static const struct scene_step amnesia[] = {
     {.begin = amnesia_crash, .least_ms = 3000, .most_ms = 3000},
 };
 
+/* ---- past: damage takes a term and what was decided in it; the leader before is back ---- */
+
+/* The others replace it at once: it does not know for a while, and that while is short. */
+static void past_begin(struct sim_scenes *scenes)
+{
+    scene_cut_off(scenes, scenes->leader);
+    scene_break(scenes, scenes->leader, scenes->voters & ~scenes->leader);
+}
+
+/* a: who is elected; b: who voted for it. */
+static bool past_is_over(struct sim_scenes *scenes)
+{
+    scenes->a = scene_leading(scenes, scenes->voters & ~scenes->leader);
+    scenes->b = scenes->voters & ~scenes->leader & ~scenes->a & ~(1u << SIM_SINGLE_NODE);
+    return scenes->a != 0;
+}
+
+static void past_return(struct sim_scenes *scenes)
+{
+    if (scenes->b != 0 && sim_may_damage(scenes->sim) &&
+        sim_damage(scene_node(scenes, scenes->b), SIM_DAMAGE_JOURNAL)) {
+        scene_cut_off(scenes, scenes->a);
+        scene_join(scenes, scenes->leader, scenes->b);
+    }
+}
+
+static const struct scene_step past[] = {
+    {.begin = past_begin, .until = past_is_over, .least_ms = 2500, .most_ms = 2500},
+    {.least_ms = 20, .most_ms = 200},
+    {.begin = past_return, .least_ms = 4000, .most_ms = 4000},
+};
+
+/* ---- newcomer: one that is added hears nothing; another member goes ---- */
+
+/* Those that are members in any role: who was added before has caught up. */
+static unsigned members_of(const struct consensus_group *group)
+{
+    struct member_progress members[CONSENSUS_MEMBERS_MAX];
+    int count = group == NULL ? 0 : consensus_members(group, members);
+    unsigned set = 0;
+
+    for (int i = 0; i < count; i++) {
+        set |= 1u << members[i].node;
+    }
+    return set;
+}
+
+/* a: who is added. Of three members and it, two are no majority. */
+static void newcomer_begin(struct sim_scenes *scenes)
+{
+    struct consensus_group *group = scene_group(scenes, scene_leading(scenes, scenes->voters));
+
+    scenes->a = scene_any(scenes, ((1u << SIM_NODES) - 1) & ~members_of(group));
+    scene_cut_off(scenes, scenes->a);
+    if (group != NULL && scenes->a != 0) {
+        consensus_set_member(group, scene_one(scenes->a), MEMBER_VOTER, no_matter, NULL);
+    }
+}
+
+static void newcomer_crash(struct sim_scenes *scenes)
+{
+    scene_crash(scenes, scenes->leader, false, 60000);
+}
+
+static bool newcomer_is_led(struct sim_scenes *scenes)
+{
+    return scene_leading(scenes, scenes->voters & ~scenes->leader) != 0;
+}
+
+static const struct scene_step newcomer[] = {
+    {.begin = newcomer_begin, .least_ms = 2000, .most_ms = 3000},
+    {.begin = newcomer_crash,
+     .until = newcomer_is_led,
+     .least_ms = 10000,
+     .most_ms = 10000,
+     .failure = "one that has caught up with nothing is needed for a majority"},
+};
+
+const struct scene sim_own_raft_scenes[] = {
+    {.name = "past", SCENE_STEPS(past), .voters_min = 3, .voters_max = 3, .seeds = {29, 19, 31}},
+    {.name = "newcomer",
+     SCENE_STEPS(newcomer),
+     .voters_min = 3,
+     .voters_max = 3,
+     .seeds = {11, 26, 33}},
+};
+const int sim_own_raft_scene_count =
+    (int)(sizeof sim_own_raft_scenes / sizeof sim_own_raft_scenes[0]);
+
 const struct scene sim_raft_scenes[] = {
     {.name = "twins", SCENE_STEPS(twins), .voters_min = 3, .voters_max = 5},
     {.name = "rift",
