@@ -242,15 +242,19 @@ enum error disk_system_list(struct disk *disk, const char *path,
                             void (*visit)(void *context, const char *name), void *context)
 {
     DIR *directory = opendir(path);
+    enum error error = ERROR_NONE;
 
     (void)disk;
     if (directory == NULL) {
         return error_from_errno(errno);
     }
     for (;;) {
-        /* One thread reads this stream. */
-        struct dirent *entry = readdir(directory); /* NOLINT(concurrency-mt-unsafe) */
+        struct dirent *entry;
+
+        errno = 0;                  /* else the end and an error look the same */
+        entry = readdir(directory); /* NOLINT(concurrency-mt-unsafe): one thread reads this */
         if (entry == NULL) {
+            error = errno == 0 ? ERROR_NONE : error_from_errno(errno);
             break;
         }
         if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) {
@@ -258,7 +262,7 @@ enum error disk_system_list(struct disk *disk, const char *path,
         }
     }
     (void)closedir(directory);
-    return ERROR_NONE;
+    return error;
 }
 
 enum error disk_system_space(struct disk *disk, const char *path, int64_t *out_total,

@@ -316,6 +316,8 @@ enum error log_load_state(struct partition_log *log, const struct snapshot_meta 
     log_files_path(log, LOG_FILE_STATE, meta->index, path);
     disk_execute(storage->disk, &open);
     if (open.error != ERROR_NONE) {
+        storage->recovery_error =
+            open.error == ERROR_NO_DESCRIPTORS ? open.error : storage->recovery_error;
         return ERROR_CORRUPT;
     }
     error = read_state(storage, open.opened_fd, meta, &log->announced.state);

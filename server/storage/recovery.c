@@ -345,9 +345,13 @@ static void finish(struct recovery *recovery, const struct checkpoint_file *head
     /* Until torn writes are cut by records of their own, only what was complete is complete. */
     journal_start(storage->journal, next_lsn, recovery->replay.watermark,
                   storage_journal_events(storage));
-    recovery_look_at_files(storage);
+    if (storage->recovery_error == ERROR_NONE) {
+        recovery_look_at_files(storage);
+    }
     map_for_each(link, &storage->logs) {
-        finish_log(recovery, CONTAINER_OF(link, struct partition_log, by_group));
+        if (storage->recovery_error == ERROR_NONE) {
+            finish_log(recovery, CONTAINER_OF(link, struct partition_log, by_group));
+        }
     }
     journal_set_watermark(storage->journal, storage->next_outside - 1, storage->next_outside - 1);
     if (recovery->is_all_damaged || recovery->replay.frames > 0) {
@@ -385,5 +389,9 @@ enum error storage_recover(struct storage *storage, char *message)
         return error;
     }
     finish(&recovery, &header);
-    return ERROR_NONE;
+    if (storage->recovery_error != ERROR_NONE) {
+        (void)snprintf(message, REASON_MAX, "the files in %.150s cannot be looked at: %s",
+                       storage->directory, error_text(storage->recovery_error));
+    }
+    return storage->recovery_error;
 }

@@ -28,6 +28,14 @@ static enum error open_for_reading(struct storage *storage, const char *path, in
     return open.error;
 }
 
+/* What could not be looked at is neither missing nor torn: the start must be tried again. */
+static void note_refusal(struct storage *storage, enum error error)
+{
+    if (error == ERROR_NO_DESCRIPTORS) {
+        storage->recovery_error = error;
+    }
+}
+
 static void close_fd(struct storage *storage, int fd)
 {
     struct disk_request close = {.operation = DISK_CLOSE, .fd = fd};
@@ -159,9 +167,11 @@ static void look_at_log(struct storage *storage, struct partition_log *log, cons
     struct names names = {0};
     char name[STORAGE_PATH_MAX];
     struct disk_request unlink = {.operation = DISK_UNLINK, .path = name};
+    enum error error = storage->disk->operations->list(storage->disk, path, visit_name, &names);
 
     log->has_directory = true;
-    if (storage->disk->operations->list(storage->disk, path, visit_name, &names) != ERROR_NONE) {
+    note_refusal(storage, error);
+    if (error != ERROR_NONE) {
         names.count = 0;
     }
     expect_files(log, &names);
@@ -185,8 +195,9 @@ void recovery_look_at_files(struct storage *storage)
         log->is_directory_expected = log->has_directory;
         log->has_directory = false;
     }
-    if (storage->disk->operations->list(storage->disk, storage->directory, visit_name, &names) !=
-        ERROR_NONE) {
+    storage->recovery_error =
+        storage->disk->operations->list(storage->disk, storage->directory, visit_name, &names);
+    if (storage->recovery_error != ERROR_NONE) {
         names.count = 0;
     }
     for (size_t i = 0; i < names.count; i++) {
@@ -267,9 +278,12 @@ static bool load_outside(struct partition_log *log, struct tail_entry *entry,
     struct buffer *buffer;
     struct iovec vector;
     struct disk_request read = {.operation = DISK_READ_AT, .vectors = &vector, .vector_count = 1};
+    enum error error;
 
     log_files_path(log, LOG_FILE_DATA, (uint64_t)segment->base_offset, path);
-    if (open_for_reading(storage, path, &read.fd) != ERROR_NONE) {
+    error = open_for_reading(storage, path, &read.fd);
+    if (error != ERROR_NONE) {
+        note_refusal(storage, error);
         return false;
     }
     buffer = buffer_new(entry->size);

@@ -295,6 +295,7 @@ struct storage {
     uint64_t open_count;
     uint32_t doubted_open; /* see durability_meta */
     bool was_clean;
+    enum error recovery_error; /* what was there could not be looked at */
     struct journal *journal;
     struct map logs;
     /* moving entries to segments */

@@ -489,9 +489,49 @@ static void no_snapshot_is_believed_whose_entries_are_gone(void **state)
     assert_true(gone > 0);
 }
 
+/* The bytes are there, and who has acknowledged them is not to say that they never were. */
+static void what_cannot_be_opened_for_want_of_descriptors_is_not_taken_for_lost(void **state)
+{
+    int refused = 0;
+
+    (void)state;
+    for (int count = 1; count < 40; count++) {
+        struct storage_world world;
+        struct partition_log *log;
+        char message[256] = "";
+        enum error error;
+
+        storage_world_init(&world, 5);
+        log = begin(&world);
+        append(log, 3);
+        append_bytes(log, OUTSIDE_BYTES);
+        storage_world_run(&world, 3000000);
+        append_bytes(log, OUTSIDE_BYTES);
+        storage_world_run(&world, 100000);
+        storage_world_kill(&world);
+        fake_disk_fail(world.fake, DISK_OPEN, count, ERROR_NO_DESCRIPTORS);
+        error = storage_open(&world.loop, fake_disk_as_disk(world.fake), &world.options, message,
+                             &world.storage);
+        fake_disk_fail(world.fake, DISK_OPEN, 0, ERROR_NONE);
+        if (error != ERROR_NONE) {
+            assert_string_not_equal(message, "");
+            refused++;
+            storage_world_open(&world);
+        }
+        log = storage_find_log(world.storage, storage_world_group(1));
+        assert_false(partition_log_is_corrupt(log));
+        assert_int_equal(partition_log_end_offset(log), 5);
+        storage_world_kill(&world);
+        storage_world_release(&world);
+    }
+    print_message("%d starts were refused\n", refused);
+    assert_true(refused > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_cannot_be_opened_for_want_of_descriptors_is_not_taken_for_lost),
         cmocka_unit_test(a_log_may_go_while_its_segments_are_unlinked),
         cmocka_unit_test(a_journal_file_that_was_half_made_is_made_anew),
         cmocka_unit_test(a_journal_file_whose_name_was_not_synced_keeps_what_is_written),
