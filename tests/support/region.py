@@ -27,6 +27,8 @@ IS_SANITIZED = bool(os.environ.get("GYRE_SANITIZED"))
 # Below the range from which the kernel takes the ports of outgoing connections.
 PORTS = range(20000, 32000, 100)
 PORTS_PER_BROKER = (0, 20, 40, 50, 60, 70)
+# Ranges that this process took, by their first port: a broker that is down holds no port.
+_taken = {}
 
 
 class CommandFailed(Exception):
@@ -79,12 +81,33 @@ def _are_free(ports):
             one.close()
 
 
+def _take(port):
+    """For this process alone, of all tests on this machine; the kernel forgets it with the process."""
+    mark = socket.socket(socket.AF_UNIX)
+    try:
+        mark.bind(f"\0gyre-test-port-{port}")
+    except OSError:
+        mark.close()
+        return False
+    _taken[port] = mark
+    return True
+
+
+def give_back(port):
+    if port in _taken:
+        _taken.pop(port).close()
+
+
 def free_port(brokers=3, regions=1):
-    """A port for `gyre dev up`: all that it derives from it are free."""
+    """A port for `gyre dev up`: all that it derives from it are free, and stay so for us."""
     for port in random.sample(PORTS, len(PORTS)):
-        if _are_free(port + 100 * r + b + more for r in range(regions) for b in range(brokers)
-                     for more in PORTS_PER_BROKER):
+        ranges = [port + 100 * r for r in range(regions)]
+        ours = [one for one in ranges if _take(one)]
+        if ours == ranges and _are_free(one + b + more for one in ranges for b in range(brokers)
+                                        for more in PORTS_PER_BROKER):
             return port
+        for one in ours:
+            give_back(one)
     raise RuntimeError("no free ports for a region")
 
 
@@ -155,6 +178,7 @@ class Region:
                 os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
+        give_back(self.port)
         if not os.environ.get("GYRE_KEEP"):
             shutil.rmtree(self.dir, ignore_errors=True)
 
