@@ -359,6 +359,7 @@ static void check_together(struct broker_config *config, struct config_report *r
         config_report_problem(report, config_entries_find(entries, "broker.id"),
                               "broker.id and node.id differ");
     }
+    config->broker_id = config->node_id; /* Kafka shows them as one */
     if (config->log_dirs.count == 0) {
         config->log_dirs = config->log_dir;
     }

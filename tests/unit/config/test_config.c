@@ -45,6 +45,7 @@ static void defaults_fill_what_is_not_given(void **state)
     assert_int_equal(loaded.error, ERROR_NONE);
     assert_null(loaded.report.text);
     assert_int_equal(config->node_id, 3);
+    assert_int_equal(config->broker_id, 3);
     assert_int_equal(config->num_partitions, 1);
     assert_true(config->auto_create_topics_enable);
     assert_true(config->log_retention_ms == CONFIG_NULL);
