@@ -94,6 +94,21 @@ static bool is_with_sasl(const struct client_security *security,
                             : strncasecmp(protocol, "SASL_", strlen("SASL_")) == 0;
 }
 
+static bool is_known(const char *mechanism)
+{
+    static const char *const known[] = {MECHANISM_DEFAULT, "SCRAM-SHA-256", "PLAIN", "OAUTHBEARER"};
+
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(mechanism, known[i]) == 0) {
+            return true;
+        }
+    }
+    complain("gyre cannot come in by %s, but by SCRAM-SHA-512, SCRAM-SHA-256, PLAIN, OAUTHBEARER "
+             "or a certificate",
+             mechanism);
+    return false;
+}
+
 static bool fill_credentials(struct client_security *security,
                              const struct connect_arguments *connect)
 {
@@ -105,6 +120,9 @@ static bool fill_credentials(struct client_security *security,
     }
     mechanism = mechanism == NULL ? find(security, "sasl.mechanisms") : mechanism;
     mechanism = mechanism == NULL ? MECHANISM_DEFAULT : mechanism;
+    if (!is_known(mechanism)) {
+        return false;
+    }
     security->credentials.mechanism = mechanism;
     if (strcmp(mechanism, "OAUTHBEARER") == 0) {
         return read_token(security);

@@ -134,6 +134,16 @@ def test_gyre_says_who_it_is_and_why_it_is_refused(region):
     assert failure.value.status == 5
 
 
+@pytest.mark.parametrize("mechanism", ["GSSAPI", "SCRAM-SHA-1"])
+def test_gyre_names_a_mechanism_that_it_does_not_have(region, tmp_path, mechanism):
+    (tmp_path / "client").write_text(
+        f"security.protocol=SASL_PLAINTEXT\nsasl.mechanism={mechanism}\n")
+    with pytest.raises(CommandFailed, match=f"cannot come in by {mechanism}, but") as failure:
+        region.gyre("topic", "list", "--bootstrap-server", region.bootstrap, "--command-config",
+                    tmp_path / "client")
+    assert failure.value.status == 2
+
+
 # tokens
 
 def show(region, message):
