@@ -214,7 +214,9 @@ static void on_timeout(struct timer *timer)
 
     client_finish(call, ERROR_TIMEOUT);
     if (connection != NULL) {
-        client_opening_tell(connection, "does not answer in time", 0);
+        if (*client_trouble(connection->client) == '\0') { /* what came before says more */
+            client_opening_tell(connection, "does not answer in time", 0);
+        }
         client_connection_fail(connection, ERROR_CLOSED);
     }
 }

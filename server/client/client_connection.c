@@ -69,6 +69,7 @@ void client_connection_free(struct client_connection *connection)
 void client_connection_idle(struct client_connection *connection)
 {
     connection->state = CLIENT_CONNECTION_IDLE;
+    connection->has_answered = false;
     if (!list_is_empty(&connection->waiting) && !connection->client->is_closing) {
         client_opening_begin(connection);
     } else {
@@ -391,6 +392,7 @@ static enum error take_frame(struct client_connection *connection, struct buffer
         return ERROR_MALFORMED;
     }
     error = take_answer(call, &reader, frame);
+    connection->has_answered = true;
     client_finish(call, error);
     return error;
 }
@@ -458,6 +460,11 @@ static const char *end_in_words(const struct client_connection *connection)
                    : "ends the connection before it tells its versions";
     case CLIENT_CONNECTION_AUTHENTICATING: return "ends the connection during authentication";
     case CLIENT_CONNECTION_READY:
+        if (!connection->has_answered &&
+            connection->client->options.credentials.mechanism == NULL) {
+            return "ends the connection at the first question (does it want to know who asks?)";
+        }
+        break;
     case CLIENT_CONNECTION_IDLE:
     case CLIENT_CONNECTION_RESOLVING:
     case CLIENT_CONNECTION_CONNECTING:
@@ -480,6 +487,9 @@ static void on_read(uv_stream_t *stream, ssize_t length, const uv_buf_t *buffer)
         error = connection->tls == NULL
                     ? client_connection_take(connection, (size_t)length)
                     : client_tls_received(connection, buffer->base, (size_t)length);
+        if (error == ERROR_CLOSED) {
+            client_opening_tell(connection, end_in_words(connection), 0); /* in order, within TLS */
+        }
     }
     if (error != ERROR_NONE) {
         client_connection_fail(connection, error);

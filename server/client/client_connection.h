@@ -55,6 +55,7 @@ struct client_connection {
     int32_t asked_id; /* of the greeting, and of what authenticates us */
     int16_t asked_api;
     int16_t asked_version;
+    bool has_answered;       /* a call, since it was connected */
     struct sasl_login *sasl; /* owned; while authenticating */
     struct tls_stream *tls;  /* owned; NULL: plaintext, or not connected */
 

@@ -83,6 +83,17 @@ def test_nobody_gets_anything_without_a_name(secured, topic):
                      secured.addresses("PLAINTEXT"), "--timeout", "10") == 5
 
 
+@pytest.mark.parametrize("listener", ["SASL_PLAINTEXT", "SASL_SSL"])
+def test_who_does_not_say_who_asks_is_told_what_may_be_missing(secured, listener, monkeypatch):
+    monkeypatch.delenv("GYRE_COMMAND_CONFIG", raising=False)
+    words = ["--ca", secured.dir / "pki" / "ca.crt"] if listener == "SASL_SSL" else []
+    with pytest.raises(CommandFailed) as failure:
+        run(BIN / "gyre", "topic", "list", "--bootstrap-server", secured.addresses(listener),
+            "--timeout", 2, *words)
+    assert failure.value.status == 4
+    assert "(does it want to know who asks?)" in failure.value.output
+
+
 def test_users_come_and_go(secured):
     password = make_user(secured, "wanda", "first one")
     listed = {one["user"]: one["mechanisms"] for one in secured.on("user", "list", "-o", "json")}
