@@ -16,6 +16,7 @@
 #include "gyre/runtime/clock.h"
 
 #include "command.h"
+#include "dev_kept.h"
 #include "dev_options.h"
 #include "dev_ports.h"
 #include "dev_process.h"
@@ -344,40 +345,6 @@ static bool make_new(struct dev *dev, const char *dir, const struct dev_argument
            dev_security_prepare(dev) && for_chosen(dev, arguments, format_one) && dev_save(dev);
 }
 
-static bool has_settings(const struct dev *dev, const struct dev_arguments *arguments)
-{
-    if (arguments->setting_count != dev->setting_count) {
-        return false;
-    }
-    for (int i = 0; i < dev->setting_count; i++) {
-        if (arguments->settings[i].broker_index != dev->settings[i].broker_index ||
-            strcmp(arguments->settings[i].text, dev->settings[i].text) != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* What was asked for and will not be: a region keeps what it was made with. */
-static void tell_what_stays(const struct dev *dev, const struct dev_arguments *arguments)
-{
-    const struct dev_region *region = &dev->regions[0];
-    const struct dev_broker *first = &region->brokers[0];
-
-    if (arguments->is_shaped &&
-        (arguments->regions != dev->region_count || arguments->brokers != region->broker_count ||
-         arguments->port != first->kafka_port || arguments->first_node_id != first->node_id)) {
-        complain("%s is in use and stays as it is: regions %d, brokers %d, port %d, first node "
-                 "id %d",
-                 dev->dir, dev->region_count, region->broker_count, first->kafka_port,
-                 first->node_id);
-    }
-    if (arguments->setting_count > 0 && !has_settings(dev, arguments)) {
-        complain("%s is in use and keeps the properties that it was made with, not those of --set",
-                 dev->dir);
-    }
-}
-
 static int up(int argc, char **argv)
 {
     static const struct argp_option options[] = {
@@ -430,7 +397,7 @@ static int up(int argc, char **argv)
         return STATUS_FAILED;
     }
     if (is_in_use) {
-        tell_what_stays(&dev, &arguments);
+        dev_kept_tell(&dev, &arguments);
     }
     if (!for_chosen(&dev, &arguments, check_ports) || !for_chosen(&dev, &arguments, start_one) ||
         !dev_save(&dev)) {

@@ -83,6 +83,10 @@ def test_dev_up_says_what_it_does_not_change_in_a_directory_in_use(own_region):
     region = own_region(brokers=1)
     again = [BIN / "gyre", "dev", "up", "--dir", region.dir]
     for words, said in (((), ""), (("--brokers", "3"), "stays as it is: regions 1, brokers 1"),
+                        (("--plaintext",), ""),
+                        (("--listeners", "SASL_SSL"), "keeps the listeners and administrators"),
+                        (("--super-user", "bob"), "keeps the listeners and administrators"),
+                        (("--user", "bob:secret"), "`gyre user` makes them"),
                         (("--set", "num.partitions=4"), "not those of --set")):
         done = subprocess.run([*map(str, again), *words], capture_output=True, text=True,
                               timeout=60, check=True)
