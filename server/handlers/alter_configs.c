@@ -66,6 +66,10 @@ static bool collect(struct replacement *self, const struct alter_configs_request
         changes[count++] =
             (struct config_change){in->configs.items[i].name, in->configs.items[i].value};
     }
+    if (config_resources_repeat_a_key(self->request, changes, count)) {
+        return refuse(fault, KAFKA_ERROR_INVALID_REQUEST,
+                      STRING("Error due to duplicate config keys"));
+    }
     list_for_each(link, settings) {
         const struct catalog_setting *setting = list_entry(link, struct catalog_setting, link);
         if (!is_named(in, setting->name)) {

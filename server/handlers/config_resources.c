@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "gyre/base/map.h"
+
 #include "handlers/access.h"
 #include "handlers/broker.h"
 #include "handlers/config_view.h"
@@ -271,6 +273,31 @@ bool config_resources_check_changes(struct request *request, const struct config
         }
     }
     return may_be_tried_here(request, target, changes, count, out_fault);
+}
+
+struct key_mark {
+    struct map_link link;
+    struct string name;
+};
+
+bool config_resources_repeat_a_key(struct request *request, const struct config_change *changes,
+                                   int32_t count)
+{
+    struct key_mark *marks = arena_alloc_array(&request->arena, (size_t)count + 1, sizeof *marks);
+    struct map map;
+    bool is_repeated = marks == NULL;
+
+    map_init(&map);
+    for (int32_t i = 0; i < count && !is_repeated; i++) {
+        marks[i].name = changes[i].name;
+        map_for_each_match(link, &map, string_hash(marks[i].name)) {
+            is_repeated |=
+                string_equal(CONTAINER_OF(link, struct key_mark, link)->name, marks[i].name);
+        }
+        map_insert(&map, &marks[i].link, string_hash(marks[i].name));
+    }
+    map_release(&map);
+    return is_repeated;
 }
 
 /* ---- carrying out ---- */

@@ -51,6 +51,10 @@ bool config_resources_check_changes(struct request *request, const struct config
                                     const struct config_change *changes, int32_t count,
                                     struct config_fault *out_fault);
 
+/* Is a key named twice? Kafka refuses that before it looks at anything else. */
+bool config_resources_repeat_a_key(struct request *request, const struct config_change *changes,
+                                   int32_t count);
+
 /* Sound changes of one resource, and where their outcome goes; what it points to lives as long as
  * the request. */
 struct config_submission {

@@ -182,33 +182,6 @@ static bool resolve(struct incremental_change *self, const struct config_target 
     return true;
 }
 
-struct key_mark {
-    struct map_link link;
-    struct string name;
-};
-
-static bool has_repeated_key(
-    struct incremental_change *self,
-    const struct incremental_alter_configs_request_resources_configs_array *configs)
-{
-    struct key_mark *marks =
-        arena_alloc_array(&self->request->arena, (size_t)configs->count + 1, sizeof *marks);
-    struct map map;
-    bool is_repeated = marks == NULL;
-
-    map_init(&map);
-    for (int32_t i = 0; i < configs->count && !is_repeated; i++) {
-        marks[i].name = configs->items[i].name;
-        map_for_each_match(link, &map, string_hash(marks[i].name)) {
-            is_repeated |=
-                string_equal(CONTAINER_OF(link, struct key_mark, link)->name, marks[i].name);
-        }
-        map_insert(&map, &marks[i].link, string_hash(marks[i].name));
-    }
-    map_release(&map);
-    return is_repeated;
-}
-
 static bool prepare(struct incremental_change *self,
                     const struct incremental_alter_configs_request_resources *in,
                     const struct config_target *target, struct config_change **out_changes,
@@ -220,7 +193,10 @@ static bool prepare(struct incremental_change *self,
     if (changes == NULL) {
         return refuse(fault, KAFKA_ERROR_INVALID_REQUEST, STRING("The request is too large."));
     }
-    if (has_repeated_key(self, &in->configs)) {
+    for (int32_t i = 0; i < in->configs.count; i++) {
+        changes[i].name = in->configs.items[i].name;
+    }
+    if (config_resources_repeat_a_key(self->request, changes, in->configs.count)) {
         return refuse(fault, KAFKA_ERROR_INVALID_REQUEST,
                       STRING("Error due to duplicate config keys"));
     }

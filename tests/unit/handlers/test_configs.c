@@ -276,10 +276,12 @@ static void what_is_named_twice_is_refused(void **state)
 static void the_older_way_replaces_all_that_was_set(void **state)
 {
     struct admin_region *admin = admin_region_new();
-    struct alter_configs_request_resources_configs config = {STRING("max.message.bytes"),
-                                                             STRING("2000")};
+    struct alter_configs_request_resources_configs configs[] = {
+        {STRING("max.message.bytes"), STRING("2000")},
+        {STRING("max.message.bytes"), STRING("3000")},
+    };
     struct alter_configs_request_resources target = {
-        CONFIG_RESOURCE_TOPIC, STRING("clicks"), {&config, 1}};
+        CONFIG_RESOURCE_TOPIC, STRING("clicks"), {configs, 1}};
     struct alter_configs_request in = {.resources = {&target, 1}};
     struct alter_configs_response out;
 
@@ -292,6 +294,10 @@ static void the_older_way_replaces_all_that_was_set(void **state)
         assert_string_equal(admin_region_setting(admin, "clicks", "retention.ms"), "");
         assert_string_equal(admin_region_setting(admin, "clicks", "max.message.bytes"), "2000");
     }
+    target.configs.count = 2;
+    admin_region_ask(admin, API_ALTER_CONFIGS, 2, &in, alter_configs_handle, &out);
+    assert_int_equal(out.responses.items[0].error_code, KAFKA_ERROR_INVALID_REQUEST);
+    assert_string_equal(admin_region_setting(admin, "clicks", "max.message.bytes"), "2000");
     admin_region_free(admin);
 }
 
