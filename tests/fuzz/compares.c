@@ -2,7 +2,8 @@
 /*
  * What code compares is told to the fuzzer, which tries such values in later inputs. It keeps the
  * last few of thousands an input, and to note them all takes a third of the time: so it hears of
- * one in TOLD_ONE_IN, a prime, so that no loop hides the same comparison each time.
+ * one in TOLD_ONE_IN, a prime, so that no loop hides the same comparison each time, and of no equal
+ * values, which would lead to the input that is there.
  *
  * The linker puts these functions between; they end in jumps, so that the fuzzer still sees the
  * caller's place. This file itself must not be instrumented.
@@ -18,7 +19,7 @@ static unsigned untold;
     void __real___sanitizer_cov_trace_##name(type one, second other);                              \
     void __wrap___sanitizer_cov_trace_##name(type one, second other)                               \
     {                                                                                              \
-        if (++untold >= TOLD_ONE_IN) {                                                             \
+        if ((uint64_t)one != (uint64_t)(uintptr_t)other && ++untold >= TOLD_ONE_IN) {              \
             untold = 0;                                                                            \
             __real___sanitizer_cov_trace_##name(one, other);                                       \
         }                                                                                          \

@@ -33,6 +33,7 @@ enum {
     NONSENSE = 0xbe,
     NONSENSE_BYTES_MAX = 4096, /* as the sanitizer does */
     OUT = 0x6f757421,
+    ALIGNED = 0x616c676e, /* out, inside of the piece that `next` is */
     FREE = 0x66726565,
 };
 
@@ -132,6 +133,21 @@ void *pieces_take(size_t size)
     return give_out(piece == NULL ? cut_new(class) : piece, size, class);
 }
 
+/* The end of a larger piece, with a header of its own. */
+UNCHECKED void *pieces_take_aligned(size_t alignment, size_t size)
+{
+    char *whole = pieces_take(sizeof(struct piece) + alignment + size);
+    uintptr_t least = (uintptr_t)whole + sizeof(struct piece) + alignment - 1;
+    char *bytes = (char *)(least & ~(uintptr_t)(alignment - 1));
+    struct piece *piece = (struct piece *)(void *)bytes - 1;
+
+    CHECK((alignment & (alignment - 1)) == 0 && alignment >= sizeof *piece);
+    *piece = (struct piece){.next = (struct piece *)(void *)whole, .size = size, .state = ALIGNED};
+    ASAN_POISON_MEMORY_REGION(whole, (size_t)(bytes - whole));
+    ASAN_POISON_MEMORY_REGION(bytes + size, pieces_size(whole) - size - (size_t)(bytes - whole));
+    return bytes;
+}
+
 UNCHECKED void pieces_give_back(void *bytes)
 {
     struct piece *piece;
@@ -141,6 +157,11 @@ UNCHECKED void pieces_give_back(void *bytes)
         return;
     }
     piece = (struct piece *)bytes - 1;
+    if (piece->state == ALIGNED) {
+        piece->state = FREE;
+        bytes = piece->next;
+        piece = (struct piece *)bytes - 1;
+    }
     CHECK(piece->state == OUT);
     piece->state = FREE;
     ASAN_POISON_MEMORY_REGION(bytes, piece->size);
@@ -159,7 +180,7 @@ UNCHECKED size_t pieces_size(const void *bytes)
 {
     const struct piece *piece = (const struct piece *)bytes - 1;
 
-    CHECK(piece->state == OUT);
+    CHECK(piece->state == OUT || piece->state == ALIGNED);
     return piece->size;
 }
 

@@ -14,6 +14,7 @@ enum { PIECE_BYTES_MAX = 4 << 20 };
 
 /* All from one thread. The bytes of a new piece are nonsense, the same each time. */
 void *pieces_take(size_t size);
+void *pieces_take_aligned(size_t alignment, size_t size);
 void *pieces_take_again(void *bytes, size_t size);
 void pieces_give_back(void *bytes);
 

@@ -18,11 +18,13 @@
 void *__wrap_check_alloc(size_t size);
 void *__wrap_check_alloc_zero(size_t size);
 void *__wrap_check_realloc(void *memory, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
 void __wrap_free(void *memory);
 int __wrap_LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 void *__real_check_alloc(size_t size);
 void *__real_check_alloc_zero(size_t size);
 void *__real_check_realloc(void *memory, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
 void __real_free(void *memory);
 int __real_LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -59,6 +61,12 @@ void *__wrap_check_realloc(void *memory, size_t size)
         pieces_give_back(memory);
     }
     return moved;
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    return alignment + size > PIECE_BYTES_MAX / 2 ? __real_aligned_alloc(alignment, size)
+                                                  : pieces_take_aligned(alignment, size);
 }
 
 void __wrap_free(void *memory)
