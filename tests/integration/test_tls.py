@@ -13,7 +13,7 @@ import threading
 import time
 
 import pytest
-from region import BIN, CommandFailed, Region, eventually, run
+from region import BIN, CommandFailed, PATIENCE, Region, eventually, run
 
 CACHE = pathlib.Path.home() / ".cache/gyre"
 SLOW_CONNECTIONS = int(os.environ.get("GYRE_SLOW_CONNECTIONS", "300"))  # 10000 takes a minute
@@ -504,7 +504,7 @@ def test_a_broker_is_cut_off_when_its_certificate_is_revoked():
             log = region.home(node_id) / "gyred.log"
             eventually(lambda log=log: "a peer's certificate is not trusted any more"
                        in log.read_text(), every=0.02)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < PATIENCE
         eventually(lambda: f"broker {outcast} at" not in region.kcat("-b", survivor, "-L"))
         assert region.kcat("-b", survivor, "-C", "-t", "all", "-e", "-q") == "one\n"
 
