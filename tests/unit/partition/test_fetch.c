@@ -100,6 +100,7 @@ static void a_replica_closed_under_a_reader_answers_and_wakes_waiters(void **sta
     struct partition_read read = {
         .offset = 0, .bytes_max = 1000, .at_least_one = true, .done = on_read};
     struct partition_log *log;
+    struct batches_read *late;
 
     (void)state;
     reads_done = 0;
@@ -114,15 +115,16 @@ static void a_replica_closed_under_a_reader_answers_and_wakes_waiters(void **sta
     log = fake.group->log;
     log->reads_late = true;
     assert_false(partition_read(fake.partition, &read));
-    partition_close(fake.partition, true);
+    late = log->late_read;
+    partition_close(fake.partition, true); /* the log is gone */
     fake.partition = NULL;
     fake_group_turn(&fake);
     expect(&open, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER, -1);
     assert_int_equal(waited.changes, 1);
     assert_true(list_is_alone(&waited.waiter.link));
-    log->late_read->error = ERROR_NONE;
-    log->late_read->slice_count = 0;
-    log->late_read->done(log->late_read); /* frees the replica */
+    late->error = ERROR_NONE;
+    late->slice_count = 0;
+    late->done(late); /* frees the replica */
     assert_int_equal(reads_done, 1);
     assert_int_equal(read.error, KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER);
     fake_group_release(&fake);
