@@ -295,6 +295,21 @@ static const struct scene_step early_cut[] = {
     {.begin = early_strike, .least_ms = 3000, .most_ms = 3000},
 };
 
+/* Batches that go around the journal want their places at once. */
+static void big_cut_begin(struct sim_scenes *scenes)
+{
+    sim_clients_set_big(scenes->sim->clients, true);
+    early_begin(scenes);
+}
+
+static const struct scene_step big_cut[] = {
+    {.begin = big_cut_begin, .least_ms = 600, .most_ms = 1200},
+    {.begin = early_restart, .least_ms = 2000, .most_ms = 3500},
+    {.begin = early_meet, .until = early_is_cut, .least_ms = 5000, .most_ms = 5000},
+    {.least_ms = 20, .most_ms = 250},
+    {.begin = early_strike, .least_ms = 3000, .most_ms = 3000},
+};
+
 /* ---- slow pull: what a refill asks for takes its time, and the log's start moves on ---- */
 
 static void pull_begin(struct sim_scenes *scenes)
@@ -507,6 +522,13 @@ static const struct scene_step lost_cut[] = {
 };
 
 const struct scene sim_own_disk_scenes[] = {
+    {.name = "big cut",
+     SCENE_STEPS(big_cut),
+     .voters_min = 3,
+     .voters_max = 3,
+     .needs_whole_disks = true,
+     .needs_big_segments = true,
+     .seeds = {21, 34, 36}},
     {.name = "page",
      SCENE_STEPS(next_page),
      .voters_min = 3,
