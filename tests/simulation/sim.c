@@ -354,7 +354,8 @@ static void begin(struct sim *sim)
     random_seed(&sim->random, sim->seed);
     hash_set_seed(sim->seed);
     choose_options(sim);
-    sim->has_big_batches = random_chance(&sim->random, 250000);
+    sim->has_big_batches =
+        random_chance(&sim->random, 250000) || sim_scenes_need_big_batches(sim->seed);
     sim->has_memory = sim->seed % 10 == 0 || sim->seed % 10 == 7;
     sim->memory_sync_us = sim->seed % 20 < 10 ? MEMORY_SYNC_US : MEMORY_SYNC_LATE_US;
     sim->network = fake_network_new(&sim->clock.clock, &sim->random);

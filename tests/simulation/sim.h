@@ -190,6 +190,8 @@ bool sim_plots_is_busy(const struct sim_plots *plots);
 
 /* ---- scenes: one bug's whole story, undisturbed (sim_scenes.c) ---- */
 struct sim_scenes *sim_scenes_new(struct sim *sim);
+/* The scene that this seed plays would else not be played. */
+bool sim_scenes_need_big_batches(uint64_t seed);
 void sim_scenes_free(struct sim_scenes *scenes);
 void sim_scenes_run(struct sim_scenes *scenes);
 void sim_scenes_stop(struct sim_scenes *scenes);

@@ -280,21 +280,27 @@ static const struct scene *scene_of_seed(const struct scene *scenes, int count, 
 }
 
 /* So that what the other seeds do is not moved by these scenes. NULL: the seed has none. */
-static const struct scene *own_scene(const struct sim *sim)
+static const struct scene *own_scene(uint64_t seed)
 {
-    const struct scene *scene =
-        scene_of_seed(sim_own_raft_scenes, sim_own_raft_scene_count, sim->seed);
+    const struct scene *scene = scene_of_seed(sim_own_raft_scenes, sim_own_raft_scene_count, seed);
 
     return scene != NULL ? scene
-                         : scene_of_seed(sim_own_disk_scenes, sim_own_disk_scene_count, sim->seed);
+                         : scene_of_seed(sim_own_disk_scenes, sim_own_disk_scene_count, seed);
+}
+
+bool sim_scenes_need_big_batches(uint64_t seed)
+{
+    const struct scene *scene = own_scene(seed);
+
+    return scene != NULL && scene->needs_big_segments;
 }
 
 static const struct scene *any_scene(struct sim_scenes *scenes)
 {
     uint64_t count = (uint64_t)(sim_raft_scene_count + sim_disk_scene_count);
 
-    if (own_scene(scenes->sim) != NULL) {
-        return own_scene(scenes->sim);
+    if (own_scene(scenes->sim->seed) != NULL) {
+        return own_scene(scenes->sim->seed);
     }
 
     for (int i = 0; i < 8; i++) {
@@ -404,7 +410,7 @@ struct sim_scenes *sim_scenes_new(struct sim *sim)
     random_seed(&scenes->random, sim->seed ^ 0x5CE4E5u);
     scenes->left = (int)scene_random(scenes, 0, SCENES_MAX);
     scenes->left -= scenes->left == 1;
-    scenes->left = own_scene(sim) != NULL ? SCENES_MAX : scenes->left;
+    scenes->left = own_scene(sim->seed) != NULL ? SCENES_MAX : scenes->left;
     scenes->born_us = sim->clock.now_us;
     scenes->until_us = after(scenes, FIRST_MS, FIRST_MS + PAUSE_MS);
     return scenes;

@@ -547,7 +547,13 @@ const struct scene sim_own_disk_scenes[] = {
      .needs_whole_disks = true,
      .needs_snapshots = true,
      .seeds = {39, NO_SEED, NO_SEED}},
-    {.name = "soft", SCENE_STEPS(lying), .voters_min = 3, .voters_max = 5, .seeds = {37, 27, 20}},
+    {.name = "soft", SCENE_STEPS(lying), .voters_min = 3, .voters_max = 5, .seeds = {20, 20, 20}},
+    {.name = "soft",
+     SCENE_STEPS(lying),
+     .voters_min = 3,
+     .voters_max = 5,
+     .needs_big_segments = true,
+     .seeds = {37, 27, NO_SEED}},
 };
 const int sim_own_disk_scene_count =
     (int)(sizeof sim_own_disk_scenes / sizeof sim_own_disk_scenes[0]);
