@@ -237,6 +237,49 @@ def kafka_reassign_partitions(bench):
                  rf"{nodes[1]})")
     bench.expect("kafka-reassign-partitions", ["--list"], "No partition reassignments found")
     bench.expect("kafka-get-offsets", ["--topic", topic], f"^{topic}:0:100$")
+    throttled_moves(bench)
+
+
+def throttled_moves(bench):
+    """A move that a throttle holds up, called off; then one that --verify frees of its throttle."""
+    nodes = bench.nodes()
+    topic = bench.topic("throttled", "--replica-assignment", str(nodes[0]))
+    wish = bench.file("throttled.json", {"version": 1, "partitions": [
+        {"topic": topic, "partition": 0, "replicas": [nodes[1]]}]})
+    this = ["--reassignment-json-file", wish]
+    bench.run("kafka-producer-perf-test", "--topic", topic, "--num-records", "300",
+              "--record-size", "100000", "--throughput", "-1")
+    limits = ["--entity-type", "topics", "--entity-name", topic, "--describe"]
+    bench.expect("kafka-reassign-partitions", [*this, "--cancel"],
+                 rf"Partition reassignments? for .*{topic}-0.*|None of the specified partition moves "
+                 "are active")
+    bench.expect("kafka-reassign-partitions", [*this, "--execute", "--throttle", "200000"],
+                 "The inter-broker throttle limit was set to 200000 B/s",
+                 "Successfully started partition reassignment")
+    bench.expect("kafka-reassign-partitions", ["--list"],
+                 rf"{topic}-0: replicas: {nodes[1]},{nodes[0]}\. adding: {nodes[1]}\. "
+                 rf"removing: {nodes[0]}\.")
+    bench.expect("kafka-configs", limits,
+                 rf"leader\.replication\.throttled\.replicas=0:{nodes[0]} ",
+                 rf"follower\.replication\.throttled\.replicas=0:{nodes[1]} ")
+    bench.expect("kafka-reassign-partitions", [*this, "--execute", "--throttle", "100000"],
+                 "Cannot execute because there is an existing partition assignment", code=1)
+    bench.expect("kafka-reassign-partitions", [*this, "--verify"],
+                 rf"Reassignment of partition {topic}-0 is still in progress")
+    bench.expect("kafka-reassign-partitions", [*this, "--cancel"],
+                 rf"Successfully cancelled partition reassignments? for: {topic}-0",
+                 "Clearing broker-level throttles", "Clearing topic-level throttles")
+    bench.expect("kafka-reassign-partitions", ["--list"], "No partition reassignments found")
+    bench.expect("kafka-topics", ["--describe", "--topic", topic],
+                 rf"Replicas: {nodes[0]}\s+Isr: {nodes[0]}\b")
+    bench.expect("kafka-reassign-partitions", [*this, "--execute", "--throttle", "100000000"],
+                 "Successfully started partition reassignment")
+    bench.until("kafka-reassign-partitions", [*this, "--verify"],
+                rf"Reassignment of partition {topic}-0 is (completed|complete)")
+    bench.until("kafka-topics", ["--describe", "--topic", topic], rf"Replicas: {nodes[1]}\s+Isr")
+    if "throttled" in bench.run("kafka-configs", *limits).replace(topic, ""):
+        raise Unexpected("--verify left a throttle")
+    bench.expect("kafka-get-offsets", ["--topic", topic], f"^{topic}:0:300$")
 
 
 def kafka_leader_election(bench):
