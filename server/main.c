@@ -6,6 +6,7 @@
  *     gyred --check-config broker.conf           say what is wrong with a configuration
  *     gyred --print-config broker.conf           all options with their effective values
  *     gyred format broker.conf                   prepare an empty data directory
+ *     gyred recover-catalog broker.conf          go on after the catalog's majority is lost
  */
 #include <argp.h>
 #include <errno.h>
@@ -21,10 +22,11 @@
 
 #include "broker_process.h"
 #include "format_command.h"
+#include "recover_command.h"
 
 enum { EXIT_USAGE = 2, OVERRIDES_MAX = 256 };
 
-enum mode { MODE_RUN, MODE_CHECK, MODE_PRINT, MODE_EXAMPLE, MODE_FORMAT };
+enum mode { MODE_RUN, MODE_CHECK, MODE_PRINT, MODE_EXAMPLE, MODE_FORMAT, MODE_RECOVER };
 
 enum option_key {
     KEY_CHECK = 'c',
@@ -33,12 +35,14 @@ enum option_key {
     KEY_EXAMPLE = 0x100,
     KEY_CLUSTER_ID,
     KEY_ADD_SCRAM,
+    KEY_YES,
 };
 
 struct arguments {
     enum mode mode;
     const char *path;
     struct format_options format;
+    bool is_confirmed;
     const char *overrides[OVERRIDES_MAX];
     int override_count;
 };
@@ -55,6 +59,7 @@ static const struct argp_option options[] = {
      "format, on the seeds: an administrator of the region, as NAME or "
      "SCRAM-SHA-512=[name=NAME]; a line of standard input is the password; repeatable",
      0},
+    {"yes", KEY_YES, NULL, 0, "recover-catalog: do not ask", 0},
     {0},
 };
 
@@ -65,6 +70,11 @@ static const char documentation[] =
     "  gyred --check-config /etc/gyre/broker.conf\n"
     "  gyred format /etc/gyre/broker.conf\n"
     "  gyred format --add-scram admin /etc/gyre/broker.conf < password\n"
+    "  gyred recover-catalog /etc/gyre/broker.conf\n"
+    "\n"
+    "recover-catalog is for a region that has lost the majority of its catalog's voters for\n"
+    "good: on one stopped survivor it says what its copy holds and what may be lost, asks, and\n"
+    "makes this broker the catalog's only member. See ops/docs/operations.md.\n"
     "\n"
     "Exit status: 0 stopped in order, 1 failed, 2 wrong usage or configuration.";
 
@@ -77,6 +87,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     case KEY_PRINT: arguments->mode = MODE_PRINT; return 0;
     case KEY_EXAMPLE: arguments->mode = MODE_EXAMPLE; return 0;
     case KEY_CLUSTER_ID: arguments->format.cluster_id = argument; return 0;
+    case KEY_YES: arguments->is_confirmed = true; return 0;
     case KEY_OVERRIDE:
         if (arguments->override_count == OVERRIDES_MAX) {
             argp_error(state, "more than %d overrides", OVERRIDES_MAX);
@@ -92,6 +103,8 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     case ARGP_KEY_ARG:
         if (state->arg_num == 0 && strcmp(argument, "format") == 0) {
             arguments->mode = MODE_FORMAT;
+        } else if (state->arg_num == 0 && strcmp(argument, "recover-catalog") == 0) {
+            arguments->mode = MODE_RECOVER;
         } else if (arguments->path == NULL) {
             arguments->path = argument;
         } else {
@@ -151,6 +164,7 @@ static int run_mode(const struct arguments *arguments, const struct broker_confi
     switch (arguments->mode) {
     case MODE_RUN: return run(config);
     case MODE_FORMAT: return format_command(config, &arguments->format);
+    case MODE_RECOVER: return recover_command(config, arguments->is_confirmed);
     case MODE_PRINT: config_print(config, stdout); return EXIT_SUCCESS;
     case MODE_CHECK:
     case MODE_EXAMPLE: return EXIT_SUCCESS;
@@ -161,7 +175,8 @@ static int run_mode(const struct arguments *arguments, const struct broker_confi
 int main(int argc, char **argv)
 {
     static const struct argp parser = {
-        options, parse_option, "[format] CONFIG_FILE", documentation, NULL, NULL, NULL};
+        options, parse_option, "[format|recover-catalog] CONFIG_FILE", documentation, NULL,
+        NULL,    NULL};
     struct config_report report = {0};
     struct arguments arguments = {0};
     struct broker_config *config;

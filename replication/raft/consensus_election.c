@@ -6,6 +6,7 @@
 #include "consensus_feed.h"
 #include "consensus_group.h"
 #include "consensus_install.h"
+#include "consensus_lineage.h"
 #include "consensus_sleep.h"
 #include "consensus_step.h"
 
@@ -22,6 +23,10 @@ enum {
 
 bool consensus_group_may_vote(const struct consensus_group *group)
 {
+    /* Others have recovered the group without this replica: its log is none of theirs. */
+    if (lineage_of_log(group->log) < lineage_of_term(consensus_term(group))) {
+        return false;
+    }
     return (group->no_vote_below == 0 && !group->needs_refill) || MUTATION(16);
 }
 

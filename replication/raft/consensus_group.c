@@ -8,6 +8,7 @@
 #include "consensus_confirm.h"
 #include "consensus_feed.h"
 #include "consensus_install.h"
+#include "consensus_lineage.h"
 #include "consensus_sleep.h"
 #include "consensus_snapshot.h"
 #include "consensus_step.h"
@@ -153,6 +154,8 @@ static struct consensus_configuration stored_configuration(struct consensus_grou
 static bool raise_term_of_single_voter(struct consensus_group *group)
 {
     struct consensus_configuration configuration = stored_configuration(group);
+    uint64_t snapshot_term = partition_log_snapshot(group->log)->term;
+    uint64_t term = partition_log_term(group->log);
     int32_t node = group->consensus->node;
 
     if (group->loading->is_raised || group->needs_refill || group->no_vote_below > 0 ||
@@ -161,8 +164,10 @@ static bool raise_term_of_single_voter(struct consensus_group *group)
         return false;
     }
     group->loading->is_raised = true;
-    group->start_sequence = partition_log_set_term_vote(
-        group->log, partition_log_term(group->log) + 1, consensus_engine_id(node));
+    /* A group that was recovered has a snapshot of a lineage that its term does not know of yet. */
+    term = term > snapshot_term ? term : snapshot_term;
+    group->start_sequence =
+        partition_log_set_term_vote(group->log, term + 1, consensus_engine_id(node));
     return true;
 }
 
@@ -254,6 +259,13 @@ static void start_engine(struct consensus_group *group)
     consensus_work_later(group);
 }
 
+/* The group was recovered without this replica: it must not even elect itself. */
+static bool is_of_older_lineage(const struct partition_log *log)
+{
+    return partition_log_last_index(log) > 0 &&
+           lineage_of_log(log) < lineage_of_term(partition_log_term(log));
+}
+
 void consensus_group_load(struct consensus_group *group)
 {
     if (group->reader != NULL || group->durable_sequence < group->start_sequence) {
@@ -264,6 +276,7 @@ void consensus_group_load(struct consensus_group *group)
         group->loading->next_index = partition_log_snapshot(group->log)->index + 1;
     }
     group->needs_refill = group->needs_refill || partition_log_is_corrupt(group->log) ||
+                          is_of_older_lineage(group->log) ||
                           (partition_log_is_doubtful(group->log) && !MUTATION(70));
     if (!read_changes(group) || raise_term_of_single_voter(group)) {
         return;

@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The majority of the catalog's voters is lost for good: `gyred recover-catalog`.
+
+Brokers that come later, which `gyre dev` does not start, are processes of the test's own.
+"""
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from kafka_cluster import NONE
+from region import BIN, Region, eventually, free_port, run
+
+UNCLEAN = 1
+BROKERS_MAX = 6
+
+
+def numbered(begin, end):
+    return [f"{i:08}" for i in range(begin, end)]
+
+
+def recover(region, node_id, *words, stdin=""):
+    return subprocess.run([BIN / "gyred", "recover-catalog", *words,
+                           region.home(node_id) / "broker.conf"], input=stdin, text=True,
+                          capture_output=True, timeout=60, check=False)
+
+
+class Growing(Region):
+    """A region whose brokers may be lost, and get company."""
+
+    def __init__(self, **options):
+        super().__init__(port=free_port(BROKERS_MAX), first_node_id=1, **options)
+        self.processes = {}
+
+    def run_broker(self, node_id):
+        """Starts a process that `gyre dev` does not wait for."""
+        home = self.home(node_id)
+        with open(home / "gyred.log", "ab") as log:
+            self.processes[node_id] = subprocess.Popen(
+                [BIN / "gyred", home / "broker.conf"], stdout=log, stderr=log)
+        return self.processes[node_id]
+
+    def is_ready(self, node_id):
+        return self.http(node_id, "/readyz")[0] == 200
+
+    def add(self, node_id, place):
+        """A new broker in an empty directory, at the ports that follow."""
+        first = self.broker(1)
+        home = self.home(1).parent / f"broker-{node_id}"
+        home.mkdir()
+        conf = (self.home(1) / "broker.conf").read_text()
+        conf = conf.replace(f":{first['kafka_port']}", f":{self.port + place}", 1)
+        conf = re.sub(r"node.id=\d+", f"node.id={node_id}", conf)
+        conf = conf.replace("/broker-1/", f"/broker-{node_id}/")
+        for key, offset in (("gyre.rpc.listeners", 20), ("gyre.admin.listeners", 40)):
+            conf = re.sub(rf"({key}=\S+:)\d+", rf"\g<1>{self.port + offset + place}", conf)
+        (home / "broker.conf").write_text(conf)
+        self._brokers().append({
+            "node_id": node_id, "kafka_port": self.port + place,
+            "rpc_port": self.port + 20 + place, "admin_port": self.port + 40 + place,
+            "data_dir": str(home / "data")})
+        self.state["regions"][0]["bootstrap"] += f",127.0.0.1:{self.port + place}"
+        self.run_broker(node_id)
+        eventually(lambda: self.is_ready(node_id), 40)
+
+    def lose(self, *node_ids, keep=None):
+        """The broker's disk goes; `keep` gets a copy, which ought not to exist."""
+        for node_id in node_ids:
+            data = self.home(node_id) / "data"
+            if keep is not None:
+                shutil.copytree(data, keep / str(node_id))
+            shutil.rmtree(data)
+
+    def destroy(self):
+        for process in self.processes.values():
+            process.kill()
+            process.wait()
+        super().destroy()
+
+
+@pytest.fixture(name="growing")
+def make_growing():
+    with Growing() as region:
+        yield region
+
+
+def quorum(cluster, node_id=1):
+    """Voters and observers of the catalog, as the broker tells them."""
+    answer = cluster.call("DescribeQuorum", 2, node_id, topics=[
+        {"topic_name": "__cluster_metadata", "partitions": [{"partition_index": 0}]}])
+    assert answer["error_code"] == NONE, answer
+    part = answer["topics"][0]["partitions"][0]
+    return (part["leader_id"], sorted(one["replica_id"] for one in part["current_voters"]),
+            sorted(one["replica_id"] for one in part["observers"]))
+
+
+def elect_unclean(cluster, topic, partitions):
+    answer = cluster.call("ElectLeaders", 2, election_type=UNCLEAN, timeout_ms=10000,
+                          topic_partitions=[{"topic": topic, "partitions": partitions}])
+    results = answer["replica_election_results"][0]["partition_result"]
+    return all(one["error_code"] == NONE for one in results)
+
+
+def move(cluster, topic, replicas):
+    """Replicas by partition."""
+    answer = cluster.call("AlterPartitionReassignments", 0, timeout_ms=10000, topics=[
+        {"name": topic, "partitions": [{"partition_index": index, "replicas": nodes}
+                                       for index, nodes in replicas.items()]}])
+    assert answer["error_code"] == NONE
+    assert all(one["error_code"] == NONE for one in answer["responses"][0]["partitions"])
+
+
+def are_moved(cluster, topic, replicas):
+    return all(sorted(cluster.partition(topic, index)["isr_nodes"]) == sorted(nodes) and
+               cluster.partition(topic, index)["replica_nodes"] == nodes
+               for index, nodes in replicas.items())
+
+
+def lose_majority(region, cluster, topic, keep=None):
+    """Three partitions with acknowledged records; then 2 and 3 are gone and 1 is recovered."""
+    cluster.make(topic, partitions=3, configs={"min.insync.replicas": "2"})
+    for index in range(3):
+        region.produce(topic, numbered(index * 1000, index * 1000 + 1000), partition=index)
+    for index in range(3):  # what is acknowledged is on a majority; here on all, and so on 1
+        eventually(lambda index=index: len(cluster.partition(topic, index)["isr_nodes"]) == 3)
+    for node_id in (1, 2, 3):
+        region.kill(node_id)
+    cluster.close()
+    cluster.connections.clear()
+    region.lose(2, 3, keep=keep)
+    done = recover(region, 1, "--yes")
+    assert done.returncode == 0, done.stderr
+    region.run_broker(1)
+    eventually(lambda: region.is_ready(1))
+    return done.stdout
+
+
+def test_a_survivor_goes_on_and_takes_in_new_brokers(growing, connect, topic):
+    cluster = connect(growing)
+    said = lose_majority(growing, cluster, topic)
+    assert re.search(r"members: .*1 \(this broker\)", said)
+    assert re.search(r"goes up to: +term \d+, index \d+", said)
+    assert "What may be lost" in said and "2 of 3 voters" in said
+    assert cluster.leader(topic) == -1
+    assert elect_unclean(cluster, topic, [0, 1, 2])
+    for index in range(3):
+        eventually(lambda index=index: cluster.leader(topic, index) == 1)
+        assert growing.values(topic, partition=index) == numbered(index * 1000, index * 1000 + 1000)
+    growing.add(4, 3)
+    growing.add(5, 4)
+    eventually(lambda: quorum(cluster) == (1, [1, 4, 5], [2, 3]), 40)
+    replicas = {0: [1, 4, 5], 1: [4, 5, 1], 2: [5, 1, 4]}
+    move(cluster, topic, replicas)
+    eventually(lambda: are_moved(cluster, topic, replicas), 60)
+    growing.produce(topic, numbered(5000, 6000), partition=0)
+    assert growing.values(topic, partition=0) == numbered(0, 1000) + numbered(5000, 6000)
+    cluster.make(f"{topic}-new", partitions=1, factor=3)
+    # The survivor is one of three again: the region lives without it.
+    growing.processes[1].kill()
+    growing.processes[1].wait()
+    cluster.connections.clear()
+    eventually(lambda: quorum(cluster, 4)[0] in (4, 5))
+    eventually(lambda: cluster.topic(topic, 4)["partitions"][0]["leader_id"] in (4, 5))
+    growing.produce(topic, numbered(6000, 6100), partition=0)
+
+
+def test_lost_brokers_that_return_follow_the_recovered_catalog(growing, connect, topic, tmp_path):
+    cluster = connect(growing)
+    lose_majority(growing, cluster, topic, keep=tmp_path)
+    cluster.make(f"{topic}-after", partitions=1, factor=1)
+    # Together they are a majority of what they know; a topic that only they know of is theirs alone.
+    for node_id in (2, 3):
+        shutil.copytree(tmp_path / str(node_id), growing.home(node_id) / "data")
+        growing.run_broker(node_id)
+    for node_id in (2, 3):
+        eventually(lambda node_id=node_id: growing.is_ready(node_id), 40)
+        assert quorum(cluster, node_id)[0] == 1
+        assert cluster.topic(f"{topic}-after", node_id)["error_code"] == NONE
+    eventually(lambda: quorum(cluster) == (1, [1, 2, 3], []), 40)
+
+
+def test_lost_brokers_that_led_alone_follow_when_they_meet_the_survivor(growing, connect, topic,
+                                                                         tmp_path):
+    cluster = connect(growing)
+    lose_majority(growing, cluster, topic, keep=tmp_path)
+    cluster.make(f"{topic}-after", partitions=1, factor=1)
+    growing.processes[1].terminate()
+    growing.processes[1].wait()
+    for node_id in (2, 3):
+        shutil.copytree(tmp_path / str(node_id), growing.home(node_id) / "data")
+        growing.run_broker(node_id)
+    # Alone with each other, nothing can tell them.
+    eventually(lambda: growing.is_ready(2) and growing.is_ready(3), 40)
+    assert quorum(cluster, 2)[0] in (2, 3)
+    assert cluster.call("CreateTopics", 7, 2, timeout_ms=15000, validate_only=False, topics=[
+        {"name": f"{topic}-astray", "num_partitions": 1, "replication_factor": 1,
+         "configs": []}])["topics"][0]["error_code"] == NONE
+    cluster.connections.clear()
+    growing.run_broker(1)
+    eventually(lambda: growing.is_ready(1), 40)
+    for node_id in (2, 3):
+        eventually(lambda node_id=node_id: quorum(cluster, node_id)[0] == 1, 40)
+        eventually(lambda node_id=node_id:
+                   cluster.topic(f"{topic}-after", node_id)["error_code"] == NONE, 40)
+        assert cluster.topic(f"{topic}-astray", node_id)["error_code"] != NONE
+    eventually(lambda: quorum(cluster) == (1, [1, 2, 3], []), 40)
+
+
+def test_a_wiped_broker_is_refused_under_its_old_id(growing, connect, topic):
+    lose_majority(growing, connect(growing), topic)
+    process = growing.run_broker(2)
+    assert process.wait(30) == 1
+    assert "comes back under a new node id" in growing.logs()
+
+
+def test_the_command_says_why_it_does_nothing(growing, connect):
+    running = recover(growing, 1, "--yes")
+    assert running.returncode == 1 and "a gyred is using it" in running.stderr
+    for node_id in (1, 2, 3):
+        growing.kill(node_id)
+    growing.lose(2)
+    for stdin in ("", "no\n", "y\n"):
+        asked = recover(growing, 1, stdin=stdin)
+        assert asked.returncode == 1 and "nothing was changed" in asked.stderr
+    absent = recover(growing, 2, "--yes")
+    assert absent.returncode == 1 and "nothing was changed" in absent.stderr
+    conf = growing.home(1) / "broker.conf"
+    usage = subprocess.run([BIN / "gyred", "recover-catalog"], capture_output=True, check=False)
+    assert usage.returncode == 2
+    other = run(BIN / "gyred", "recover-catalog", "-o", "node.id=9", conf, check=False)
+    assert other == ""
+    assert recover(growing, 1, stdin="yes\n").returncode == 0
+    again = recover(growing, 1, "--yes")
+    assert again.returncode == 1 and "only voter already" in again.stderr
+    growing.run_broker(1)
+    eventually(lambda: growing.is_ready(1))
+    assert quorum(connect(growing))[0] == 1
+
+
+def test_an_empty_directory_has_nothing_to_recover(tmp_path):
+    conf = tmp_path / "broker.conf"
+    conf.write_text(f"node.id=7\nlog.dirs={tmp_path / 'data'}\n")
+    run(BIN / "gyred", "format", conf)
+    done = subprocess.run([BIN / "gyred", "recover-catalog", "--yes", conf], capture_output=True,
+                          text=True, timeout=30, check=False)
+    assert done.returncode == 1
+    assert "no copy of a catalog" in done.stderr
