@@ -30,6 +30,18 @@ struct buffer *buffer_copy(const void *bytes, size_t size)
     return buffer;
 }
 
+struct buffer *buffer_grow(struct buffer *buffer, size_t size)
+{
+    CHECK(atomic_load_explicit(&buffer->references, memory_order_acquire) == 1);
+    CHECK(buffer->free_bytes == NULL && !buffer->is_in_file);
+    CHECK(size >= buffer->size);
+    CHECK(size <= SIZE_MAX - sizeof *buffer);
+    buffer = check_realloc(buffer, sizeof *buffer + size);
+    buffer->size = size;
+    buffer->bytes = (char *)(buffer + 1);
+    return buffer;
+}
+
 struct buffer *buffer_ref(struct buffer *buffer)
 {
     unsigned before = atomic_fetch_add_explicit(&buffer->references, 1, memory_order_relaxed);

@@ -11,7 +11,7 @@
 #include "network/pipeline_internal.h"
 #include "wire_messages/api_keys.h"
 
-enum { SLAB_BYTES = 64 * 1024, SLAB_READ_MIN = 8 * 1024, SMALL_FRAME_BYTES_MAX = 64 * 1024 };
+enum { SLAB_BYTES = 64 * 1024, SLAB_READ_MIN = 8 * 1024 };
 
 /*
  * Of one connection's requests that run together. What is beyond waits here, in order: were it
@@ -20,45 +20,6 @@ enum { SLAB_BYTES = 64 * 1024, SLAB_READ_MIN = 8 * 1024, SMALL_FRAME_BYTES_MAX =
 enum { RUNNING_BYTES_MAX = 16 * 1024 * 1024 };
 
 static void parse_received(struct pipeline *pipeline, struct buffer_slice slice);
-
-/* ---- memory of all connections ---- */
-
-static void resume_starved(struct task *task);
-
-void pipeline_shared_init(struct pipeline_shared *shared)
-{
-    shared->request_memory = 0;
-    shared->unauthenticated_memory = 0;
-    shared->slab = NULL;
-    shared->slab_used = 0;
-    list_init(&shared->starved);
-    task_init(&shared->memory_freed, resume_starved);
-}
-
-void pipeline_shared_release(struct pipeline_shared *shared)
-{
-    CHECK(list_is_empty(&shared->starved));
-    CHECK(shared->unauthenticated_memory == 0);
-    task_cancel(&shared->memory_freed);
-    buffer_unref(shared->slab);
-    shared->slab = NULL;
-}
-
-void pipeline_charge(struct pipeline_shared *shared, size_t bytes)
-{
-    shared->request_memory += bytes;
-    metric_set(shared->metrics, METRIC_REQUEST_MEMORY_BYTES, (int64_t)shared->request_memory);
-}
-
-void pipeline_discharge(struct pipeline_shared *shared, size_t bytes)
-{
-    CHECK(shared->request_memory >= bytes);
-    shared->request_memory -= bytes;
-    metric_set(shared->metrics, METRIC_REQUEST_MEMORY_BYTES, (int64_t)shared->request_memory);
-    if (!list_is_empty(&shared->starved)) {
-        loop_defer(shared->loop, &shared->memory_freed);
-    }
-}
 
 /* ---- birth ---- */
 
@@ -84,6 +45,7 @@ void pipeline_init(struct pipeline *pipeline, struct pipeline_shared *shared,
                                   .is_reading = true};
     list_init(&pipeline->requests);
     list_init(&pipeline->starved_link);
+    list_init(&pipeline->partial_link);
     pipeline->next_to_start = &pipeline->requests;
     task_init(&pipeline->flush, flush_answers);
     task_init(&pipeline->orphan, tell_orphans);
@@ -103,14 +65,12 @@ static void set_reading(struct pipeline *pipeline, bool is_reading)
     }
 }
 
-/* Small frames get twice as far, so that a few that claim to be large cannot starve all others. */
+/* What the next frame may find held; one whose size is not known yet is taken for a small one. */
 static size_t memory_limit(const struct pipeline *pipeline)
 {
-    size_t limit = pipeline->shared->request_memory_max;
-    bool is_large = pipeline->prefix_used == FRAME_PREFIX_BYTES &&
-                    load_be32(pipeline->prefix) > SMALL_FRAME_BYTES_MAX;
-
-    return is_large ? limit : 2 * limit;
+    return pipeline_memory_limit(pipeline->shared, pipeline->prefix_used == FRAME_PREFIX_BYTES
+                                                       ? load_be32(pipeline->prefix)
+                                                       : 0);
 }
 
 static int requests_max(const struct pipeline *pipeline)
@@ -136,41 +96,41 @@ static bool is_saturated(struct pipeline *pipeline)
         return true;
     }
     if (shared->request_memory >= memory_limit(pipeline)) {
-        if (list_is_alone(&pipeline->starved_link)) {
-            list_append(&shared->starved, &pipeline->starved_link);
-        }
+        pipeline_starve(pipeline);
         return true;
     }
     return false;
 }
 
-static void resume(struct pipeline *pipeline)
+/* An incomplete frame gets more room; reading goes on when it has it. */
+static void grow_partial(struct pipeline *pipeline)
+{
+    if (!pipeline_partial_grow(pipeline)) {
+        set_reading(pipeline, false);
+        pipeline_starve(pipeline);
+    } else if (!pipeline->is_ending) {
+        set_reading(pipeline, true);
+    }
+}
+
+void pipeline_resume(struct pipeline *pipeline)
 {
     struct buffer_slice rest = pipeline->rest;
 
-    if (pipeline->is_closed || pipeline->is_reading || is_saturated(pipeline)) {
+    if (pipeline->is_closed || pipeline->is_reading) {
+        return;
+    }
+    if (pipeline_partial_is_full(pipeline)) {
+        grow_partial(pipeline);
+        return;
+    }
+    if (is_saturated(pipeline)) {
         return;
     }
     pipeline->rest = (struct buffer_slice){0};
     set_reading(pipeline, true);
     if (rest.buffer != NULL) {
         parse_received(pipeline, rest);
-    }
-}
-
-/* Each gets one try; who is still too large for what is free queues up again. */
-static void resume_starved(struct task *task)
-{
-    struct pipeline_shared *shared = CONTAINER_OF(task, struct pipeline_shared, memory_freed);
-    struct list waiting;
-
-    list_init(&waiting);
-    list_append_all(&waiting, &shared->starved);
-    while (!list_is_empty(&waiting)) {
-        struct pipeline *pipeline = list_first(&waiting, struct pipeline, starved_link);
-
-        list_remove(&pipeline->starved_link);
-        resume(pipeline);
     }
 }
 
@@ -406,7 +366,7 @@ static void flush_answers(struct task *task)
         pipeline->carrier->finished(pipeline->context);
         return;
     }
-    resume(pipeline);
+    pipeline_resume(pipeline);
 }
 
 void pipeline_sent(struct pipeline *pipeline, size_t bytes)
@@ -569,8 +529,8 @@ void pipeline_received(struct pipeline *pipeline, size_t size)
         pipeline->partial_used += size;
         if (pipeline->partial_used == pipeline->partial_size) {
             admit(pipeline, pipeline_partial_complete(pipeline));
-        } else if (pipeline->partial_used == pipeline->partial_room) {
-            pipeline_partial_grow(pipeline);
+        } else if (pipeline_partial_is_full(pipeline)) {
+            grow_partial(pipeline);
         }
         return;
     }

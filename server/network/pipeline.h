@@ -8,7 +8,8 @@
  *
  * Requests start in order of arrival. One starts when nothing before it is unanswered, or when all
  * of that is of its own pipelined kind (Produce) and not too large together. Reading pauses while
- * too many requests wait, too much memory is held or the client does not take its answers.
+ * too many requests wait, too much memory is held (pipeline_memory.c) or the client does not take
+ * its answers.
  *
  * Thread: the shard's own. Nothing of the carrier is called from within a call of the carrier, but
  * for set_reading().
@@ -35,6 +36,9 @@ enum {
     UNAUTHENTICATED_MEMORY_BYTES_MAX = 32 * 1024 * 1024,
 };
 
+/* A larger frame takes no part of the last quarter of memory. */
+enum { USUAL_FRAME_BYTES_MAX = 1024 * 1024 };
+
 /* What all connections of one shard have in common. */
 struct pipeline_shared {
     /* ---- set by the owner ---- */
@@ -49,11 +53,15 @@ struct pipeline_shared {
 
     /* ---- private ---- */
     size_t request_memory;
-    size_t unauthenticated_memory; /* of it: incomplete frames of the unauthenticated */
+    size_t partial_memory;         /* of it: incomplete frames */
+    size_t unauthenticated_memory; /* of that: those of the unauthenticated */
     struct buffer *slab; /* small frames of all connections are read into it, one after the other */
     size_t slab_used;
     struct list starved; /* pipelines that wait for memory */
     struct task memory_freed;
+    struct list partials;    /* pipelines with an incomplete frame, oldest first */
+    struct pipeline *exempt; /* one of them, whose frame grows whatever the others hold; or NULL */
+    struct timer shortage;   /* runs while any starve */
 };
 
 void pipeline_shared_init(struct pipeline_shared *shared);
@@ -82,7 +90,10 @@ struct pipeline {
     char *partial_bytes;    /* where in it the frame begins */
     size_t partial_used;
     size_t partial_room; /* for the frame, and charged */
-    size_t partial_size; /* of the whole frame; the room of the unauthenticated grows up to it */
+    size_t partial_size; /* of the whole frame; the room grows up to it */
+    struct list partial_link;
+    bool is_watched;              /* there is a shortage: is enough coming? */
+    size_t watched_used;          /* so much had come at the last look */
     size_t unauthenticated_bytes; /* of `partial` */
     struct buffer_slice rest;     /* received while paused */
     struct buffer *ahead;         /* owned, from reserve() to received(); for a large frame */

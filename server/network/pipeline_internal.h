@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What pipeline.c and pipeline_partial.c know of each other. Thread: the shard's own. */
+/* What pipeline.c, pipeline_memory.c and pipeline_partial.c know of each other. Thread: the shard's
+ * own. */
 #ifndef GYRE_NETWORK_PIPELINE_INTERNAL_H
 #define GYRE_NETWORK_PIPELINE_INTERNAL_H
 
@@ -9,13 +10,29 @@
 void pipeline_charge(struct pipeline_shared *shared, size_t bytes);
 void pipeline_discharge(struct pipeline_shared *shared, size_t bytes);
 
+/* How much may be held for a frame of `size` bytes to begin, or to get more room. */
+size_t pipeline_memory_limit(const struct pipeline_shared *shared, size_t size);
+/* May the incomplete frame have `more` bytes? */
+bool pipeline_may_grow(struct pipeline *pipeline, size_t more);
+/* It does not go on before memory is freed: pipeline_resume() then. */
+void pipeline_starve(struct pipeline *pipeline);
+void pipeline_resume(struct pipeline *pipeline);
+/* Its frame is incomplete; it is so no more. */
+void pipeline_enter_partials(struct pipeline *pipeline);
+void pipeline_leave_partials(struct pipeline *pipeline);
+
 /* Ends the connection for what it sent. */
 void pipeline_refuse(struct pipeline *pipeline, const char *why, enum error error);
 
 /* Moves what there is of a frame of `size` bytes out of the slice, into pipeline->partial. */
 void pipeline_partial_begin(struct pipeline *pipeline, struct buffer_slice *slice, size_t size);
-/* Its buffer is full and the frame is not whole. */
-void pipeline_partial_grow(struct pipeline *pipeline);
+/* Is its buffer full and the frame not whole? */
+static inline bool pipeline_partial_is_full(const struct pipeline *pipeline)
+{
+    return pipeline->partial != NULL && pipeline->partial_used == pipeline->partial_room;
+}
+/* Then: false, there is no memory now. */
+bool pipeline_partial_grow(struct pipeline *pipeline);
 /* The frame is whole; its memory stays charged. */
 struct buffer_slice pipeline_partial_complete(struct pipeline *pipeline);
 void pipeline_partial_forget(struct pipeline *pipeline);

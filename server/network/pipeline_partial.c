@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A frame that has not come whole gets a buffer of its own, into which the rest is read. To promise
- * a large one costs nothing: who is nobody yet gets memory as bytes come, out of a small pool.
+ * a large one costs nothing, so the buffer grows as bytes come, to twice what there is. Only where
+ * memory is plenty a frame of usual size gets all of it at once. What those hold who are nobody yet
+ * comes out of a small pool.
  *
  * Where the last frames were large, the next is read at once into a buffer for one such frame
  * ("ahead"): nothing of it is copied, and one call mostly brings all of it. Should it be smaller,
@@ -13,6 +15,7 @@
 
 enum {
     UNAUTHENTICATED_FIRST_BYTES = 1024,
+    FIRST_BYTES = 64 * 1024,
     AHEAD_FRAME_BYTES_MIN = 32 * 1024, /* smaller ones share the slab and are mostly whole there */
     AHEAD_FRAME_BYTES_MAX = 1024 * 1024,
     AHEAD_SLACK_DIVISOR = 16, /* sizes vary a little */
@@ -32,14 +35,25 @@ static bool charge_partial(struct pipeline *pipeline, size_t bytes)
         pipeline->unauthenticated_bytes += bytes;
     }
     pipeline_charge(shared, bytes);
+    shared->partial_memory += bytes;
     return true;
+}
+
+/* Half of the memory is there for those who do as they say. */
+static bool is_believed(const struct pipeline *pipeline, size_t size)
+{
+    const struct pipeline_shared *shared = pipeline->shared;
+
+    return pipeline->connection->is_authenticated && size <= USUAL_FRAME_BYTES_MAX &&
+           shared->request_memory + size <= shared->request_memory_max / 2;
 }
 
 static size_t first_bytes(const struct pipeline *pipeline, size_t received, size_t size)
 {
-    size_t first = UNAUTHENTICATED_FIRST_BYTES;
+    size_t first =
+        pipeline->connection->is_authenticated ? FIRST_BYTES : UNAUTHENTICATED_FIRST_BYTES;
 
-    if (pipeline->connection->is_authenticated) {
+    if (is_believed(pipeline, size)) {
         return size;
     }
     first = 2 * received > first ? 2 * received : first;
@@ -61,8 +75,8 @@ static bool may_stay(const struct pipeline *pipeline, const struct buffer_slice 
 
 void pipeline_partial_begin(struct pipeline *pipeline, struct buffer_slice *slice, size_t size)
 {
-    bool stays = may_stay(pipeline, slice, size);
-    size_t first = stays ? size : first_bytes(pipeline, slice->length, size);
+    size_t first = first_bytes(pipeline, slice->length, size);
+    bool stays = first == size && may_stay(pipeline, slice, size);
 
     if (!charge_partial(pipeline, first)) {
         return;
@@ -72,6 +86,7 @@ void pipeline_partial_begin(struct pipeline *pipeline, struct buffer_slice *slic
     pipeline->partial_room = first;
     pipeline->partial_used = slice->length;
     pipeline->partial_size = size;
+    pipeline_enter_partials(pipeline);
     if (!stays) {
         memcpy(pipeline->partial_bytes, slice->bytes, slice->length);
     }
@@ -79,21 +94,22 @@ void pipeline_partial_begin(struct pipeline *pipeline, struct buffer_slice *slic
     slice->length = 0;
 }
 
-void pipeline_partial_grow(struct pipeline *pipeline)
+bool pipeline_partial_grow(struct pipeline *pipeline)
 {
     size_t size = 2 * pipeline->partial_room;
-    struct buffer *larger;
+    size_t more;
 
     size = size < pipeline->partial_size ? size : pipeline->partial_size;
-    if (!charge_partial(pipeline, size - pipeline->partial_room)) {
-        return;
+    more = size - pipeline->partial_room;
+    if (!pipeline_may_grow(pipeline, more)) {
+        return false;
     }
-    larger = buffer_new(size);
-    memcpy(larger->bytes, pipeline->partial_bytes, pipeline->partial_used);
-    buffer_unref(pipeline->partial);
-    pipeline->partial = larger;
-    pipeline->partial_bytes = larger->bytes;
-    pipeline->partial_room = size;
+    if (charge_partial(pipeline, more)) {
+        pipeline->partial = buffer_grow(pipeline->partial, size);
+        pipeline->partial_bytes = pipeline->partial->bytes;
+        pipeline->partial_room = size;
+    }
+    return true;
 }
 
 static void leave_pool(struct pipeline *pipeline)
@@ -111,6 +127,7 @@ struct buffer_slice pipeline_partial_complete(struct pipeline *pipeline)
 
     CHECK(pipeline->partial_room == pipeline->partial_size);
     leave_pool(pipeline);
+    pipeline_leave_partials(pipeline);
     pipeline->partial = NULL;
     pipeline->partial_used = 0;
     return whole;
@@ -120,6 +137,7 @@ void pipeline_partial_forget(struct pipeline *pipeline)
 {
     if (pipeline->partial != NULL) {
         leave_pool(pipeline);
+        pipeline_leave_partials(pipeline);
         pipeline_discharge(pipeline->shared, pipeline->partial_room);
         buffer_unref(pipeline->partial);
         pipeline->partial = NULL;

@@ -32,6 +32,9 @@ struct buffer_slice {
 struct buffer *buffer_new(size_t size);
 struct buffer *buffer_copy(const void *bytes, size_t size);
 
+/* The same bytes and more room, mostly without a copy. Takes `buffer`, which nobody shares. */
+struct buffer *buffer_grow(struct buffer *buffer, size_t size);
+
 struct buffer *buffer_ref(struct buffer *buffer);
 void buffer_unref(struct buffer *buffer); /* NULL is fine */
 
