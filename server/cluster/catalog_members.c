@@ -10,6 +10,7 @@
 
 enum { VOTERS_MAX = 5, VOTERS_USUAL = 3 };
 static const uint64_t LOOK_AGAIN_US = 500 * 1000;
+static const uint64_t FORGET_US = 10 * 1000 * 1000;
 
 struct wish {
     int32_t node; /* -1: nothing to do */
@@ -45,6 +46,14 @@ static int voters_wanted(int broker_count)
     return broker_count >= VOTERS_USUAL ? VOTERS_USUAL : 1;
 }
 
+/* Unregistered. A founder that can be heard may not have registered yet. */
+static bool is_gone(const struct cluster *cluster, const struct member_progress *member)
+{
+    return catalog_find_broker(cluster->services.catalog, member->node) == NULL &&
+           (member->role == MEMBER_STANDBY || member->node == cluster->leaving_node ||
+            consensus_peer_silent_us(cluster->services.consensus, member->node) >= FORGET_US);
+}
+
 static struct wish find_wish(struct cluster *cluster, const struct member_progress *members,
                              int count)
 {
@@ -58,9 +67,7 @@ static struct wish find_wish(struct cluster *cluster, const struct member_progre
     }
     for (int i = 0; i < count; i++) {
         voters += members[i].role == MEMBER_VOTER;
-        /* A founder may not have registered yet: only standbys are let go by absence. */
-        if (members[i].role == MEMBER_STANDBY &&
-            catalog_find_broker(catalog, members[i].node) == NULL) {
+        if (is_gone(cluster, &members[i])) {
             return (struct wish){members[i].node, true, MEMBER_STANDBY};
         }
     }
@@ -72,6 +79,28 @@ static struct wish find_wish(struct cluster *cluster, const struct member_progre
         }
     }
     return survey.wish;
+}
+
+bool catalog_members_admit(struct cluster *cluster, int32_t node_id, struct uuid directory_id)
+{
+    struct catalog *catalog = cluster->services.catalog;
+    struct member_progress members[CONSENSUS_MEMBERS_MAX];
+    int count = consensus_members(catalog_group(catalog), members);
+
+    if (catalog_find_broker(catalog, node_id) != NULL ||
+        formation_names(cluster, node_id, directory_id)) {
+        return true;
+    }
+    for (int i = 0; i < count; i++) {
+        if (members[i].node == node_id) {
+            cluster->leaving_node = node_id;
+            return false;
+        }
+    }
+    if (cluster->leaving_node == node_id) {
+        cluster->leaving_node = -1;
+    }
+    return true;
 }
 
 static void on_changed(void *context, enum error error)
@@ -111,6 +140,7 @@ static void on_timer(struct timer *timer)
 void catalog_members_init(struct cluster *cluster)
 {
     timer_init(&cluster->members_timer, on_timer);
+    cluster->leaving_node = -1;
 }
 
 void catalog_members_start(struct cluster *cluster)

@@ -74,6 +74,7 @@ struct cluster {
     /* catalog_members.c */
     struct timer members_timer;
     bool is_changing_catalog;
+    int32_t leaving_node; /* wants to come back under a node id that was forgotten; -1: none */
 
     /* replicas.c */
     struct map replicas; /* struct cluster_replica by group, owned */
@@ -104,6 +105,8 @@ void formation_peer_up(struct cluster *cluster, int32_t peer);
 /* Does the answer of a formed broker make us a member? Also used by registration. */
 void formation_adopt(struct cluster *cluster, struct uuid cluster_id,
                      const struct cluster_founder *founders, int founder_count);
+/* Is this very disk one of those that the region was formed with? */
+bool formation_names(const struct cluster *cluster, int32_t node_id, struct uuid directory_id);
 
 /* ---- registration.c ---- */
 void registration_init(struct cluster *cluster);  /* answers from now on */
@@ -115,6 +118,9 @@ struct buffer_slice registration_encode_join(struct cluster *cluster, bool wants
 void catalog_members_init(struct cluster *cluster);
 void catalog_members_start(struct cluster *cluster);
 void catalog_members_stop(struct cluster *cluster);
+/* At the leader: a broker that is not in the catalog wants to be. False: its node id is still a
+ * member's, who may have voted from another disk; it is let go first. */
+bool catalog_members_admit(struct cluster *cluster, int32_t node_id, struct uuid directory_id);
 
 /* ---- replicas.c ---- */
 void replicas_start(struct cluster *cluster);

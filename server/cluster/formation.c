@@ -25,17 +25,21 @@ enum { ARENA_BYTES_MAX = 64 * 1024 };
 static const uint64_t ASK_AGAIN_US = 200 * 1000;
 static const uint64_t ASK_TIMEOUT_US = 2 * 1000 * 1000;
 
-static bool is_founder(const struct cluster *cluster)
+bool formation_names(const struct cluster *cluster, int32_t node_id, struct uuid directory_id)
 {
-    struct uuid directory_id = storage_identity(cluster->services.storage)->directory_id;
-
     for (int i = 0; i < cluster->founder_count; i++) {
-        if (cluster->founders[i].node_id == cluster->services.node_id &&
+        if (cluster->founders[i].node_id == node_id &&
             uuid_equal(cluster->founders[i].directory_id, directory_id)) {
             return true;
         }
     }
     return false;
+}
+
+static bool is_founder(const struct cluster *cluster)
+{
+    return formation_names(cluster, cluster->services.node_id,
+                           storage_identity(cluster->services.storage)->directory_id);
 }
 
 static enum error open_catalog(struct cluster *cluster)

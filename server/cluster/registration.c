@@ -259,7 +259,11 @@ static void serve_join(void *context, struct rpc_request request, struct buffer_
         in.endpoints.count < 0 || in.endpoints.count > CATALOG_LISTENERS_MAX) {
         rpc_answer(request, ERROR_MALFORMED, (struct buffer_slice){0});
     } else if (in.wants_entry && catalog_leads(cluster->services.catalog)) {
-        enter(cluster, request, &in);
+        if (catalog_members_admit(cluster, in.node_id, in.directory_id)) {
+            enter(cluster, request, &in);
+        } else {
+            rpc_answer(request, ERROR_AGAIN, (struct buffer_slice){0}); /* it asks again */
+        }
     } else {
         answer_join(cluster, request, 0, KAFKA_ERROR_NONE, STRING_NULL);
     }

@@ -23,5 +23,6 @@ void alter_configs_handle(struct request *request);
 void incremental_alter_configs_handle(struct request *request);
 void alter_partition_reassignments_handle(struct request *request);
 void elect_leaders_handle(struct request *request);
+void unregister_broker_handle(struct request *request);
 
 #endif

@@ -64,6 +64,7 @@ static const struct handler broker_handlers[] = {
     {API_ALTER_USER_SCRAM_CREDENTIALS, alter_user_scram_credentials_handle, 0},
     {API_DESCRIBE_QUORUM, describe_quorum_handle, 0},
     {API_DESCRIBE_CLUSTER, describe_cluster_handle, 0},
+    {API_UNREGISTER_BROKER, unregister_broker_handle, 0},
     {API_LIST_CONFIG_RESOURCES, list_config_resources_handle, 0},
     {API_DESCRIBE_TOPIC_PARTITIONS, describe_topic_partitions_handle, 0},
     {API_DESCRIBE_STREAMS, describe_streams_handle, HANDLER_HIDDEN},

@@ -167,6 +167,7 @@ CLUSTER_ROWS = [
                                        partition()}]}, DESCRIBE),
     ("DescribeLogDirs", 4, {"topics": None}, DESCRIBE),
     ("ListConfigResources", 1, {"resource_types": []}, DESCRIBE_CONFIGS),
+    ("UnregisterBroker", 0, {"broker_id": 0}, ALTER),
     ("DescribeConfigs", 4, {"resources": [named(4, configuration_keys=None)]}, DESCRIBE_CONFIGS),
     ("DescribeConfigs", 4, {"resources": [named(8, configuration_keys=None)]}, DESCRIBE_CONFIGS),
     ("IncrementalAlterConfigs", 1, {"validate_only": True, "resources": [named(4, configs=[])]},

@@ -9,10 +9,11 @@ import subprocess
 
 import pytest
 
-from kafka_cluster import NONE
+from kafka_cluster import INVALID_REQUEST, NONE
 from region import BIN, Region, eventually, free_port, run
 
 UNCLEAN = 1
+BROKER_ID_NOT_REGISTERED = 102
 BROKERS_MAX = 6
 
 
@@ -136,6 +137,10 @@ def lose_majority(region, cluster, topic, keep=None):
     return done.stdout
 
 
+def unregister(cluster, broker):
+    return cluster.call("UnregisterBroker", 0, broker_id=broker)["error_code"]
+
+
 def test_a_survivor_goes_on_and_takes_in_new_brokers(growing, connect, topic):
     cluster = connect(growing)
     said = lose_majority(growing, cluster, topic)
@@ -156,6 +161,9 @@ def test_a_survivor_goes_on_and_takes_in_new_brokers(growing, connect, topic):
     growing.produce(topic, numbered(5000, 6000), partition=0)
     assert growing.values(topic, partition=0) == numbered(0, 1000) + numbered(5000, 6000)
     cluster.make(f"{topic}-new", partitions=1, factor=3)
+    for node_id in (2, 3):
+        assert unregister(cluster, node_id) == NONE
+    eventually(lambda: quorum(cluster) == (1, [1, 4, 5], []), 40)
     # The survivor is one of three again: the region lives without it.
     growing.processes[1].kill()
     growing.processes[1].wait()
@@ -246,3 +254,38 @@ def test_an_empty_directory_has_nothing_to_recover(tmp_path):
                           text=True, timeout=30, check=False)
     assert done.returncode == 1
     assert "no copy of a catalog" in done.stderr
+
+
+def test_a_broker_that_lost_its_disk_is_replaced(growing, connect, topic):
+    cluster = connect(growing)
+    cluster.make(topic, partitions=1, factor=3)
+    growing.produce(topic, numbered(0, 500), partition=0)
+    growing.kill(3)
+    growing.lose(3)
+    growing.add(4, 3)
+    assert unregister(cluster, 4) == INVALID_REQUEST  # it runs
+    assert unregister(cluster, 3) == INVALID_REQUEST  # it has replicas
+    replicas = {0: [4, 1, 2]}
+    move(cluster, topic, replicas)
+    eventually(lambda: are_moved(cluster, topic, replicas), 60)
+    assert quorum(cluster)[1] == [1, 2, 3]
+    assert unregister(cluster, 3) == NONE
+    assert unregister(cluster, 3) == BROKER_ID_NOT_REGISTERED
+    # The new one votes in its place: the region lives without another one.
+    eventually(lambda: quorum(cluster)[1:] == ([1, 2, 4], []), 60)
+    growing.kill(2)
+    growing.produce(topic, numbered(500, 600), partition=0)
+    cluster.make(f"{topic}-new", partitions=1, factor=2)
+    assert growing.values(topic, partition=0) == numbered(0, 600)
+
+
+def test_a_node_id_that_was_forgotten_votes_with_its_new_disk_only(growing, connect, topic):
+    cluster = connect(growing)
+    cluster.make(topic, partitions=-1, factor=-1, assignments=[
+        {"partition_index": 0, "broker_ids": [1, 2]}])
+    growing.kill(3)
+    growing.lose(3)
+    eventually(lambda: unregister(cluster, 3) == NONE)
+    growing.run_broker(3)
+    eventually(lambda: growing.is_ready(3), 40)
+    eventually(lambda: quorum(cluster)[1:] == ([1, 2, 3], []), 60)
