@@ -99,10 +99,25 @@ static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
     }
 }
 
+void connection_input_ended(struct connection *connection)
+{
+    if (!connection->info.is_authenticated || pipeline_is_quiet(&connection->pipeline)) {
+        connection_close(connection);
+    } else if (!connection->is_closing) {
+        connection_pause(connection);
+        connection->is_half_closed = true;
+        pipeline_end(&connection->pipeline);
+    }
+}
+
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
 {
     struct connection *connection = CONTAINER_OF(stream, struct connection, tcp);
 
+    if (size == UV_EOF) {
+        connection_input_ended(connection);
+        return;
+    }
     if (size < 0) {
         connection_close(connection);
         return;

@@ -40,7 +40,8 @@ struct connection {
     bool is_reading; /* the socket */
 
     /* ---- the end ---- */
-    bool is_counted; /* by its address, see network.c */
+    bool is_counted;     /* by its address, see network.c */
+    bool is_half_closed; /* the client sends nothing more, and may wait for answers */
     bool is_finishing;
     bool is_closing;
     bool is_socket_closed;
@@ -59,6 +60,9 @@ void connection_close(struct connection *connection);
 void connection_end(struct connection *connection);
 
 /* ---- for connection_tls.c ---- */
+
+/* The client sends nothing more. What it asked is answered: it may have closed its half only. */
+void connection_input_ended(struct connection *connection);
 
 /* The socket is read no further, and is read again. */
 void connection_pause(struct connection *connection);

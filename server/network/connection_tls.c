@@ -262,7 +262,11 @@ static void end_reading(struct connection_tls *tls, enum error error)
                  field_string("peer", info->peer_host), field_i64("port", info->peer_port));
     }
     send_own(tls);
-    connection_close(tls->connection);
+    if (error == ERROR_CLOSED) {
+        connection_input_ended(tls->connection);
+    } else {
+        connection_close(tls->connection);
+    }
 }
 
 static void read_plain(struct connection_tls *tls)

@@ -19,6 +19,7 @@ enum {
     OUTPUT_BYTES_MAX = 1024 * 1024, /* beyond it a client that does not read gets no more work */
     SWEEP_MS_MAX = 10000,
     STALLED_FRAME_MS = 30000, /* half a frame and no further byte: its memory is wanted back */
+    HALF_CLOSED_MS = 30000,   /* who sends nothing more waits no longer for an answer, or is gone */
 };
 
 /* Connections from one address. */
@@ -169,6 +170,9 @@ static bool is_overdue(const struct network *network, const struct connection *c
 
     if (silent_ms >= STALLED_FRAME_MS && pipeline_has_partial_frame(pipeline) &&
         pipeline->is_reading) {
+        return true;
+    }
+    if (connection->is_half_closed && silent_ms >= HALF_CLOSED_MS) {
         return true;
     }
     /* A request that waits (a long poll, a join) keeps its connection; answers that the client

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frames, headers and the negotiation of versions, byte by byte."""
+import socket
 import struct
+import time
 
 import pytest
 
@@ -136,6 +138,22 @@ def test_answers_come_in_the_order_of_the_requests(cluster, topic):
             sent.append((api, version, connection.send(api, version, values)))
         for api, version, number in sent:
             connection.receive(api, version, number)
+
+
+def test_who_closed_its_half_of_a_connection_gets_the_answer(cluster, topic):
+    cluster.make(topic, partitions=1)
+    with cluster.connect(cluster.leader(topic)) as connection:
+        started = time.monotonic()
+        connection.send("Fetch", 12, {
+            "max_wait_ms": 1000, "min_bytes": 1, "max_bytes": 1 << 20, "session_epoch": -1,
+            "topics": [{"topic": topic, "partitions": [
+                {"partition": 0, "current_leader_epoch": -1, "fetch_offset": 0,
+                 "partition_max_bytes": 1 << 20}]}]})
+        connection.socket.shutdown(socket.SHUT_WR)
+        answer = connection.receive("Fetch", 12)
+        assert answer["responses"][0]["partitions"][0]["error_code"] == NONE
+        assert time.monotonic() - started > 0.5
+        assert connection.is_closed()
 
 
 def test_produce_without_acks_is_never_answered(cluster, topic):

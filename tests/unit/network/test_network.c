@@ -377,6 +377,24 @@ static void draining_answers_and_closes(void **state)
     stop(&server);
 }
 
+static void who_closed_its_half_gets_its_answers(void **state)
+{
+    struct server server;
+    char bytes[2 * ANSWER_BYTES + 1];
+    int fd;
+
+    (void)state;
+    start(&server, 10, 10);
+    fd = dial(server.port);
+    ask(fd, 1);
+    ask(fd, 2);
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    assert_int_equal(read_all(&server, fd, bytes, sizeof bytes), 2 * ANSWER_BYTES);
+    assert_int_equal(load_be32(bytes + ANSWER_BYTES + 4), 2);
+    assert_int_equal(close(fd), 0);
+    stop(&server);
+}
+
 /* ---- the admin port ---- */
 
 static const char *http(struct server *server, const char *request)
@@ -475,6 +493,7 @@ int main(void)
         cmocka_unit_test(connections_that_come_too_fast_begin_later),
         cmocka_unit_test(a_client_that_never_reads_is_not_read_either),
         cmocka_unit_test(draining_answers_and_closes),
+        cmocka_unit_test(who_closed_its_half_gets_its_answers),
         cmocka_unit_test(health_and_metrics_are_served),
         cmocka_unit_test(bad_http_is_refused),
         cmocka_unit_test(the_longest_route_decides),
