@@ -167,7 +167,6 @@ CLUSTER_ROWS = [
                                        partition()}]}, DESCRIBE),
     ("DescribeLogDirs", 4, {"topics": None}, DESCRIBE),
     ("ListConfigResources", 1, {"resource_types": []}, DESCRIBE_CONFIGS),
-    ("UnregisterBroker", 0, {"broker_id": 0}, ALTER),
     ("DescribeConfigs", 4, {"resources": [named(4, configuration_keys=None)]}, DESCRIBE_CONFIGS),
     ("DescribeConfigs", 4, {"resources": [named(8, configuration_keys=None)]}, DESCRIBE_CONFIGS),
     ("IncrementalAlterConfigs", 1, {"validate_only": True, "resources": [named(4, configs=[])]},
@@ -200,6 +199,7 @@ CLUSTER_ROWS = [
     ("AlterStream", 0, {"name": "/x", "is_creation": True, "validate_only": True}, CREATE),
     ("AlterStream", 0, {"name": "/x", "validate_only": True}, ALTER),
     ("DeleteStream", 0, {"name": "/x", "validate_only": True}, ALTER),
+    ("UnregisterBroker", 0, {"broker_id": 0}, ALTER),
 ]
 
 
