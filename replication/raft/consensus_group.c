@@ -259,13 +259,6 @@ static void start_engine(struct consensus_group *group)
     consensus_work_later(group);
 }
 
-/* The group was recovered without this replica: it must not even elect itself. */
-static bool is_of_older_lineage(const struct partition_log *log)
-{
-    return partition_log_last_index(log) > 0 &&
-           lineage_of_log(log) < lineage_of_term(partition_log_term(log));
-}
-
 void consensus_group_load(struct consensus_group *group)
 {
     if (group->reader != NULL || group->durable_sequence < group->start_sequence) {
@@ -276,7 +269,7 @@ void consensus_group_load(struct consensus_group *group)
         group->loading->next_index = partition_log_snapshot(group->log)->index + 1;
     }
     group->needs_refill = group->needs_refill || partition_log_is_corrupt(group->log) ||
-                          is_of_older_lineage(group->log) ||
+                          lineage_is_over(group->log, partition_log_term(group->log)) ||
                           (partition_log_is_doubtful(group->log) && !MUTATION(70));
     if (!read_changes(group) || raise_term_of_single_voter(group)) {
         return;

@@ -7,6 +7,7 @@
 #include "gyre/wire/record_batch.h"
 
 #include "consensus_group.h"
+#include "consensus_lineage.h"
 #include "consensus_snapshot.h"
 
 enum {
@@ -325,6 +326,10 @@ static void begin_compare(struct consensus_install *install)
         } else {
             drop_snapshot(install); /* the damage was found since: ask anew */
         }
+        return;
+    }
+    if (lineage_is_over(group->log, install->snapshot.term)) {
+        open_install(install, 0); /* also what it had applied may differ */
         return;
     }
     if (MUTATION(20)) {

@@ -29,4 +29,10 @@ static inline uint64_t lineage_of_log(const struct partition_log *log)
     return lineage_of_term(partition_log_term_at(log, partition_log_last_index(log)));
 }
 
+/* The group was recovered without what this log holds. */
+static inline bool lineage_is_over(const struct partition_log *log, uint64_t term)
+{
+    return partition_log_last_index(log) > 0 && lineage_of_log(log) < lineage_of_term(term);
+}
+
 #endif
