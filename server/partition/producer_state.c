@@ -67,6 +67,7 @@ enum producer_verdict producer_state_check(const struct producer_state *state,
                                            const struct producer_batch **out_duplicate)
 {
     const struct producer *producer = find(state, claim->id);
+    enum producer_verdict verdict;
 
     if (producer == NULL) {
         return PRODUCER_ACCEPTED; /* expired or deleted: any sequence may come */
@@ -87,8 +88,14 @@ enum producer_verdict producer_state_check(const struct producer_state *state,
         }
     }
     CHECK(producer->batch_count > 0);
-    return producer_state_judge(producer->batches[0].base_sequence,
-                                producer->batches[producer->batch_count - 1].last_sequence, claim);
+    verdict =
+        producer_state_judge(producer->batches[0].base_sequence,
+                             producer->batches[producer->batch_count - 1].last_sequence, claim);
+    /* Nothing of it was forgotten: then what is older was never stored, as the first to come may
+     * have any sequence. Who heard that it is a duplicate would take it for stored. */
+    return verdict == PRODUCER_OLD_DUPLICATE && producer->batch_count < PRODUCER_BATCHES_RETAINED
+               ? PRODUCER_OUT_OF_ORDER
+               : verdict;
 }
 
 static struct producer *add(struct producer_state *state, int64_t id, int16_t epoch)

@@ -65,6 +65,22 @@ static void the_last_five_batches_answer_with_their_offset(void **unused)
     producer_state_release(&state);
 }
 
+/* A producer whose first batch failed is known by its second one; the first was never stored. */
+static void what_came_before_the_first_batch_is_no_duplicate(void **unused)
+{
+    struct producer_state state;
+    int64_t offset;
+
+    (void)unused;
+    producer_state_init(&state);
+    for (int i = 1; i < 5; i++) {
+        assert_int_equal(check(&state, 0, i, i, &offset), PRODUCER_ACCEPTED);
+        apply(&state, ID, 0, i, i, 100 + i);
+        assert_int_equal(check(&state, 0, 0, 0, &offset), PRODUCER_OUT_OF_ORDER);
+    }
+    producer_state_release(&state);
+}
+
 static void sequences_wrap_to_zero(void **unused)
 {
     struct producer_state state;
@@ -79,7 +95,11 @@ static void sequences_wrap_to_zero(void **unused)
     assert_int_equal(check(&state, 3, INT32_MAX - 9, INT32_MAX, &offset), PRODUCER_DUPLICATE);
     assert_int_equal(offset, 50);
     assert_int_equal(check(&state, 3, INT32_MAX - 19, INT32_MAX - 10, &offset),
-                     PRODUCER_OLD_DUPLICATE);
+                     PRODUCER_OUT_OF_ORDER);
+    for (int i = 0; i < 4; i++) {
+        apply(&state, ID, 3, 5 + i, 5 + i, 65 + i);
+    }
+    assert_int_equal(check(&state, 3, INT32_MAX - 9, INT32_MAX, &offset), PRODUCER_OLD_DUPLICATE);
     producer_state_release(&state);
 
     apply(&state, ID, 3, INT32_MAX - 1, 2, 70); /* one batch across the wrap */
@@ -219,6 +239,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_last_five_batches_answer_with_their_offset),
+        cmocka_unit_test(what_came_before_the_first_batch_is_no_duplicate),
         cmocka_unit_test(sequences_wrap_to_zero),
         cmocka_unit_test(a_new_epoch_starts_at_zero_and_fences_the_old_one),
         cmocka_unit_test(what_is_in_flight_counts_as_stored),
