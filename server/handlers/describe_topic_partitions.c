@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * DescribeTopicPartitions (75): topics in order of name, so many partitions a page; the cursor of
- * one answer is where the next question begins.
+ * one answer is where the next question begins. Who wants none gets one, as from Kafka.
  */
 #include "wire_messages/describe_topic_partitions.h"
 
@@ -170,7 +170,8 @@ static bool fill(struct page *self)
     int32_t limit = self->request->broker->config->max_request_partition_size_limit;
     int32_t wanted = self->in.response_partition_limit;
 
-    self->left = wanted > 0 && wanted < limit ? wanted : limit;
+    wanted = wanted < 1 ? 1 : wanted;
+    self->left = wanted < limit ? wanted : limit;
     if (describe_topic_partitions_response_topics_array_alloc(
             &self->out.topics, &self->request->arena, self->count) != ERROR_NONE) {
         return false;

@@ -478,6 +478,25 @@ static void topics_are_found_by_id_from_version_12_on(void **state)
 
 /* ---- DescribeTopicPartitions ---- */
 
+static void a_page_has_a_partition_at_least(void **state)
+{
+    struct admin_region *admin = admin_region_new();
+    struct describe_topic_partitions_request in;
+    struct describe_topic_partitions_response out;
+
+    (void)state;
+    describe_topic_partitions_request_init(&in);
+    for (in.response_partition_limit = 1; in.response_partition_limit > -3;
+         in.response_partition_limit--) {
+        admin_region_ask(admin, API_DESCRIBE_TOPIC_PARTITIONS, 0, &in,
+                         describe_topic_partitions_handle, &out);
+        assert_int_equal(out.topics.count, 1);
+        assert_int_equal(out.topics.items[0].partitions.count, 1);
+        assert_non_null(out.next_cursor);
+    }
+    admin_region_free(admin);
+}
+
 static void pages_follow_one_another_without_gap(void **state)
 {
     struct admin_region *admin = admin_region_new();
@@ -531,6 +550,7 @@ int main(void)
         cmocka_unit_test(all_topics_are_none_in_version_0_and_null_later),
         cmocka_unit_test(a_topic_that_is_named_comes_to_be_where_that_is_allowed),
         cmocka_unit_test(topics_are_found_by_id_from_version_12_on),
+        cmocka_unit_test(a_page_has_a_partition_at_least),
         cmocka_unit_test(pages_follow_one_another_without_gap),
     };
     return cmocka_run_group_tests_name("topics", tests, NULL, NULL);
