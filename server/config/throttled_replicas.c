@@ -49,8 +49,11 @@ bool throttled_replicas_is_valid(struct string list)
     int64_t partition;
     int64_t node;
 
+    if (string_is(string_trim(list), "*")) {
+        return true;
+    }
     while (string_next_element(&list, ',', &element)) {
-        if (!string_is(element, "*") && !parse_replica(element, &partition, &node)) {
+        if (!parse_replica(element, &partition, &node)) {
             return false;
         }
     }

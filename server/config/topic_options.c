@@ -97,7 +97,7 @@ static const char *find_obstacle(const struct topic_option *option, struct strin
     }
     if ((id == TOPIC_LEADER_THROTTLED || id == TOPIC_FOLLOWER_THROTTLED) &&
         !throttled_replicas_is_valid(value)) {
-        return "is not partition:broker,... or *";
+        return "must be '*' or partition:broker,...";
     }
     return NULL;
 }

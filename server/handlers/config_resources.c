@@ -252,6 +252,41 @@ static bool check_change(struct request *request, const struct config_target *ta
                   catalog_changes_text(request, "%s", reason));
 }
 
+/* The settings of a topic, once they are changed. */
+struct changed_settings {
+    const struct list *settings;
+    const struct config_change *changes;
+    int32_t count;
+};
+
+static struct string find_changed(const void *context, struct string name)
+{
+    const struct changed_settings *changed = context;
+
+    for (int32_t i = 0; i < changed->count; i++) {
+        if (string_equal(changed->changes[i].name, name)) {
+            return changed->changes[i].value;
+        }
+    }
+    return config_view_find_in_list(changed->settings, name);
+}
+
+static bool check_as_a_whole(struct request *request, const struct config_target *target,
+                             const struct config_change *changes, int32_t count,
+                             struct config_fault *fault)
+{
+    struct changed_settings changed = {.changes = changes, .count = count};
+    char reason[CATALOG_REASON_BYTES];
+
+    if (target->type != CONFIG_RESOURCE_TOPIC) {
+        return true;
+    }
+    changed.settings = config_resources_settings(request, target);
+    return config_view_check_topic_as_a_whole(request->broker, target->name, find_changed, &changed,
+                                              reason, sizeof reason) == ERROR_NONE ||
+           refuse(fault, KAFKA_ERROR_INVALID_CONFIG, catalog_changes_text(request, "%s", reason));
+}
+
 /* Another broker's files cannot be looked at from here. */
 static bool may_be_tried_here(struct request *request, const struct config_target *target,
                               const struct config_change *changes, int32_t count,
@@ -272,7 +307,8 @@ bool config_resources_check_changes(struct request *request, const struct config
             return false;
         }
     }
-    return may_be_tried_here(request, target, changes, count, out_fault);
+    return check_as_a_whole(request, target, changes, count, out_fault) &&
+           may_be_tried_here(request, target, changes, count, out_fault);
 }
 
 struct key_mark {

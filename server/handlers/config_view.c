@@ -2,6 +2,7 @@
 #include "handlers/config_view.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -329,6 +330,26 @@ enum error config_view_check_topic(struct string name, struct string value, char
     return topic_option_validate(name, value, reason, reason_size);
 }
 
+enum error config_view_check_topic_as_a_whole(const struct broker *broker, struct string topic,
+                                              struct string (*find)(const void *context,
+                                                                    struct string name),
+                                              const void *context, char *reason, size_t reason_size)
+{
+    struct config_view_layers layers;
+    struct topic_config config;
+
+    config_view_topic_layers(broker, topic, find, context, &layers);
+    topic_config_compute(layers.layers, layers.count, &config);
+    if (config.min_compaction_lag_ms <= config.max_compaction_lag_ms) {
+        return ERROR_NONE;
+    }
+    (void)snprintf(reason, reason_size,
+                   "conflict topic config setting min.compaction.lag.ms (%" PRId64
+                   ") > max.compaction.lag.ms (%" PRId64 ")",
+                   config.min_compaction_lag_ms, config.max_compaction_lag_ms);
+    return ERROR_INVALID;
+}
+
 static const char of_one_broker[] =
     "Cannot update these configs at default cluster level, broker id must be specified";
 
@@ -421,6 +442,22 @@ static bool parse_number(struct string value, int64_t *out_number)
     return errno == 0 && *end == '\0' && text[0] != ' ' && text[0] != '\t';
 }
 
+static enum error check_bounds(const struct group_option *option, int64_t number, char *reason,
+                               size_t reason_size)
+{
+    if (number < option->low) {
+        (void)snprintf(reason, reason_size, "%s must be greater than or equal to %" PRId64,
+                       option->name, option->low);
+        return ERROR_INVALID;
+    }
+    if (number > option->high) {
+        (void)snprintf(reason, reason_size, "%s must be less than or equal to %" PRId64,
+                       option->name, option->high);
+        return ERROR_INVALID;
+    }
+    return ERROR_NONE;
+}
+
 enum error config_view_check_group(struct string name, struct string value, char *reason,
                                    size_t reason_size)
 {
@@ -433,8 +470,8 @@ enum error config_view_check_group(struct string name, struct string value, char
         return ERROR_NOT_FOUND;
     }
     if (option->type == OPTION_TYPE_INT) {
-        if (parse_number(value, &number) && number >= option->low && number <= option->high) {
-            return ERROR_NONE;
+        if (parse_number(value, &number)) {
+            return check_bounds(option, number, reason, reason_size);
         }
     } else if (option->choices == NULL || is_choice(option->choices, value)) {
         return ERROR_NONE;

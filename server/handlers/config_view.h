@@ -84,6 +84,14 @@ void config_view_group_option(struct request *request, const struct group_option
 MUST_USE
 enum error config_view_check_topic(struct string name, struct string value, char *reason,
                                    size_t reason_size);
+/* And do its settings, which find() gives, go together with one another and with what is above
+ * them? */
+MUST_USE
+enum error config_view_check_topic_as_a_whole(const struct broker *broker, struct string topic,
+                                              struct string (*find)(const void *context,
+                                                                    struct string name),
+                                              const void *context, char *reason,
+                                              size_t reason_size);
 MUST_USE
 enum error config_view_check_broker(struct string name, struct string value, bool is_default,
                                     char *reason, size_t reason_size);

@@ -100,6 +100,18 @@ static bool check_name(struct topic_creations *self, struct wanted_topic *topic)
     return true;
 }
 
+static struct string find_setting(const void *context, struct string name)
+{
+    const struct wanted_topic *topic = context;
+
+    for (int32_t i = topic->in->configs.count - 1; i >= 0; i--) {
+        if (string_equal(topic->in->configs.items[i].name, name)) {
+            return topic->in->configs.items[i].value;
+        }
+    }
+    return STRING_NULL;
+}
+
 static bool check_settings(struct topic_creations *self, struct wanted_topic *topic)
 {
     char reason[CATALOG_REASON_BYTES];
@@ -117,6 +129,11 @@ static bool check_settings(struct topic_creations *self, struct wanted_topic *to
             return refuse(topic, KAFKA_ERROR_INVALID_CONFIG,
                           catalog_changes_text(self->request, "%s", reason));
         }
+    }
+    if (config_view_check_topic_as_a_whole(self->request->broker, topic->name, find_setting, topic,
+                                           reason, sizeof reason) != ERROR_NONE) {
+        return refuse(topic, KAFKA_ERROR_INVALID_CONFIG,
+                      catalog_changes_text(self->request, "%s", reason));
     }
     return true;
 }
@@ -293,18 +310,6 @@ static void submit(struct topic_creations *self, struct wanted_topic *topic)
 }
 
 /* ---- answering ---- */
-
-static struct string find_setting(const void *context, struct string name)
-{
-    const struct wanted_topic *topic = context;
-
-    for (int32_t i = topic->in->configs.count - 1; i >= 0; i--) {
-        if (string_equal(topic->in->configs.items[i].name, name)) {
-            return topic->in->configs.items[i].value;
-        }
-    }
-    return STRING_NULL;
-}
 
 static void describe_settings(struct topic_creations *self, struct wanted_topic *topic)
 {

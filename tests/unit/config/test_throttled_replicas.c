@@ -44,7 +44,10 @@ static void what_follows_no_form_names_nobody_and_is_not_valid(void **state)
     }
     assert_true(throttled_replicas_is_valid(STRING("0:1,1:2")));
     assert_true(throttled_replicas_is_valid(STRING("*")));
+    assert_true(throttled_replicas_is_valid(STRING(" * ")));
     assert_true(throttled_replicas_is_valid(STRING("")));
+    assert_false(throttled_replicas_is_valid(STRING("*,0:1")));
+    assert_false(throttled_replicas_is_valid(STRING("0:1,*")));
 }
 
 int main(void)

@@ -301,6 +301,40 @@ static void the_older_way_replaces_all_that_was_set(void **state)
     admin_region_free(admin);
 }
 
+static void what_goes_not_together_is_refused(void **state)
+{
+    struct admin_region *admin = admin_region_new();
+    int8_t topic = CONFIG_RESOURCE_TOPIC;
+    const char *least = "min.compaction.lag.ms";
+    const char *most = "max.compaction.lag.ms";
+    const char *all = "log.cleaner.min.compaction.lag.ms";
+
+    (void)state;
+    assert_int_equal(change(admin, topic, "clicks", least, SET, "100"), KAFKA_ERROR_NONE);
+    assert_int_equal(change(admin, topic, "clicks", most, SET, "99"), KAFKA_ERROR_INVALID_CONFIG);
+    assert_int_equal(change(admin, topic, "clicks", most, SET, "100"), KAFKA_ERROR_NONE);
+    assert_int_equal(change(admin, topic, "clicks", least, SET, "101"), KAFKA_ERROR_INVALID_CONFIG);
+    assert_int_equal(change(admin, topic, "clicks", least, DELETE, NULL), KAFKA_ERROR_NONE);
+    assert_int_equal(change(admin, CONFIG_RESOURCE_BROKER, "", all, SET, "101"), KAFKA_ERROR_NONE);
+    assert_int_equal(change(admin, topic, "clicks", most, SET, "90"), KAFKA_ERROR_INVALID_CONFIG);
+    assert_int_equal(change(admin, topic, "clicks", most, DELETE, NULL), KAFKA_ERROR_NONE);
+    admin_region_free(admin);
+}
+
+static void the_times_of_a_group_have_bounds(void **state)
+{
+    struct admin_region *admin = admin_region_new();
+    int8_t group = CONFIG_RESOURCE_GROUP;
+    const char *key = "consumer.session.timeout.ms";
+
+    (void)state;
+    assert_int_equal(change(admin, group, "g", key, SET, "44999"), KAFKA_ERROR_INVALID_CONFIG);
+    assert_int_equal(change(admin, group, "g", key, SET, "45000"), KAFKA_ERROR_NONE);
+    assert_int_equal(change(admin, group, "g", key, SET, "60000"), KAFKA_ERROR_NONE);
+    assert_int_equal(change(admin, group, "g", key, SET, "60001"), KAFKA_ERROR_INVALID_CONFIG);
+    admin_region_free(admin);
+}
+
 static void a_group_needs_not_exist_to_have_settings(void **state)
 {
     struct admin_region *admin = admin_region_new();
@@ -344,6 +378,8 @@ int main(void)
         cmocka_unit_test(lists_are_appended_to_and_taken_from),
         cmocka_unit_test(what_is_named_twice_is_refused),
         cmocka_unit_test(the_older_way_replaces_all_that_was_set),
+        cmocka_unit_test(what_goes_not_together_is_refused),
+        cmocka_unit_test(the_times_of_a_group_have_bounds),
         cmocka_unit_test(a_group_needs_not_exist_to_have_settings),
     };
     return cmocka_run_group_tests_name("configs", tests, NULL, NULL);
