@@ -18,6 +18,7 @@
 #include "cluster/cluster.h"
 #include "handlers/broker.h"
 #include "handlers/hosted_partition.h"
+#include "handlers/produce_repeated.h"
 #include "handlers/quotas.h"
 #include "handlers/request.h"
 #include "wire_messages/produce.h"
@@ -410,7 +411,7 @@ void produce_handle(struct request *request)
     }
     produce->request = request;
     produce_response_init(&produce->out);
-    if (make_answers(produce) != ERROR_NONE) {
+    if (!produce_repeated_join(request, &produce->in) || make_answers(produce) != ERROR_NONE) {
         request_close(request);
         return;
     }

@@ -53,6 +53,26 @@ def test_a_batch_is_stored_as_it_was_but_for_offset_and_epoch(cluster, made):
     assert struct.unpack(">i", kept[12:16])[0] == cluster.partition(made)["leader_epoch"]
 
 
+@pytest.mark.parametrize("twice", ["in one topic", "in two topics"])
+def test_of_a_partition_that_is_named_twice_the_last_batch_counts(cluster, made, twice):
+    def ask(parts):
+        topics = [parts] if twice == "in one topic" else [[part] for part in parts]
+        answer = cluster.call("Produce", 9, cluster.leader(made), acks=-1, timeout_ms=10000,
+                              topic_data=[{"name": made, "partition_data": [
+                                  {"index": index, "records": data} for index, data in part]}
+                                  for part in topics])
+        return [(part["index"], part["error_code"], part["base_offset"])
+                for one in answer["responses"] for part in one["partition_responses"]]
+
+    unknown = UNKNOWN_TOPIC_OR_PARTITION
+    assert ask([(0, batch([b"a"])), (9, batch([b"b"])), (0, batch([b"c"])), (9, batch([b"d"]))]) \
+        == [(0, NONE, 0), (9, unknown, -1)]
+    assert [one["values"] for one in stored(cluster, made)] == [[b"c"]]
+    assert ask([(0, batch([b"d"])), (0, batch([b"e"], crc=1))]) == [(0, CORRUPT_MESSAGE, -1)]
+    assert ask([(0, batch([b"f"], crc=1)), (0, batch([b"g"]))]) == [(0, NONE, 1)]
+    assert [one["values"] for one in stored(cluster, made)] == [[b"c"], [b"g"]]
+
+
 def test_a_wrong_checksum_is_a_corrupt_message(cluster, made):
     assert cluster.produce(made, batch([b"x"], crc=1))["error_code"] == CORRUPT_MESSAGE
     assert_nothing_stored(cluster, made)

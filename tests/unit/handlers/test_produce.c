@@ -83,6 +83,35 @@ static void every_version_is_answered_when_the_batch_is_committed(void **state)
     fake_broker_release(&fake);
 }
 
+/* By name and by id; the offsets say which batch was appended. */
+static void a_partition_that_is_named_twice_gets_the_last_batch(void **state)
+{
+    struct fake_broker fake;
+    struct asked asked;
+    struct buffer *last = batch_of(3);
+    int64_t offset = 0;
+
+    (void)state;
+    fake_broker_init(&fake);
+    for (int16_t version = 12; version <= 13; version++) {
+        struct buffer *first = batch_of(2);
+
+        fill(&fake, &asked, -1, "clicks", 0, first);
+        asked.partitions[1].records.bytes = last->bytes;
+        asked.partitions[1].records.length = (int32_t)last->size;
+        asked.topic.partition_data.count = 2;
+        fake_broker_ask(&fake, API_PRODUCE, version, &asked.in, produce_handle);
+        fake_group_commit(&fake.group);
+        take_answer(&fake, &asked);
+        assert_int_equal(asked.out.responses.items[0].partition_responses.count, 1);
+        assert_int_equal(asked.answer->base_offset, offset);
+        offset += 3;
+        buffer_unref(first);
+    }
+    buffer_unref(last);
+    fake_broker_release(&fake);
+}
+
 static void acks_0_is_silent_and_closes_on_errors(void **state)
 {
     struct fake_broker fake;
@@ -283,6 +312,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_version_is_answered_when_the_batch_is_committed),
+        cmocka_unit_test(a_partition_that_is_named_twice_gets_the_last_batch),
         cmocka_unit_test(acks_0_is_silent_and_closes_on_errors),
         cmocka_unit_test(what_cannot_be_appended_is_refused_at_once),
         cmocka_unit_test(an_unknown_topic_id_has_its_own_error),
