@@ -120,6 +120,10 @@ void consensus_group_walk(struct consensus_group *group)
         return;
     }
     if (!consensus_group_may_vote(group) || group->install != NULL) {
+        /* It asks for no votes, but it may have one to give. */
+        if (consensus_group_leader(group) >= 0 && !consensus_hears_leader(group)) {
+            consensus_group_lost_leader(group);
+        }
         return;
     }
     if (group->election_due_us != 0 && now_us >= group->election_due_us) {

@@ -405,6 +405,36 @@ static void who_meets_damage_while_it_installs_has_no_vote(void **state)
     }
 }
 
+static bool is_led_by_another(struct raft_cluster *self)
+{
+    return raft_cluster_leader(self) != NULL;
+}
+
+/* Its source has lost the group, and has no vote either: who pulls must not wait for it for ever.
+ */
+static void who_installs_votes_for_another_when_its_leader_meets_damage(void **state)
+{
+    (void)state;
+    for (int delay_ms = 840; delay_ms < 900; delay_ms++) { /* it ends in between */
+        int32_t leader;
+        int32_t late;
+
+        begin(3, 3);
+        write_values(1, 5);
+        assert_true(raft_cluster_run_until(cluster, 5, agrees));
+        leader = raft_cluster_leader(cluster)->id;
+        late = (leader + 1) % 3;
+        raft_cluster_crash(cluster, late);
+        write_values(6, 100);
+        raft_cluster_start(cluster, late);
+        raft_cluster_run(cluster, (uint64_t)delay_ms * 1000);
+        memory_storage_meet_damage(cluster->nodes[leader].storage, raft_cluster_group);
+        assert_true(raft_cluster_run_until(cluster, 15, is_led_by_another));
+        assert_true(raft_cluster_run_until(cluster, 30, agrees));
+        end();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -417,6 +447,7 @@ int main(void)
         cmocka_unit_test(a_vote_of_before_the_damage_elects_nobody),
         cmocka_unit_test(a_crash_during_an_install_is_repaired),
         cmocka_unit_test(who_meets_damage_while_it_installs_has_no_vote),
+        cmocka_unit_test(who_installs_votes_for_another_when_its_leader_meets_damage),
     };
     return cmocka_run_group_tests_name("install", tests, NULL, NULL);
 }
