@@ -438,9 +438,17 @@ static void newcomer_crash(struct sim_scenes *scenes)
     scene_crash(scenes, scenes->leader, false, 60000);
 }
 
+/* Damage that was found only now takes a vote, too: then there is nothing to be shown. */
 static bool newcomer_is_led(struct sim_scenes *scenes)
 {
-    return scene_leading(scenes, scenes->voters & ~scenes->leader) != 0;
+    unsigned others = scenes->voters & ~scenes->leader;
+
+    for (int i = 0; i < SIM_NODES; i++) {
+        if ((others & (1u << i)) != 0 && scenes->sim->nodes[i].was_damaged) {
+            return true;
+        }
+    }
+    return scene_leading(scenes, others) != 0;
 }
 
 static const struct scene_step newcomer[] = {
