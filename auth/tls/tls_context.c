@@ -219,6 +219,7 @@ static enum error fill(struct tls_loading *loading, struct tls_context *context)
     if (error == ERROR_NONE) {
         error = check_expiry(loading, &context->expires_ms);
     }
+    context->has_ended_list = loading->has_ended_list;
     CHECK(EVP_DigestFinal_ex(loading->digest, context->trust_digest, NULL) == 1);
     return error;
 }
@@ -274,6 +275,11 @@ void tls_context_unref(struct tls_context *context)
 int64_t tls_context_expires_ms(const struct tls_context *context)
 {
     return context->expires_ms;
+}
+
+bool tls_context_has_ended_list(const struct tls_context *context)
+{
+    return context->has_ended_list;
 }
 
 bool tls_context_trusts_alike(const struct tls_context *a, const struct tls_context *b)

@@ -17,6 +17,7 @@ struct tls_context {
     bool is_server;
     bool verifies_host;
     bool wants_broker;
+    bool has_ended_list;
     int64_t expires_ms;
     uint8_t trust_digest[32]; /* of what decides whom we believe */
     uint8_t ticket_keys[TLS_TICKET_KEY_BYTES];
@@ -27,7 +28,8 @@ struct tls_loading {
     const struct tls_options *options;
     SSL_CTX *ssl;
     EVP_MD_CTX *digest;
-    char *message; /* TLS_MESSAGE_BYTES */
+    char *message;       /* TLS_MESSAGE_BYTES */
+    bool has_ended_list; /* of revoked certificates */
 };
 
 /* INVALID; the sentence, and behind it what OpenSSL says. */

@@ -94,11 +94,26 @@ static void count(const struct tls_source *source, enum metric metric)
     }
 }
 
+static const char ended_list[] = "a list of revoked certificates has ended";
+
+/* One that ends where it lies is kept: no other is known. */
+static bool brings_ended_list(const struct tls_source *source)
+{
+    return source->error == ERROR_NONE && tls_context_has_ended_list(source->loaded) &&
+           !tls_context_trusts_alike(source->context, source->loaded);
+}
+
 static void take_loaded(struct tls_source *source)
 {
     bool is_alike;
 
     memcpy(source->seen, source->found, sizeof source->seen);
+    if (brings_ended_list(source)) {
+        (void)snprintf(source->message, sizeof source->message, "%s", ended_list);
+        tls_context_unref(source->loaded);
+        source->loaded = NULL;
+        source->error = ERROR_INVALID;
+    }
     if (source->error != ERROR_NONE) {
         log_error(LOG_AUTH, "certificates could not be reloaded; the old ones stay",
                   field_string("listener", source->name), field_string("reason", source->message));
@@ -220,6 +235,10 @@ enum error tls_source_open(const struct tls_source_services *services, const cha
     if (message[0] != '\0') {
         log_error(LOG_AUTH, "clients will refuse this listener's certificate",
                   field_string("listener", name), field_string("reason", message));
+    }
+    if (tls_context_has_ended_list(source->context)) {
+        log_error(LOG_AUTH, "certificates that others show will be refused",
+                  field_string("listener", name), field_string("reason", ended_list));
     }
     *out_source = source;
     return ERROR_NONE;

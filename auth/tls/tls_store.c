@@ -301,6 +301,41 @@ static enum error trust_pkcs12(struct tls_loading *loading, struct store *store)
     return error;
 }
 
+static bool has_ended(const X509_CRL *list)
+{
+    const ASN1_TIME *end = X509_CRL_get0_nextUpdate(list);
+
+    return end != NULL && X509_cmp_current_time(end) <= 0;
+}
+
+/* Is there no list of the same authority that has not ended? */
+static bool is_last(STACK_OF(X509_OBJECT) * objects, const X509_CRL *list)
+{
+    for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+        const X509_CRL *other = X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(objects, i));
+
+        if (other != NULL && !has_ended(other) &&
+            X509_NAME_cmp(X509_CRL_get_issuer(other), X509_CRL_get_issuer(list)) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool lacks_a_list(X509_STORE *trusted)
+{
+    STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(trusted);
+
+    for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+        const X509_CRL *list = X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(objects, i));
+
+        if (list != NULL && has_ended(list) && is_last(objects, list)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum error load_revoked(struct tls_loading *loading)
 {
     X509_STORE *trusted = SSL_CTX_get_cert_store(loading->ssl);
@@ -330,6 +365,7 @@ static enum error load_revoked(struct tls_loading *loading)
     }
     if (error == ERROR_NONE) {
         (void)X509_STORE_set_flags(trusted, X509_V_FLAG_CRL_CHECK);
+        loading->has_ended_list = lacks_a_list(trusted);
     }
     return error;
 }

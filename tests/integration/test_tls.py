@@ -9,6 +9,7 @@ import ssl
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -190,6 +191,31 @@ def test_expired_and_revoked_certificates_are_refused(own_region, pki):
     expire(pki, late)
     assert not lists(region, pki["ca.crt"], certificate=(late, late))
     assert "expired" in eventually(lambda: said(region, "certificate has expired"))
+
+
+def test_an_ended_list_of_revoked_certificates_replaces_no_good_one(own_region, pki):
+    carol = pki.client("carol")
+    settings = of_listener(pki, ssl_client_auth="required")
+    settings.append(f"listener.name.ssl.gyre.ssl.crl.location={pki['ca.crl']}")
+    region = start(own_region, settings, super_users=["CN=carol"])
+    good = pki["ca.crl"].read_text()
+    pki["ca.crl"].write_text(ended_list(pki))
+    eventually(lambda: said(region, "a list of revoked certificates has ended"))
+    assert metric(region, "gyre_tls_reloads_refused_total") >= 1
+    assert lists(region, pki["ca.crt"], certificate=carol)
+    pki["ca.crl"].write_text(good)
+
+
+def ended_list(pki):
+    """A list of revoked certificates that ended years ago."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = pathlib.Path(directory)
+        (path / "index").write_text("")
+        (path / "conf").write_text("[ca]\ndefault_ca=all\n[all]\ndefault_md=sha256\n"
+                                   f"database={path}/index\n")
+        return run("openssl", "ca", "-config", path / "conf", "-gencrl", "-cert", pki["ca.crt"],
+                   "-keyfile", pki["ca.key"], "-crl_lastupdate", "20200101000000Z",
+                   "-crl_nextupdate", "20200201000000Z")
 
 
 def expire(pki, path):
@@ -569,6 +595,7 @@ def test_java_over_tls(own_region, pki, tmp_path):
 PYTHON_CLIENTS = {
     "confluent-kafka-python": """
 import sys
+import tempfile
 from confluent_kafka import Consumer, Producer
 server, ca, certificate, key = sys.argv[1:]
 tls = {"bootstrap.servers": server, "security.protocol": "ssl", "ssl.ca.location": ca,
@@ -588,6 +615,7 @@ assert sorted(got) == list(range(1000))
 """,
     "kafka-python": """
 import sys
+import tempfile
 from kafka import KafkaConsumer, KafkaProducer
 server, ca, certificate, key = sys.argv[1:]
 tls = {"bootstrap_servers": server, "security_protocol": "SSL", "ssl_cafile": ca,

@@ -92,10 +92,10 @@ X509 *certificates_issue(struct certificates *certificates, const char *name,
     return certificate;
 }
 
-void certificates_revoke(struct certificates *certificates, const X509 *certificate)
+static void write_list(struct certificates *certificates, const X509 *certificate, int64_t seconds)
 {
     X509_CRL *list = pki_crl_new(certificates->revoked, certificate, certificates->authority,
-                                 certificates->authority_key, YEAR_S);
+                                 certificates->authority_key, seconds);
     FILE *out = open_for_writing(certificates, "ca", ".crl");
 
     CHECK(list != NULL);
@@ -103,4 +103,14 @@ void certificates_revoke(struct certificates *certificates, const X509 *certific
     certificates->revoked = list;
     CHECK(PEM_write_X509_CRL(out, list) == 1);
     CHECK(fclose(out) == 0);
+}
+
+void certificates_revoke(struct certificates *certificates, const X509 *certificate)
+{
+    write_list(certificates, certificate, YEAR_S);
+}
+
+void certificates_renew_list(struct certificates *certificates, int64_t seconds)
+{
+    write_list(certificates, NULL, seconds);
 }

@@ -26,6 +26,9 @@ X509 *certificates_issue(struct certificates *certificates, const char *name,
 /* Writes ca.crl; `certificate` NULL: with nobody new in it. */
 void certificates_revoke(struct certificates *certificates, const X509 *certificate);
 
+/* Writes ca.crl again, valid for `seconds` from now; may be negative. */
+void certificates_renew_list(struct certificates *certificates, int64_t seconds);
+
 /* The path of a file in the directory. Four at a time. */
 const char *certificates_path(const struct certificates *certificates, const char *name);
 

@@ -86,6 +86,10 @@ void tls_context_unref(struct tls_context *context); /* NULL is fine */
 /* When our certificate ends, ms since 1970; INT64_MAX: there is none. */
 int64_t tls_context_expires_ms(const struct tls_context *context);
 
+/* Had a list of revoked certificates ended when it was loaded, with no other of its authority
+ * beside it? Then none of that authority's certificates is believed. */
+bool tls_context_has_ended_list(const struct tls_context *context);
+
 /* Do both believe the same authorities, lists and certificates? */
 bool tls_context_trusts_alike(const struct tls_context *a, const struct tls_context *b);
 

@@ -24,8 +24,8 @@ struct tls_source_services {
 };
 
 /* Loads at once: before the loop runs. `options` is copied, its text and `name` are borrowed. With
- * allows_expired it opens with a certificate that has ended, and says so in the log; what is loaded
- * later has to be good. */
+ * allows_expired it opens with a certificate that has ended, and says so in the log; so it does
+ * with a list of revoked certificates that has ended. What is loaded later has to be good. */
 MUST_USE
 enum error tls_source_open(const struct tls_source_services *services, const char *name,
                            const struct tls_options *options, char *message,

@@ -210,6 +210,81 @@ static void one_that_has_expired_serves_only_until_there_is_a_good_one(void **st
     free((char *)(uintptr_t)options.keystore_path);
 }
 
+static struct tls_source *open_with_list(struct fixture *fixture, struct tls_options *options)
+{
+    struct tls_source_services services = {
+        .loop = &fixture->loop, .pool = &fixture->pool, .metrics = fixture->metrics};
+    char message[TLS_MESSAGE_BYTES];
+    struct tls_source *source = NULL;
+
+    options->truststore_path = strdup(certificates_path(&fixture->pki, "ca.crt"));
+    options->crl_path = strdup(certificates_path(&fixture->pki, "ca.crl"));
+    assert_int_equal(tls_source_open(&services, "SSL", options, message, &source), ERROR_NONE);
+    return source;
+}
+
+static bool has_ended_list(struct tls_source *source)
+{
+    struct tls_context *context = tls_source_context(source);
+    bool has = tls_context_has_ended_list(context);
+
+    tls_context_unref(context);
+    return has;
+}
+
+static void close_with_list(struct fixture *fixture, struct tls_source *source,
+                            struct tls_options *options)
+{
+    tls_source_close(source, on_closed, fixture);
+    (void)loop_turn(&fixture->loop);
+    assert_int_equal(fixture->closed, 1);
+    fixture->closed = 0;
+    free((char *)(uintptr_t)options->truststore_path);
+    free((char *)(uintptr_t)options->crl_path);
+}
+
+static void an_ended_list_replaces_no_good_one(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tls_options options = fixture->options;
+    struct tls_source *source;
+
+    certificates_renew_list(&fixture->pki, 3600);
+    source = open_with_list(fixture, &options);
+    certificates_renew_list(&fixture->pki, -60);
+    tls_source_look(source, true);
+    work_and_finish(fixture);
+    assert_false(has_ended_list(source));
+    assert_int_equal(fixture->metrics->values[METRIC_TLS_RELOADS_REFUSED], 1);
+    assert_int_equal(fixture->metrics->values[METRIC_TLS_RELOADS], 0);
+    certificates_renew_list(&fixture->pki, 7200);
+    tls_source_look(source, true);
+    work_and_finish(fixture);
+    assert_int_equal(fixture->metrics->values[METRIC_TLS_RELOADS], 1);
+    close_with_list(fixture, source, &options);
+}
+
+static void an_ended_list_is_taken_at_the_start_and_stays_until_a_good_one_comes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct tls_options options = fixture->options;
+    struct tls_source *source;
+
+    certificates_renew_list(&fixture->pki, -60);
+    source = open_with_list(fixture, &options);
+    assert_true(has_ended_list(source));
+    issue(fixture); /* another certificate of ours, the same list */
+    tls_source_look(source, true);
+    work_and_finish(fixture);
+    assert_int_equal(fixture->metrics->values[METRIC_TLS_RELOADS], 1);
+    certificates_renew_list(&fixture->pki, 3600);
+    tls_source_look(source, true);
+    work_and_finish(fixture);
+    assert_false(has_ended_list(source));
+    assert_int_equal(fixture->metrics->values[METRIC_TLS_RELOADS_REFUSED], 0);
+    close_with_list(fixture, source, &options);
+}
+
 static void other_options_are_loaded_and_bad_ones_change_nothing(void **state)
 {
     struct fixture *fixture = *state;
@@ -294,6 +369,8 @@ int main(void)
         TEST(a_changed_file_is_loaded_and_a_bad_one_is_not_taken),
         TEST(another_trust_is_told_and_another_certificate_is_not),
         TEST(one_that_has_expired_serves_only_until_there_is_a_good_one),
+        TEST(an_ended_list_replaces_no_good_one),
+        TEST(an_ended_list_is_taken_at_the_start_and_stays_until_a_good_one_comes),
         TEST(other_options_are_loaded_and_bad_ones_change_nothing),
         TEST(session_tickets_are_not_good_for_ever),
         TEST(who_asks_during_a_look_is_not_forgotten),
