@@ -200,9 +200,16 @@ static int voter_count(const struct consensus_copy *copy)
     return count;
 }
 
+static bool is_voter(const struct consensus_copy *copy, int32_t node)
+{
+    const struct consensus_member *member = find_member(copy, node);
+
+    return member != NULL && member->role == MEMBER_VOTER;
+}
+
 static bool is_only_voter(const struct consensus_copy *copy, int32_t node)
 {
-    return voter_count(copy) == 1 && find_member(copy, node)->role == MEMBER_VOTER;
+    return voter_count(copy) == 1 && is_voter(copy, node);
 }
 
 /* ---- what the operator is told ---- */
@@ -240,7 +247,7 @@ static void tell(const struct recover *recover, const struct catalog_summary *su
         "survivors take the one with the greatest term, then the greatest index; run\n"
         "this on one only. The others follow it.\n",
         voters / 2 + 1, voters);
-    if (find_member(copy, recover->config->node_id)->role != MEMBER_VOTER) {
+    if (!is_voter(copy, recover->config->node_id)) {
         (void)printf("\nWARNING: this broker had no vote: it may lack what was decided.\n");
     }
 }
