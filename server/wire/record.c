@@ -124,6 +124,11 @@ static bool read_record(struct record_iterator *iterator, struct record *record)
     return true;
 }
 
+void record_iterator_show_own_times(struct record_iterator *iterator)
+{
+    iterator->is_append_time = false;
+}
+
 bool record_iterator_next(struct record_iterator *iterator, struct record *out_record)
 {
     if (iterator->error != ERROR_NONE) {

@@ -175,6 +175,8 @@ static void check_records(const char *batch, const struct batch_rules *rules, st
         report->fault = fault_of_opening(error);
         return;
     }
+    /* The stamp takes back a producer's claim; from then on these are what readers see. */
+    record_iterator_show_own_times(&iterator);
     for (int32_t index = 0; record_iterator_next(&iterator, &record); index++) {
         enum batch_fault fault = BATCH_FAULT_NONE;
 
@@ -202,6 +204,7 @@ static void check_records(const char *batch, const struct batch_rules *rules, st
 static bool must_look_at_records(const struct batch_report *report, const struct batch_rules *rules)
 {
     return report->info.codec == COMPRESSION_NONE || rules->needs_keys ||
+           (!rules->is_log_append_time && report->info.is_log_append_time) ||
            (!rules->is_log_append_time && rules->timestamp_before_ms_max != INT64_MAX) ||
            record_batch_check_timestamp(report->info.max_timestamp_ms,
                                         report->info.is_log_append_time, rules) != BATCH_FAULT_NONE;

@@ -56,6 +56,10 @@ MUST_USE
 enum error record_iterator_open(struct record_iterator *iterator, const char *batch,
                                 size_t expanded_bytes_max);
 
+/* Records then tell the time that their producer gave them, also where the batch claims that it has
+ * the time of a broker. */
+void record_iterator_show_own_times(struct record_iterator *iterator);
+
 /* False at the end and on the first malformed record; record_iterator_close() tells which. */
 bool record_iterator_next(struct record_iterator *iterator, struct record *out_record);
 

@@ -371,6 +371,32 @@ static void log_append_time_stamps_the_batch(void **state)
     buffer_unref(batch);
 }
 
+/* Only a broker gives a batch its time: without the claim readers see the records' own. */
+static void own_timestamps_count_where_a_producer_claims_the_brokers(void **state)
+{
+    struct batch_rules rules = batch_rules_default(NOW_MS);
+    struct arena arena;
+    struct batch_report report;
+
+    (void)state;
+    arena_init(&arena, 4096);
+    for (enum compression codec = COMPRESSION_NONE; codec <= COMPRESSION_ZSTD; codec++) {
+        struct buffer *batch = three_records(codec);
+        int64_t largest_ms = record_batch_max_timestamp_ms(batch->bytes);
+
+        record_batch_stamp(batch->bytes, batch->size, true, NOW_MS - 1000);
+        rules.timestamp_after_ms_max = INT64_MAX;
+        assert_int_equal(record_batch_check(batch->bytes, batch->size, &rules, &arena, &report),
+                         BATCH_FAULT_NONE);
+        assert_true(report.needs_stamp);
+        assert_int_equal(report.max_timestamp_ms, largest_ms);
+        rules.timestamp_after_ms_max = largest_ms - NOW_MS - 1;
+        assert_int_equal(fault_of(batch, &rules), BATCH_FAULT_TIMESTAMP);
+        buffer_unref(batch);
+    }
+    arena_release(&arena);
+}
+
 static void a_wrong_largest_timestamp_is_corrected(void **state)
 {
     struct batch_rules rules = batch_rules_default(NOW_MS);
@@ -511,6 +537,7 @@ int main(void)
         cmocka_unit_test(timestamps_out_of_range_are_named),
         cmocka_unit_test(the_list_of_faulty_records_ends_with_the_arena),
         cmocka_unit_test(log_append_time_stamps_the_batch),
+        cmocka_unit_test(own_timestamps_count_where_a_producer_claims_the_brokers),
         cmocka_unit_test(a_wrong_largest_timestamp_is_corrected),
         cmocka_unit_test(a_coordinator_may_write_markers),
         cmocka_unit_test(recompression_changes_the_codec_only),
