@@ -116,6 +116,21 @@ struct storage *memory_storage_open(struct loop *loop, struct memory_disk *disk)
     return storage;
 }
 
+void memory_storage_end_reads(struct storage *storage)
+{
+    list_for_each_safe(link, &storage->reads) {
+        struct late_read *read = list_entry(link, struct late_read, link);
+
+        if (read->batches != NULL) {
+            timer_stop(storage->loop, &read->timer);
+            list_remove(link);
+            read->batches->error = ERROR_NOT_FOUND;
+            read->batches->done(read->batches);
+            free(read);
+        }
+    }
+}
+
 void memory_storage_crash(struct storage *storage)
 {
     timer_stop(storage->loop, &storage->sync);

@@ -25,6 +25,8 @@ void memory_disk_forget(struct memory_disk *disk, struct group_id group, uint64_
 struct storage *memory_storage_open(struct loop *loop, struct memory_disk *disk);
 /* A read meets damage now, whatever is going on. */
 void memory_storage_meet_damage(struct storage *storage, struct group_id group);
+/* Batches that are being read are not found: who asked for them can let go of the question. */
+void memory_storage_end_reads(struct storage *storage);
 /* As by a power cut: a part of what was not durable is gone. The storage is freed. */
 void memory_storage_crash(struct storage *storage);
 

@@ -162,6 +162,7 @@ void raft_cluster_crash(struct raft_cluster *cluster, int index)
     CHECK(node->is_running);
     consensus_close_group(node->group);
     consensus_abandon(node->consensus);
+    memory_storage_end_reads(node->storage);
     rpc_free(node->rpc);
     memory_storage_crash(node->storage);
     fake_network_leave(cluster->network, node->id);
