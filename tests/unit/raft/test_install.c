@@ -372,26 +372,34 @@ static uint64_t elections_of(int node)
     return stats.elections;
 }
 
+/* The member after the leader comes back far behind, so long ago. Returns the leader. */
+static int32_t begin_install(int delay_ms)
+{
+    int32_t leader;
+    int32_t late;
+
+    begin(3, 3);
+    write_values(1, 5);
+    assert_true(raft_cluster_run_until(cluster, 5, agrees));
+    leader = raft_cluster_leader(cluster)->id;
+    late = (leader + 1) % 3;
+    raft_cluster_crash(cluster, late);
+    write_values(6, 100);
+    raft_cluster_start(cluster, late);
+    raft_cluster_run(cluster, (uint64_t)delay_ms * 1000);
+    return leader;
+}
+
 /* What it has acknowledged may be what was damaged, also while it pulls what is newer. */
 static void who_meets_damage_while_it_installs_has_no_vote(void **state)
 {
     (void)state;
     for (int delay_ms = 840; delay_ms < 900; delay_ms++) { /* it ends in between */
-        int32_t leader;
-        int32_t damaged;
-        int32_t other;
+        int32_t leader = begin_install(delay_ms);
+        int32_t damaged = (leader + 1) % 3;
+        int32_t other = (leader + 2) % 3;
         uint64_t elections;
 
-        begin(3, 3);
-        write_values(1, 5);
-        assert_true(raft_cluster_run_until(cluster, 5, agrees));
-        leader = raft_cluster_leader(cluster)->id;
-        damaged = (leader + 1) % 3;
-        other = (leader + 2) % 3;
-        raft_cluster_crash(cluster, damaged);
-        write_values(6, 100);
-        raft_cluster_start(cluster, damaged);
-        raft_cluster_run(cluster, (uint64_t)delay_ms * 1000);
         memory_storage_meet_damage(cluster->nodes[damaged].storage, raft_cluster_group);
         cut(leader, damaged);
         cut(leader, other);
@@ -416,18 +424,8 @@ static void who_installs_votes_for_another_when_its_leader_meets_damage(void **s
 {
     (void)state;
     for (int delay_ms = 840; delay_ms < 900; delay_ms++) { /* it ends in between */
-        int32_t leader;
-        int32_t late;
+        int32_t leader = begin_install(delay_ms);
 
-        begin(3, 3);
-        write_values(1, 5);
-        assert_true(raft_cluster_run_until(cluster, 5, agrees));
-        leader = raft_cluster_leader(cluster)->id;
-        late = (leader + 1) % 3;
-        raft_cluster_crash(cluster, late);
-        write_values(6, 100);
-        raft_cluster_start(cluster, late);
-        raft_cluster_run(cluster, (uint64_t)delay_ms * 1000);
         memory_storage_meet_damage(cluster->nodes[leader].storage, raft_cluster_group);
         assert_true(raft_cluster_run_until(cluster, 15, is_led_by_another));
         assert_true(raft_cluster_run_until(cluster, 30, agrees));
