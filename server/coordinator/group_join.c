@@ -182,6 +182,7 @@ static void replace_static(struct group_member *member, struct group_join *join,
     group_answer_join_error(member, KAFKA_ERROR_FENCED_INSTANCE_ID);
     group_answer_sync_error(member, KAFKA_ERROR_FENCED_INSTANCE_ID);
     group_member_rename(member, member_id);
+    member->is_new = false; /* the instance is known: it may wait as long as others */
     set_member(member, join);
     group_member_touch(member);
     settle_replacement(member, join, old_id);

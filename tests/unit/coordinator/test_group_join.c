@@ -336,6 +336,27 @@ static void a_static_member_keeps_its_old_id_if_the_new_one_is_not_stored(void *
     fixture_release(&fixture);
 }
 
+static void a_static_member_that_comes_back_while_it_joins_may_wait_for_the_others(void **state)
+{
+    const struct joining slow = {.session_ms = 300000, .rebalance_ms = 300000};
+    struct joining again = slow;
+    struct fixture fixture;
+    struct joiner *back;
+
+    (void)state;
+    fixture_init(&fixture);
+    again.member_id = fixture_stable_member(&fixture, slow);
+    (void)fixture_join(&fixture, (struct joining){.instance_id = STRING("i"), .version = 5});
+    back = fixture_join(&fixture, (struct joining){.instance_id = STRING("i"), .version = 5});
+    fixture_pass_ms(&fixture, 2ULL * FIXTURE_SESSION_MS);
+    assert_false(back->is_done);
+    (void)fixture_join(&fixture, again);
+    assert_true(back->is_done);
+    assert_int_equal(back->out.error_code, KAFKA_ERROR_NONE);
+    assert_int_equal(back->out.generation_id, 2);
+    fixture_release(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -354,6 +375,7 @@ int main(void)
         cmocka_unit_test(a_static_member_comes_back_without_a_rebalance),
         cmocka_unit_test(the_old_id_of_a_static_member_is_fenced),
         cmocka_unit_test(a_static_member_keeps_its_old_id_if_the_new_one_is_not_stored),
+        cmocka_unit_test(a_static_member_that_comes_back_while_it_joins_may_wait_for_the_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
