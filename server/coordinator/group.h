@@ -63,7 +63,7 @@ struct group {
     int32_t member_count;
     int32_t awaiting_join_count;
     int32_t pending_sync_count; /* members that have not sent SyncGroup in this generation */
-    size_t bytes;               /* of ids, protocols and assignments */
+    size_t bytes;               /* of ids and protocols */
 
     /* ---- rebalance ---- */
     struct timer join_timer; /* until the members that came make the next generation */

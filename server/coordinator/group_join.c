@@ -304,19 +304,22 @@ static bool fits(const struct group *group, const struct group_join *join,
            (int32_t)group->pending.count < group->coordinator->services.config->group_max_size + 1;
 }
 
+/* The others wait for it no longer, and what was assigned to it is theirs. */
 static void turn_away(struct group *group, struct group_join *join, struct group_member *member)
 {
     struct group_pending *pending = group_member_find_pending(group, join->in->member_id);
 
+    refuse(group, join, KAFKA_ERROR_GROUP_MAX_SIZE_REACHED, STRING(""));
     if (pending != NULL) {
         group_member_remove_pending(pending);
+        group_rebalance_try_finish(group);
     }
     if (member != NULL) {
         group_answer_join_error(member, KAFKA_ERROR_UNKNOWN_MEMBER_ID);
         group_answer_sync_error(member, KAFKA_ERROR_UNKNOWN_MEMBER_ID);
         group_member_remove(member);
+        group_rebalance_start_or_finish(group, "a member was turned away");
     }
-    refuse(group, join, KAFKA_ERROR_GROUP_MAX_SIZE_REACHED, STRING(""));
 }
 
 static void join_group(struct group *group, struct group_join *join)

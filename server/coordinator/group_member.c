@@ -75,8 +75,7 @@ void group_member_remove(struct group_member *member)
         map_remove(&group->members_by_instance, &member->by_instance);
     }
     group->member_count--;
-    group->bytes -= bytes_of(member) + (size_t)member->assignment.length +
-                    (size_t)member->next_assignment.length;
+    group->bytes -= bytes_of(member);
     elect_without(group, member);
     owned_string_release(&member->id);
     owned_string_release(&member->instance_id);
@@ -134,30 +133,25 @@ enum kafka_error group_member_validate(const struct group *group, struct string 
     return KAFKA_ERROR_NONE;
 }
 
-static void set_counted(struct group *group, struct string *text, struct string value)
-{
-    group->bytes -= (size_t)text->length;
-    owned_string_set(text, value);
-    group->bytes += (size_t)text->length;
-}
-
 void group_member_rename(struct group_member *member, struct string id)
 {
     struct group *group = member->group;
 
     map_remove(&group->members_by_id, &member->by_id);
-    set_counted(group, &member->id, id);
+    group->bytes -= (size_t)member->id.length;
+    owned_string_set(&member->id, id);
+    group->bytes += (size_t)member->id.length;
     map_insert(&group->members_by_id, &member->by_id, string_hash(member->id));
 }
 
 void group_member_set_assignment(struct group_member *member, struct string assignment)
 {
-    set_counted(member->group, &member->assignment, assignment);
+    owned_string_set(&member->assignment, assignment);
 }
 
 void group_member_set_next_assignment(struct group_member *member, struct string assignment)
 {
-    set_counted(member->group, &member->next_assignment, assignment);
+    owned_string_set(&member->next_assignment, assignment);
 }
 
 void group_member_park_join(struct group_member *member, struct group_join *join)

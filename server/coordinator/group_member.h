@@ -74,7 +74,7 @@ enum kafka_error group_member_validate(const struct group *group, struct string 
 /* A static member came back under another id. */
 void group_member_rename(struct group_member *member, struct string id);
 
-/* Both `assignment` and `next_assignment` count for the group's bytes. */
+/* Neither counts for the group's bytes: who asks to join has no say in what is assigned. */
 void group_member_set_assignment(struct group_member *member, struct string assignment);
 void group_member_set_next_assignment(struct group_member *member, struct string assignment);
 void group_member_park_join(struct group_member *member, struct group_join *join);

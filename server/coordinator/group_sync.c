@@ -75,7 +75,7 @@ static size_t bytes_of(const struct sync_group_request *in)
     return bytes;
 }
 
-/* False: they are too large. */
+/* False: they are too large, for one record with what the members brought along. */
 static bool take_assignments(struct group *group, const struct sync_group_request *in)
 {
     if (group->bytes + bytes_of(in) > 2 * (size_t)GROUP_BYTES_MAX) {
@@ -144,7 +144,8 @@ static void wait_for_leader(struct group_member *member, struct group_sync *sync
         return;
     }
     if (!take_assignments(group, sync->in)) {
-        group_answer_sync_error(member, KAFKA_ERROR_UNKNOWN_SERVER_ERROR);
+        group_rebalance_void_assignments(group, KAFKA_ERROR_UNKNOWN_SERVER_ERROR);
+        group_rebalance_prepare(group, "the assignment is too large");
         return;
     }
     store(group);
