@@ -276,13 +276,20 @@ static void join_known(struct group *group, struct group_join *join)
 
 /* ---- limits ---- */
 
-static bool has_place(const struct group *group, const struct group_member *member)
+/* Ids on their way are limited where they are handed out, not for who comes back with one. */
+static bool has_id_left(const struct group *group, const struct group_join *join, int64_t count_max)
+{
+    return join->in->member_id.length > 0 || (int64_t)group->pending.count < count_max;
+}
+
+static bool has_place(const struct group *group, const struct group_join *join,
+                      const struct group_member *member)
 {
     int32_t size_max = group->coordinator->services.config->group_max_size;
 
     switch (group->state) {
     case GROUP_EMPTY:
-    case GROUP_DEAD: return (int32_t)group->pending.count < size_max;
+    case GROUP_DEAD: return has_id_left(group, join, size_max);
     case GROUP_PREPARING_REBALANCE:
         /* The last to come back are out if the limit was lowered. */
         return (member != NULL && member->join != NULL) || group->awaiting_join_count < size_max;
@@ -301,7 +308,8 @@ static bool fits(const struct group *group, const struct group_join *join,
         bytes -= group_protocols_bytes_of(member);
     }
     return bytes <= GROUP_BYTES_MAX &&
-           (int32_t)group->pending.count < group->coordinator->services.config->group_max_size + 1;
+           has_id_left(group, join,
+                       (int64_t)group->coordinator->services.config->group_max_size + 1);
 }
 
 /* The others wait for it no longer, and what was assigned to it is theirs. */
@@ -328,7 +336,7 @@ static void join_group(struct group *group, struct group_join *join)
 
     if (group->state == GROUP_DEAD) {
         refuse(group, join, KAFKA_ERROR_COORDINATOR_NOT_AVAILABLE, join->in->member_id);
-    } else if (!has_place(group, member) || !fits(group, join, member)) {
+    } else if (!has_place(group, join, member) || !fits(group, join, member)) {
         turn_away(group, join, member);
     } else if (join->in->member_id.length == 0) {
         join_new(group, join);

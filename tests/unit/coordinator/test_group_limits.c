@@ -141,6 +141,54 @@ static void an_assignment_that_is_too_large_makes_a_new_rebalance(void **state)
     fixture_release(&fixture);
 }
 
+/* ---- ids on their way ---- */
+
+static void who_was_given_the_last_id_may_come_back_with_it(void **state)
+{
+    struct fixture fixture;
+    struct joiner *joiners[2];
+
+    (void)state;
+    fixture_init(&fixture);
+    fixture.config.group_max_size = 2;
+    for (int i = 0; i < 2; i++) {
+        joiners[i] = fixture_join(&fixture, (struct joining){.version = 4});
+        assert_int_equal(joiners[i]->out.error_code, KAFKA_ERROR_MEMBER_ID_REQUIRED);
+    }
+    for (int i = 0; i < 2; i++) {
+        joiners[i] = fixture_join(
+            &fixture, (struct joining){.member_id = joiners[i]->out.member_id, .version = 4});
+    }
+    fixture_pass_ms(&fixture, 6000);
+    for (int i = 0; i < 2; i++) {
+        assert_true(joiners[i]->is_done);
+        assert_int_equal(joiners[i]->out.error_code, KAFKA_ERROR_NONE);
+    }
+    fixture_release(&fixture);
+}
+
+static void ids_that_nobody_uses_turn_no_member_away(void **state)
+{
+    struct fixture fixture;
+    struct string id;
+    struct joiner *joiner = NULL;
+
+    (void)state;
+    fixture_init(&fixture);
+    fixture.config.group_max_size = 2;
+    id = fixture_stable_member(&fixture, (struct joining){0});
+    for (int i = 0; i < 4; i++) {
+        joiner = fixture_join(&fixture, (struct joining){.version = 4});
+    }
+    assert_int_equal(joiner->out.error_code, KAFKA_ERROR_GROUP_MAX_SIZE_REACHED);
+    joiner = fixture_join(&fixture, (struct joining){.member_id = id});
+    assert_false(joiner->is_done);
+    fixture_pass_ms(&fixture, FIXTURE_SESSION_MS);
+    assert_true(joiner->is_done);
+    assert_int_equal(joiner->out.error_code, KAFKA_ERROR_NONE);
+    fixture_release(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +197,8 @@ int main(void)
         cmocka_unit_test(nobody_waits_for_a_member_that_has_no_place_any_more),
         cmocka_unit_test(what_is_assigned_to_members_does_not_turn_them_away),
         cmocka_unit_test(an_assignment_that_is_too_large_makes_a_new_rebalance),
+        cmocka_unit_test(who_was_given_the_last_id_may_come_back_with_it),
+        cmocka_unit_test(ids_that_nobody_uses_turn_no_member_away),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
