@@ -68,29 +68,11 @@ struct deletion {
     void *context;
 };
 
-static void on_deleted(struct group_write *write, enum kafka_error error)
+static void write_tombstones(struct deletion *deletion)
 {
-    struct deletion *deletion = CONTAINER_OF(write, struct deletion, write);
-
-    if (error != KAFKA_ERROR_NONE && write->group->state == GROUP_DEAD) {
-        group_move(write->group, GROUP_EMPTY);
-    }
-    deletion->done(deletion->context, deletion->index, error);
-    free(deletion);
-}
-
-enum kafka_error group_admin_delete(struct group *group, int32_t index, group_admin_deleted done,
-                                    void *context)
-{
+    struct group *group = deletion->write.group;
     struct group_records records;
-    struct deletion *deletion;
 
-    if (group == NULL || group->state == GROUP_DEAD) {
-        return KAFKA_ERROR_GROUP_ID_NOT_FOUND;
-    }
-    if (group->state != GROUP_EMPTY) {
-        return KAFKA_ERROR_NON_EMPTY_GROUP;
-    }
     group_records_init(&records);
     map_for_each(link, &group->offsets.by_key) {
         const struct committed_offset *committed =
@@ -100,6 +82,49 @@ enum kafka_error group_admin_delete(struct group *group, int32_t index, group_ad
                                            committed->partition);
     }
     group_records_add_group_tombstone(&records, group->id);
+    group_store_write(group->shard, &records, &deletion->write);
+}
+
+static void end_group(struct group *group)
+{
+    if (group->open_writes == 0) {
+        group_free(group);
+    } else {
+        group_reset(group);
+    }
+}
+
+static void on_deleted(struct group_write *write, enum kafka_error error)
+{
+    struct deletion *deletion = CONTAINER_OF(write, struct deletion, write);
+    struct group *group = write->group;
+
+    if (error == KAFKA_ERROR_NONE && group->offsets.count > 0) {
+        /* Their commits were on their way when the deletion began. There are no others: a group
+         * that is dead takes none. */
+        write_tombstones(deletion);
+        return;
+    }
+    deletion->done(deletion->context, deletion->index, error);
+    free(deletion);
+    if (error == KAFKA_ERROR_NONE) {
+        end_group(group);
+    } else {
+        group_move(group, GROUP_EMPTY);
+    }
+}
+
+enum kafka_error group_admin_delete(struct group *group, int32_t index, group_admin_deleted done,
+                                    void *context)
+{
+    struct deletion *deletion;
+
+    if (group == NULL || group->state == GROUP_DEAD) {
+        return KAFKA_ERROR_GROUP_ID_NOT_FOUND;
+    }
+    if (group->state != GROUP_EMPTY) {
+        return KAFKA_ERROR_NON_EMPTY_GROUP;
+    }
     deletion = check_alloc_zero(sizeof *deletion);
     deletion->write.group = group;
     deletion->write.done = on_deleted;
@@ -110,6 +135,6 @@ enum kafka_error group_admin_delete(struct group *group, int32_t index, group_ad
     map_for_each_safe(link, &group->pending) {
         group_member_remove_pending(CONTAINER_OF(link, struct group_pending, by_id));
     }
-    group_store_write(group->shard, &records, &deletion->write);
+    write_tombstones(deletion);
     return KAFKA_ERROR_NONE;
 }

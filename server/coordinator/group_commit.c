@@ -242,7 +242,8 @@ static void delete_topic(const struct group *group, const struct offset_delete_r
         }
         if (is_subscribed) {
             out->partitions.items[i].error_code = KAFKA_ERROR_GROUP_SUBSCRIBED_TO_TOPIC;
-        } else if (group_offsets_find(&group->offsets, in->name, partition) != NULL) {
+        } else if (group_offsets_find(&group->offsets, in->name, partition) != NULL ||
+                   group->open_writes > 0) { /* a first commit may be on its way */
             group_records_add_offset_tombstone(records, group->id, in->name, partition);
         }
     }

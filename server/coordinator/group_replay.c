@@ -162,8 +162,10 @@ static void remove_group(struct replay *replay, struct string id)
     if (group == NULL) {
         return;
     }
-    if (!replay->is_loading && group->state != GROUP_EMPTY && group->state != GROUP_DEAD) {
-        return; /* it came to life again: its next record makes the tombstone void */
+    if (!replay->is_loading && group->state != GROUP_EMPTY) {
+        /* It came to life again: its next record makes the tombstone void. Or it is dead, and what
+         * becomes of it is for its deletion to say, which is about to hear of this. */
+        return;
     }
     if (group->pending.count > 0) {
         return;

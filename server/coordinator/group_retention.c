@@ -87,6 +87,10 @@ static void expire_group(struct group *group, int64_t now_ms)
     struct group_records records;
     bool all_expired = true;
 
+    if (group->open_writes > 0) {
+        /* A commit of what has expired may be on its way: a tombstone behind it would undo it. */
+        return;
+    }
     group_records_init(&records);
     list_for_each(link, &group->offsets.in_order) {
         if (!add_expired(group, list_entry(link, struct offset_topic, link), now_ms, &records)) {

@@ -67,10 +67,10 @@ static void on_append(struct partition_append *append)
     timer_stop(batch->coordinator->services.loop, &batch->deadline);
     if (shard != NULL) {
         list_remove(&batch->link);
-        finish_writes(&batch->writes, error_for_members(append->error));
         if (append->error == KAFKA_ERROR_NONE) {
             group_replay_batches(shard, batch->bytes->bytes, batch->bytes->size, false);
         }
+        finish_writes(&batch->writes, error_for_members(append->error));
     }
     CHECK(list_is_empty(&batch->writes));
     buffer_unref(batch->bytes);

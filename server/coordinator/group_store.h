@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How records of groups get into their partition of __consumer_offsets: what one turn of the loop
- * brings is one batch. When it is committed the writers hear of it, and offsets and tombstones in
- * it take effect in memory: what was not committed is never seen.
+ * brings is one batch. When it is committed, offsets and tombstones in it take effect in memory,
+ * and then the writers hear of it: what was not committed is never seen.
  *
  * A writer that waits longer than offsets.commit.timeout.ms is told so, but the batch may still be
  * committed and takes effect then. Thread: the shard's own.

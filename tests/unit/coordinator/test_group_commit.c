@@ -217,6 +217,72 @@ static void a_deleted_group_stays_deleted_after_a_restart(void **state)
     fixture_release(&fixture);
 }
 
+/* A group that is empty and known, and a first commit in its name that is on its way. */
+static struct committer *begin_commit(struct fixture *fixture)
+{
+    struct committer *committer;
+
+    (void)fixture_leave(fixture, fixture_stable_member(fixture, (struct joining){0}));
+    assert_string_equal(fixture_state(fixture, STRING("g")), "Empty");
+    fixture->partition.holds_appends = true;
+    committer = fixture_commit(fixture, (struct committing){.generation = -1, .offset = 5});
+    assert_false(committer->is_done);
+    return committer;
+}
+
+static void a_deleted_group_takes_commits_along_that_were_on_their_way(void **state)
+{
+    struct fixture fixture;
+    struct committer *committer;
+
+    (void)state;
+    fixture_init(&fixture);
+    committer = begin_commit(&fixture);
+    (void)fixture_delete_group(&fixture, STRING("g"));
+    fixture_commit_held(&fixture);
+    assert_true(committer->is_done);
+    assert_int_equal(fixture_offset(&fixture, STRING("g")), -1);
+    assert_string_equal(fixture_state(&fixture, STRING("g")), "Dead");
+    assert_int_equal(fixture_delete_group(&fixture, STRING("g")), KAFKA_ERROR_GROUP_ID_NOT_FOUND);
+    fixture_restart(&fixture);
+    assert_int_equal(fixture_offset(&fixture, STRING("g")), -1);
+    assert_string_equal(fixture_state(&fixture, STRING("g")), "Dead");
+    fixture_release(&fixture);
+}
+
+static void a_group_lives_on_if_what_was_on_its_way_cannot_be_deleted(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    fixture_init(&fixture);
+    (void)begin_commit(&fixture);
+    (void)fixture_delete_group(&fixture, STRING("g"));
+    fixture.partition.append_error = KAFKA_ERROR_NOT_ENOUGH_REPLICAS; /* of the second write */
+    fixture_commit_held(&fixture);
+    assert_int_equal(fixture_offset(&fixture, STRING("g")), 5);
+    assert_string_equal(fixture_state(&fixture, STRING("g")), "Empty");
+    fixture.partition.append_error = KAFKA_ERROR_NONE;
+    assert_int_equal(fixture_delete_group(&fixture, STRING("g")), KAFKA_ERROR_NONE);
+    assert_string_equal(fixture_state(&fixture, STRING("g")), "Dead");
+    fixture_release(&fixture);
+}
+
+static void a_deleted_offset_stays_deleted_if_its_commit_was_on_its_way(void **state)
+{
+    struct fixture fixture;
+    struct committer *committer;
+
+    (void)state;
+    fixture_init(&fixture);
+    committer = begin_commit(&fixture);
+    assert_int_equal(fixture_delete_offset(&fixture), KAFKA_ERROR_NONE);
+    fixture_commit_held(&fixture);
+    assert_true(committer->is_done);
+    assert_int_equal(fixture_offset(&fixture, STRING("g")), -1);
+    fixture_release(&fixture);
+}
+
 static void a_group_with_members_is_not_deleted(void **state)
 {
     struct fixture fixture;
@@ -307,6 +373,29 @@ static void offsets_of_members_count_from_when_the_group_is_empty(void **state)
     fixture_release(&fixture);
 }
 
+static void retention_does_not_undo_a_commit_that_is_on_its_way(void **state)
+{
+    struct fixture fixture;
+    struct committer *committer;
+
+    (void)state;
+    fixture_init(&fixture);
+    (void)fixture_commit(&fixture, (struct committing){.generation = -1, .offset = 5});
+    fixture_pass_ms(&fixture, HOUR_MS - 1000);
+    assert_int_equal(fixture_offset(&fixture, STRING("g")), 5);
+    fixture.partition.holds_appends = true;
+    committer = fixture_commit(&fixture, (struct committing){.generation = -1, .offset = 6});
+    fixture_pass_ms(&fixture, 2000);
+    assert_false(committer->is_done);
+    fixture_commit_held(&fixture);
+    assert_true(committer->is_done);
+    assert_int_equal(committer->error, KAFKA_ERROR_NONE);
+    assert_int_equal(fixture_offset(&fixture, STRING("g")), 6);
+    fixture_restart(&fixture);
+    assert_int_equal(fixture_offset(&fixture, STRING("g")), 6);
+    fixture_release(&fixture);
+}
+
 static void a_retention_of_its_own_ends_an_offset_early_also_after_a_restart(void **state)
 {
     struct fixture fixture;
@@ -349,11 +438,15 @@ int main(void)
         cmocka_unit_test(a_new_leader_knows_groups_members_and_offsets),
         cmocka_unit_test(nobody_is_answered_before_all_is_loaded),
         cmocka_unit_test(a_deleted_group_stays_deleted_after_a_restart),
+        cmocka_unit_test(a_deleted_group_takes_commits_along_that_were_on_their_way),
+        cmocka_unit_test(a_group_lives_on_if_what_was_on_its_way_cannot_be_deleted),
+        cmocka_unit_test(a_deleted_offset_stays_deleted_if_its_commit_was_on_its_way),
         cmocka_unit_test(a_group_with_members_is_not_deleted),
         cmocka_unit_test(a_group_whose_tombstone_fails_lives_on),
         cmocka_unit_test(an_offset_is_kept_while_the_group_reads_the_topic),
         cmocka_unit_test(offsets_of_a_simple_group_go_some_time_after_the_last_commit),
         cmocka_unit_test(offsets_of_members_count_from_when_the_group_is_empty),
+        cmocka_unit_test(retention_does_not_undo_a_commit_that_is_on_its_way),
         cmocka_unit_test(a_retention_of_its_own_ends_an_offset_early_also_after_a_restart),
         cmocka_unit_test(offsets_go_with_their_topic),
     };
