@@ -374,6 +374,15 @@ static const struct group *find_living(const struct group_coordinator *coordinat
     return group == NULL || group->state == GROUP_DEAD ? NULL : group;
 }
 
+/* Another topic has the name since (`topic`; NULL: none), and the offset says nothing about its
+ * records. Kafka compares where topics are asked for by id; here the name comes to the same. The
+ * offset stays until it is committed anew or expires. */
+static bool is_outlived(const struct committed_offset *committed, const struct catalog_topic *topic)
+{
+    return topic != NULL && !uuid_is_zero(committed->topic_id) &&
+           !uuid_equal(committed->topic_id, topic->id);
+}
+
 static struct group_offset offset_of(const struct committed_offset *committed)
 {
     return (struct group_offset){
@@ -391,7 +400,8 @@ struct group_offset group_coordinator_find_offset(const struct group_coordinator
     const struct committed_offset *committed =
         group == NULL ? NULL : group_offsets_find(&group->offsets, topic, partition);
 
-    if (committed == NULL) {
+    if (committed == NULL ||
+        is_outlived(committed, catalog_find_topic(coordinator->services.catalog, topic))) {
         return (struct group_offset){.offset = -1, .leader_epoch = -1, .metadata = STRING("")};
     }
     return offset_of(committed);
@@ -411,13 +421,17 @@ void group_coordinator_for_each_offset(const struct group_coordinator *coordinat
     }
     list_for_each(link, &group->offsets.in_order) {
         const struct offset_topic *topic = list_entry(link, struct offset_topic, link);
+        const struct catalog_topic *present =
+            catalog_find_topic(coordinator->services.catalog, topic->name);
 
         list_for_each(inner, &topic->offsets) {
             const struct committed_offset *committed =
                 list_entry(inner, struct committed_offset, link);
             struct group_offset offset = offset_of(committed);
 
-            visit(context, topic->name, committed->partition, &offset);
+            if (!is_outlived(committed, present)) {
+                visit(context, topic->name, committed->partition, &offset);
+            }
         }
     }
 }

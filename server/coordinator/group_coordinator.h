@@ -150,7 +150,8 @@ enum kafka_error group_coordinator_leave(struct group_coordinator *coordinator,
                                          struct string group_id, struct group_leaver *leavers,
                                          int32_t count);
 
-/* One committed offset. Strings are borrowed until the end of the turn. */
+/* One committed offset, of the topic that has its name at present. Strings are borrowed until the
+ * end of the turn. */
 struct group_offset {
     int64_t offset; /* -1: none was committed */
     int32_t leader_epoch;
@@ -166,7 +167,7 @@ void group_coordinator_for_each_offset(const struct group_coordinator *coordinat
                                                      int32_t partition,
                                                      const struct group_offset *offset),
                                        void *context);
-/* How many topics and offsets that will visit. */
+/* How many topics and offsets that will visit at most. */
 void group_coordinator_count_offsets(const struct group_coordinator *coordinator,
                                      struct string group_id, int32_t *out_topics,
                                      int32_t *out_offsets);

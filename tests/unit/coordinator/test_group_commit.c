@@ -425,6 +425,64 @@ static void offsets_go_with_their_topic(void **state)
     fixture_release(&fixture);
 }
 
+static void count_visit(void *context, struct string topic, int32_t partition,
+                        const struct group_offset *offset)
+{
+    int *count = context;
+
+    (void)topic;
+    (void)partition;
+    (void)offset;
+    (*count)++;
+}
+
+static int visited_offsets(const struct fixture *fixture)
+{
+    int count = 0;
+
+    group_coordinator_for_each_offset(fixture->coordinator, STRING("g"), count_visit, &count);
+    return count;
+}
+
+/* Also where nobody could write tombstones when the topic went. */
+static void offsets_are_not_those_of_another_topic_of_the_same_name(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    fixture_init(&fixture);
+    (void)fixture_commit(&fixture, (struct committing){.generation = -1, .offset = 5});
+    assert_int_equal(visited_offsets(&fixture), 1);
+    fixture.partition.append_error = KAFKA_ERROR_NOT_ENOUGH_REPLICAS;
+    fixture_delete_topic(&fixture);
+    fixture.partition.append_error = KAFKA_ERROR_NONE;
+    assert_int_equal(fixture_offset(&fixture, STRING("g")), 5);
+    fixture.topic.id.bytes[0]++;
+    assert_int_equal(fixture_offset(&fixture, STRING("g")), -1);
+    assert_int_equal(visited_offsets(&fixture), 0);
+    fixture_restart(&fixture);
+    assert_int_equal(fixture_offset(&fixture, STRING("g")), -1);
+    (void)fixture_commit(&fixture, (struct committing){.generation = -1, .offset = 6});
+    assert_int_equal(fixture_offset(&fixture, STRING("g")), 6);
+    assert_int_equal(visited_offsets(&fixture), 1);
+    fixture_release(&fixture);
+}
+
+/* Records before version 4 have no topic id, nor have those with a retention of their own. */
+static void offsets_that_know_no_topic_id_are_those_of_their_name(void **state)
+{
+    struct fixture fixture;
+
+    (void)state;
+    fixture_init(&fixture);
+    (void)fixture_commit(
+        &fixture, (struct committing){.generation = -1, .offset = 5, .retention_ms = HOUR_MS});
+    fixture_restart(&fixture);
+    fixture.topic.id.bytes[0]++;
+    assert_int_equal(fixture_offset(&fixture, STRING("g")), 5);
+    fixture_release(&fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -449,6 +507,8 @@ int main(void)
         cmocka_unit_test(retention_does_not_undo_a_commit_that_is_on_its_way),
         cmocka_unit_test(a_retention_of_its_own_ends_an_offset_early_also_after_a_restart),
         cmocka_unit_test(offsets_go_with_their_topic),
+        cmocka_unit_test(offsets_are_not_those_of_another_topic_of_the_same_name),
+        cmocka_unit_test(offsets_that_know_no_topic_id_are_those_of_their_name),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
