@@ -95,6 +95,7 @@ static struct group_join *take_join(struct group_member *member)
 
     if (join != NULL) {
         member->join = NULL;
+        member->awaits_id = false;
         member->group->awaiting_join_count--;
     }
     return join;

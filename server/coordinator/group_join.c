@@ -117,19 +117,28 @@ struct replacement {
     int16_t version;
 };
 
+static void answer_replaced(struct group_member *member, const struct replacement *replacement,
+                            enum kafka_error error)
+{
+    if (error == KAFKA_ERROR_NONE) {
+        group_answer_join(member, replacement->version >= JOIN_SKIPS_ASSIGNMENT &&
+                                      member == member->group->leader);
+    } else {
+        group_answer_join_error(member, error);
+        group_member_rename(member, replacement->old_id);
+    }
+    group_member_touch(member);
+}
+
 static void on_replaced(struct group_write *write, enum kafka_error error)
 {
     struct replacement *replacement = CONTAINER_OF(write, struct replacement, write);
-    struct group *group = write->group;
-    struct group_member *member = group_member_find(group, replacement->new_id);
+    struct group_member *member = group_member_find(write->group, replacement->new_id);
 
-    if (member != NULL && error == KAFKA_ERROR_NONE) {
-        group_answer_join(member,
-                          replacement->version >= JOIN_SKIPS_ASSIGNMENT && member == group->leader);
-    } else if (member != NULL) {
-        group_answer_join_error(member, error);
-        group_member_rename(member, replacement->old_id);
-        group_member_touch(member);
+    /* If a rebalance answered it meanwhile, it goes by the new id, which is stored with the next
+     * assignment. */
+    if (member != NULL && member->awaits_id) {
+        answer_replaced(member, replacement, error);
     }
     owned_string_release(&replacement->old_id);
     owned_string_release(&replacement->new_id);
@@ -145,6 +154,7 @@ static void store_replacement(struct group_member *member, struct string old_id,
     replacement->old_id = owned_string_copy(old_id);
     replacement->new_id = owned_string_copy(member->id);
     replacement->version = version;
+    member->awaits_id = true;
     group_store_write_group(member->group, false, &replacement->write);
 }
 

@@ -45,6 +45,7 @@ struct group_member {
     struct group_sync *sync;
     bool is_new;      /* its first JoinGroup is not answered: it cannot send heartbeats */
     bool awaits_sync; /* the group waits for its SyncGroup */
+    bool awaits_id;   /* its parked JoinGroup waits until its new id is in the log */
     struct timer session;
 };
 

@@ -336,6 +336,29 @@ static void a_static_member_keeps_its_old_id_if_the_new_one_is_not_stored(void *
     fixture_release(&fixture);
 }
 
+static void a_static_member_that_a_rebalance_answered_keeps_its_new_id(void **state)
+{
+    struct fixture fixture;
+    struct joiner *back;
+    struct joiner *other;
+
+    (void)state;
+    fixture_init(&fixture);
+    (void)fixture_stable_member(&fixture,
+                                (struct joining){.instance_id = STRING("i"), .version = 5});
+    fixture.partition.holds_appends = true;
+    back = fixture_join(&fixture, (struct joining){.instance_id = STRING("i"), .version = 5});
+    assert_false(back->is_done);
+    other = fixture_join(&fixture, (struct joining){0});
+    assert_true(other->is_done);
+    assert_true(back->is_done);
+    assert_int_equal(back->out.error_code, KAFKA_ERROR_NONE);
+    assert_int_equal(back->out.generation_id, 2);
+    fixture_pass_ms(&fixture, (uint64_t)fixture.config.offsets_commit_timeout_ms);
+    assert_int_equal(fixture_heartbeat(&fixture, back->out.member_id, 2), KAFKA_ERROR_NONE);
+    fixture_release(&fixture);
+}
+
 static void a_static_member_that_comes_back_while_it_joins_may_wait_for_the_others(void **state)
 {
     const struct joining slow = {.session_ms = 300000, .rebalance_ms = 300000};
@@ -375,6 +398,7 @@ int main(void)
         cmocka_unit_test(a_static_member_comes_back_without_a_rebalance),
         cmocka_unit_test(the_old_id_of_a_static_member_is_fenced),
         cmocka_unit_test(a_static_member_keeps_its_old_id_if_the_new_one_is_not_stored),
+        cmocka_unit_test(a_static_member_that_a_rebalance_answered_keeps_its_new_id),
         cmocka_unit_test(a_static_member_that_comes_back_while_it_joins_may_wait_for_the_others),
     };
 
