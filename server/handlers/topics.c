@@ -151,9 +151,10 @@ void topics_auto_create(struct broker *broker, struct string name, topics_done d
     }
 }
 
+/* A broker that is down for a moment counts: the topic keeps its replicas for ever. */
 static int at_most_brokers(const struct broker *broker, int replication_factor)
 {
-    int brokers = cluster_live_broker_count(broker->cluster);
+    int brokers = catalog_broker_count(broker->catalog);
 
     return replication_factor < brokers ? replication_factor : brokers;
 }

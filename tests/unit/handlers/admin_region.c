@@ -58,7 +58,8 @@ int cluster_in_sync(const struct cluster *cluster, const struct catalog_topic *t
 enum error cluster_place(struct cluster *cluster, int32_t count, int replication_factor,
                          struct catalog_partition *out_partitions)
 {
-    if (replication_factor > cluster_live_broker_count(cluster)) {
+    if (replication_factor > catalog_broker_count(cluster->region->nodes[0].catalog) ||
+        cluster_live_broker_count(cluster) < replication_factor / 2 + 1) {
         return ERROR_LIMIT;
     }
     for (int32_t i = 0; i < count; i++) {
@@ -73,7 +74,7 @@ enum error cluster_place(struct cluster *cluster, int32_t count, int replication
 
 int cluster_default_replication_factor(const struct cluster *cluster)
 {
-    return cluster_live_broker_count(cluster);
+    return catalog_broker_count(cluster->region->nodes[0].catalog);
 }
 
 struct pending_election {

@@ -458,6 +458,25 @@ static void a_topic_that_is_named_comes_to_be_where_that_is_allowed(void **state
     admin_region_free(admin);
 }
 
+static void topics_of_the_broker_have_replicas_on_brokers_that_are_down(void **state)
+{
+    static const char *const names[] = {"__consumer_offsets", "__transaction_state", "__audit"};
+    struct admin_region *admin = admin_region_new();
+    struct metadata_response out;
+
+    (void)state;
+    admin->cluster.dead = 2;
+    for (int i = 0; i < 3; i++) {
+        ask_for(admin, 9, names[i], true, &out);
+        const struct catalog_topic *topic = admin_region_topic(admin, names[i]);
+        assert_non_null(topic);
+        for (int32_t j = 0; j < topic->partition_count; j++) {
+            assert_int_equal(topic->partitions[j].replica_count, 3);
+        }
+    }
+    admin_region_free(admin);
+}
+
 static void topics_are_found_by_id_from_version_12_on(void **state)
 {
     struct admin_region *admin = admin_region_new();
@@ -549,6 +568,7 @@ int main(void)
         cmocka_unit_test(a_broker_that_died_is_listed_while_it_is_remembered),
         cmocka_unit_test(all_topics_are_none_in_version_0_and_null_later),
         cmocka_unit_test(a_topic_that_is_named_comes_to_be_where_that_is_allowed),
+        cmocka_unit_test(topics_of_the_broker_have_replicas_on_brokers_that_are_down),
         cmocka_unit_test(topics_are_found_by_id_from_version_12_on),
         cmocka_unit_test(a_page_has_a_partition_at_least),
         cmocka_unit_test(pages_follow_one_another_without_gap),
