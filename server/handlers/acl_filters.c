@@ -18,8 +18,8 @@ const char *acl_filters_problem(const struct acl *filter)
     return NULL;
 }
 
-struct string acl_filters_legal_name(struct request *request, enum acl_resource resource,
-                                     enum acl_pattern pattern, struct string name)
+bool acl_filters_legal_name(struct request *request, enum acl_resource resource,
+                            enum acl_pattern pattern, struct string name, struct string *out_legal)
 {
     struct stream_name_text text;
     struct string legal = name;
@@ -29,8 +29,8 @@ struct string acl_filters_legal_name(struct request *request, enum acl_resource 
                                         : stream_name_legal(name, &text);
     }
     if (legal.bytes != text.bytes) {
-        return name;
+        *out_legal = name;
+        return true;
     }
-    legal.bytes = arena_copy_text(&request->arena, legal.bytes, (size_t)legal.length);
-    return legal.bytes == NULL ? name : legal;
+    return arena_copy_string(&request->arena, legal, out_legal);
 }

@@ -3,7 +3,10 @@
 #ifndef GYRE_HANDLERS_ACL_FILTERS_H
 #define GYRE_HANDLERS_ACL_FILTERS_H
 
+#include <stdbool.h>
+
 #include "gyre/access/acl.h"
+#include "gyre/base/error.h"
 
 struct request;
 
@@ -11,8 +14,9 @@ struct request;
 const char *acl_filters_problem(const struct acl *filter);
 
 /* Rules name topics by their legal spelling, whatever spelling the client has. In memory of the
- * request; as it was where that is exhausted. */
-struct string acl_filters_legal_name(struct request *request, enum acl_resource resource,
-                                     enum acl_pattern pattern, struct string name);
+ * request; false: that is exhausted. */
+MUST_USE
+bool acl_filters_legal_name(struct request *request, enum acl_resource resource,
+                            enum acl_pattern pattern, struct string name, struct string *out_legal);
 
 #endif

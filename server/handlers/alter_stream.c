@@ -63,7 +63,7 @@ static bool check_existence(struct stream_change *self)
 
 /* ---- what the stream will be ---- */
 
-/* u:OWNER, in quotation marks. */
+/* u:OWNER, in quotation marks. Null: memory is exhausted. */
 static struct string owner_alone(struct stream_change *self, struct string owner)
 {
     const char *colon = memchr(owner.bytes, ':', (size_t)owner.length);
@@ -72,7 +72,7 @@ static struct string owner_alone(struct stream_change *self, struct string owner
     int32_t length = 0;
 
     if (text == NULL) {
-        return STRING("");
+        return STRING_NULL;
     }
     memcpy(text, "u:\"", 3);
     length = 3;
@@ -107,9 +107,14 @@ static bool take_expression(struct stream_change *self, enum stream_permission p
     struct expression *expression;
     enum error error;
 
-    if (given.bytes == NULL) {
-        *to = self->old != NULL ? before : owner_alone(self, self->command.owner);
+    if (given.bytes == NULL && self->old != NULL) {
+        *to = before;
         return true;
+    }
+    if (given.bytes == NULL) {
+        *to = owner_alone(self, self->command.owner);
+        return to->bytes != NULL ||
+               refuse(self, KAFKA_ERROR_INVALID_REQUEST, STRING("The request is too large."));
     }
     error = expression_parse(given, &expression, &fault);
     if (error != ERROR_NONE) {

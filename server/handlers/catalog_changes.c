@@ -62,17 +62,18 @@ static void on_outcome(void *context, const struct catalog_outcome *outcome)
     drop_one(change->changes);
 }
 
-/* Secrets among its fields print as ***. */
-static struct string describe(struct request *request, const struct message_layout *layout,
-                              const void *command)
+/* Secrets among its fields print as ***. False: the arena is full. */
+static bool describe(struct request *request, const struct message_layout *layout,
+                     const void *command, struct string *out_detail)
 {
     char text[TEXT_BYTES_MAX];
 
     if (request->broker->audit == NULL) {
-        return STRING_NULL;
+        return true;
     }
     (void)message_print(layout, layout->version_max, command, text, sizeof text);
-    return catalog_changes_text(request, "%s %s", layout->name, text);
+    *out_detail = catalog_changes_text(request, "%s %s", layout->name, text);
+    return out_detail->length > 0;
 }
 
 void catalog_changes_make(struct catalog_changes *changes, const struct message_layout *layout,
@@ -88,8 +89,10 @@ void catalog_changes_make(struct catalog_changes *changes, const struct message_
         *out_message = STRING("The audit cannot be written; nothing is changed until it can.");
         return;
     }
-    enum error error =
-        change == NULL ? ERROR_LIMIT : catalog_commands_encode(layout, record, command, &bytes);
+    /* What the audit could not be told is not done. */
+    enum error error = change == NULL || !describe(request, layout, command, &change->detail)
+                           ? ERROR_LIMIT
+                           : catalog_commands_encode(layout, record, command, &bytes);
     if (error != ERROR_NONE) {
         *out_error = (int16_t)error_map_to_kafka(error);
         *out_message = string_from(kafka_error_text(*out_error));
@@ -98,7 +101,6 @@ void catalog_changes_make(struct catalog_changes *changes, const struct message_
     change->changes = changes;
     change->error = out_error;
     change->message = out_message;
-    change->detail = describe(request, layout, command);
     changes->open++;
     catalog_submit(request->broker->catalog, bytes, on_outcome, change);
 }

@@ -14,12 +14,19 @@
 
 enum { VALUE_BYTES_MAX = 4096, NUMBER_BYTES_MAX = 24 };
 
-static struct string keep(struct request *request, const char *text, const char *fallback)
+static struct string keep(struct request *request, struct config_entry *entry, const char *text,
+                          const char *fallback)
 {
+    struct string copy;
+
     if (fallback != NULL && strcmp(text, fallback) == 0) {
         return string_from(fallback); /* most are: no copies of constants */
     }
-    return string_from(arena_copy_text(&request->arena, text, strlen(text)));
+    if (!arena_copy_string(&request->arena, string_from(text), &copy)) {
+        entry->is_exhausted = true;
+        return STRING_NULL;
+    }
+    return copy;
 }
 
 static void add_synonym(struct config_entry *entry, struct string name, struct string value,
@@ -79,12 +86,12 @@ void config_view_topic_layers(const struct broker *broker, struct string topic,
 
 /* ---- topics ---- */
 
-static struct string fallback_of(struct request *request, const struct broker_option *option,
-                                 const char *usual)
+static struct string fallback_of(struct request *request, struct config_entry *entry,
+                                 const struct broker_option *option, const char *usual)
 {
     char text[VALUE_BYTES_MAX];
 
-    return broker_option_fallback(option, text, sizeof text) ? keep(request, text, usual)
+    return broker_option_fallback(option, text, sizeof text) ? keep(request, entry, text, usual)
                                                              : STRING_NULL;
 }
 
@@ -135,7 +142,7 @@ static void add_topic_synonyms(struct request *request, const struct topic_optio
         struct string name = string_from(option->synonyms[j].name);
         const struct broker_option *broker_option = broker_option_find(name);
         if (broker_option != NULL) {
-            add_synonym(entry, name, fallback_of(request, broker_option, option->fallback),
+            add_synonym(entry, name, fallback_of(request, entry, broker_option, option->fallback),
                         CONFIG_SOURCE_DEFAULT);
         }
     }
@@ -156,11 +163,11 @@ bool config_view_topic_option(struct request *request, const struct topic_option
     }
     *out_entry = (struct config_entry){
         .name = string_from(option->name),
-        .value = keep(request, value.text, option->fallback),
         .source = (int8_t)value.source,
         .type = (int8_t)option->type,
         .doc = option->doc,
     };
+    out_entry->value = keep(request, out_entry, value.text, option->fallback);
     add_topic_synonyms(request, option, layers, out_entry);
     if (value.source == CONFIG_SOURCE_TOPIC) {
         out_entry->value = out_entry->synonyms[0].value; /* whole, however long it is */
@@ -196,7 +203,7 @@ static void add_broker_synonym(struct request *request, const struct broker_opti
     struct string name = string_from(option->name);
 
     if (layer == NULL) {
-        add_synonym(entry, name, fallback_of(request, option, option->fallback_text),
+        add_synonym(entry, name, fallback_of(request, entry, option, option->fallback_text),
                     CONFIG_SOURCE_DEFAULT);
     } else if (option->change == OPTION_DYNAMIC || layer->source == CONFIG_SOURCE_STATIC_BROKER) {
         add_synonym(entry, name, layer->find(layer->context, name), layer->source);
@@ -259,7 +266,7 @@ void config_view_broker_option(struct request *request, const struct broker_opti
     /* What follows from other options (listeners, ids) is not in any layer. */
     if (out_entry->source >= CONFIG_SOURCE_STATIC_BROKER &&
         broker_option_value(option, broker->config, text, sizeof text)) {
-        out_entry->value = keep(request, text, option->fallback_text);
+        out_entry->value = keep(request, out_entry, text, option->fallback_text);
     }
     hide_secret(out_entry);
 }

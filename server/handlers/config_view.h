@@ -44,6 +44,7 @@ struct config_entry {
     int8_t type;
     bool is_read_only;
     bool is_sensitive;
+    bool is_exhausted; /* the request's memory was: some value is missing */
     const char *doc;
     int synonym_count;
     struct config_synonym synonyms[CONFIG_SYNONYMS_MAX];

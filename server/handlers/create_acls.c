@@ -52,25 +52,27 @@ static struct string problem_of(struct acl_creations *self, const struct acl *ac
     return string_from(problem);
 }
 
-static void judge(struct acl_creations *self, const struct create_acls_request_creations *in,
+/* False: out of the request's memory. */
+static bool judge(struct acl_creations *self, const struct create_acls_request_creations *in,
                   struct create_acls_response_results *result)
 {
     struct acl acl = {
         .resource = (enum acl_resource)in->resource_type,
         .pattern = (enum acl_pattern)in->resource_pattern_type,
-        .name =
-            acl_filters_legal_name(self->request, (enum acl_resource)in->resource_type,
-                                   (enum acl_pattern)in->resource_pattern_type, in->resource_name),
         .principal = in->principal,
         .host = in->host,
         .operation = (enum acl_operation)in->operation,
         .permission = (enum acl_permission)in->permission_type,
     };
 
+    if (!acl_filters_legal_name(self->request, acl.resource, acl.pattern, in->resource_name,
+                                &acl.name)) {
+        return false;
+    }
     struct string problem = problem_of(self, &acl);
     if (problem.bytes != NULL) {
         refuse(result, KAFKA_ERROR_INVALID_REQUEST, problem);
-        return;
+        return true;
     }
     self->command.additions.items[self->command.additions.count++] =
         (struct catalog_set_acls_additions){
@@ -82,6 +84,7 @@ static void judge(struct acl_creations *self, const struct create_acls_request_c
             .operation = in->operation,
             .permission = in->permission_type,
         };
+    return true;
 }
 
 static void reply(struct catalog_changes *changes)
@@ -99,7 +102,10 @@ static void reply(struct catalog_changes *changes)
 static void create(struct acl_creations *self)
 {
     for (int32_t i = 0; i < self->in.creations.count; i++) {
-        judge(self, &self->in.creations.items[i], &self->out.results.items[i]);
+        if (!judge(self, &self->in.creations.items[i], &self->out.results.items[i])) {
+            request_close(self->request);
+            return;
+        }
     }
     catalog_changes_init(&self->changes, self->request, reply, self);
     if (self->command.additions.count > 0) {

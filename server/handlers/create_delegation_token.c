@@ -141,6 +141,9 @@ static bool submit(struct token_creation *self)
         command.renewers.items[i] =
             delegation_tokens_join(request, self->in.renewers.items[i].principal_type,
                                    self->in.renewers.items[i].principal_name);
+        if (command.renewers.items[i].bytes == NULL) {
+            return false;
+        }
     }
     command.renewers.count = count;
     catalog_changes_make(&self->changes, &catalog_set_token_layout, CATALOG_SET_TOKEN_RECORD,
@@ -162,6 +165,10 @@ void create_delegation_token_handle(struct request *request)
                       ? delegation_tokens_join(request, self->in.owner_principal_type,
                                                self->in.owner_principal_name)
                       : self->requester;
+    if (self->owner.bytes == NULL) {
+        request_close(request);
+        return;
+    }
     create_delegation_token_response_init(&self->out);
     delegation_tokens_split(self->owner, &self->out.principal_type, &self->out.principal_name);
     if (request->api_version >= REQUESTER_VERSION_MIN) {

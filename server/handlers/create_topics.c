@@ -311,6 +311,7 @@ static void submit(struct topic_creations *self, struct wanted_topic *topic)
 
 /* ---- answering ---- */
 
+/* As many as there is memory for: the topic is made. */
 static void describe_settings(struct topic_creations *self, struct wanted_topic *topic)
 {
     struct create_topics_response_topics *out = topic->out;
@@ -324,7 +325,8 @@ static void describe_settings(struct topic_creations *self, struct wanted_topic 
     config_view_topic_layers(self->request->broker, topic->name, find_setting, topic, &layers);
     for (int i = 0; i < topic_option_count(); i++) {
         struct config_entry entry;
-        if (config_view_topic_option(self->request, topic_option_at(i), &layers, &entry)) {
+        if (config_view_topic_option(self->request, topic_option_at(i), &layers, &entry) &&
+            !entry.is_exhausted) {
             out->configs.items[out->configs.count++] =
                 (struct create_topics_response_topics_configs){
                     .name = entry.name,
@@ -426,6 +428,11 @@ static bool collect(struct topic_creations *self)
     for (int32_t i = 0; i < count; i++) {
         const struct create_topics_request_topics *in = &self->in.topics.items[i];
         struct string name = stream_topics_legal(request, in->name);
+        if (name.bytes == NULL) {
+            map_release(&names);
+            request_close(request);
+            return false;
+        }
         struct wanted_topic *topic = find_wanted(&names, name);
         if (topic != NULL) {
             topic->is_twice = true;

@@ -91,15 +91,16 @@ static bool search(struct acl_deletions *self, const struct delete_acls_request_
     struct acl filter = {
         .resource = (enum acl_resource)in->resource_type_filter,
         .pattern = (enum acl_pattern)in->pattern_type_filter,
-        .name = acl_filters_legal_name(self->request, (enum acl_resource)in->resource_type_filter,
-                                       (enum acl_pattern)in->pattern_type_filter,
-                                       in->resource_name_filter),
         .principal = in->principal_filter,
         .host = in->host_filter,
         .operation = (enum acl_operation)in->operation,
         .permission = (enum acl_permission)in->permission_type,
     };
 
+    if (!acl_filters_legal_name(self->request, filter.resource, filter.pattern,
+                                in->resource_name_filter, &filter.name)) {
+        return false;
+    }
     const char *problem = acl_filters_problem(&filter);
     if (problem != NULL) {
         refuse(self->result, KAFKA_ERROR_INVALID_REQUEST, string_from(problem));

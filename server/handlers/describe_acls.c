@@ -85,15 +85,17 @@ static bool search(struct acl_description *self)
     struct acl filter = {
         .resource = (enum acl_resource)self->in.resource_type_filter,
         .pattern = (enum acl_pattern)self->in.pattern_type_filter,
-        .name = acl_filters_legal_name(
-            self->request, (enum acl_resource)self->in.resource_type_filter,
-            (enum acl_pattern)self->in.pattern_type_filter, self->in.resource_name_filter),
         .principal = self->in.principal_filter,
         .host = self->in.host_filter,
         .operation = (enum acl_operation)self->in.operation,
         .permission = (enum acl_permission)self->in.permission_type,
     };
 
+    if (!acl_filters_legal_name(self->request, filter.resource, filter.pattern,
+                                self->in.resource_name_filter, &filter.name)) {
+        request_close(self->request);
+        return false;
+    }
     const char *problem = acl_filters_problem(&filter);
     if (problem != NULL) {
         self->out.error_code = KAFKA_ERROR_INVALID_REQUEST;

@@ -81,6 +81,7 @@ static void add_entry(struct answer *answer, const struct config_entry *entry)
     struct description *self = answer->self;
     int16_t version = self->request->api_version;
 
+    self->is_exhausted |= entry->is_exhausted;
     if (answer->out->configs.count >= answer->capacity) {
         return;
     }

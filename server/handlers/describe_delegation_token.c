@@ -117,6 +117,10 @@ static enum kafka_error search(struct token_description *self)
     for (int32_t i = 0; i < count; i++) {
         self->owners[i] = delegation_tokens_join(request, self->in.owners.items[i].principal_type,
                                                  self->in.owners.items[i].principal_name);
+        if (self->owners[i].bytes == NULL) {
+            self->is_out_of_memory = true;
+            return KAFKA_ERROR_NONE;
+        }
     }
     catalog_for_each_token(catalog, visit, self);
     return KAFKA_ERROR_NONE;

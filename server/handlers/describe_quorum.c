@@ -130,9 +130,12 @@ static void fill_node(struct quorum_view *self, int32_t node,
     const struct catalog_broker *broker = catalog_find_broker(self->request->broker->catalog, node);
 
     out->node_id = node;
-    if (broker == NULL ||
-        describe_quorum_response_nodes_listeners_array_alloc(
+    if (broker == NULL) {
+        return;
+    }
+    if (describe_quorum_response_nodes_listeners_array_alloc(
             &out->listeners, &self->request->arena, broker->endpoint_count) != ERROR_NONE) {
+        self->is_exhausted = true;
         return;
     }
     for (int i = 0; i < broker->endpoint_count; i++) {

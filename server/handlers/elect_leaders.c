@@ -7,11 +7,12 @@
  */
 #include "wire_messages/elect_leaders.h"
 
+#include "gyre/metadata/catalog.h"
+
 #include "cluster/cluster.h"
 #include "handlers/access.h"
 #include "handlers/admin_handlers.h"
 #include "handlers/broker.h"
-#include "handlers/catalog_changes.h"
 #include "handlers/request.h"
 
 enum election_type { ELECTION_PREFERRED = 0, ELECTION_UNCLEAN = 1 };
@@ -76,6 +77,10 @@ static void drop_one(struct elections *self)
     CHECK(self->open > 0);
     self->open--;
     if (self->open > 0) {
+        return;
+    }
+    if (self->is_exhausted) {
+        request_close(self->request); /* larger than one request may grow */
         return;
     }
     if (self->is_all) {
@@ -159,11 +164,12 @@ static struct elect_leaders_response_replica_election_results *open_topic(struct
 static void elect_whole_topic(void *context, const struct catalog_topic *topic)
 {
     struct elections *self = context;
+    struct string name;
 
-    if (self->is_exhausted) {
+    if (self->is_exhausted || !arena_copy_string(&self->request->arena, topic->name, &name)) {
+        self->is_exhausted = true;
         return;
     }
-    struct string name = catalog_changes_text(self->request, "%.*s", STRING_ARGUMENTS(topic->name));
     struct elect_leaders_response_replica_election_results *out =
         open_topic(self, name, topic->partition_count);
     for (int32_t i = 0; i < out->partition_result.count; i++) {

@@ -25,6 +25,7 @@ struct explanation {
     const struct explain_access_request_questions *in;
     struct explain_access_response_answers *out;
     bool sees_rules;
+    bool is_exhausted;
 };
 
 static bool is_about_asker(const struct explanation *self)
@@ -71,18 +72,20 @@ static void show_rule(struct explanation *self, const struct acl *rule)
     struct explain_access_response_answers_rule *out =
         arena_alloc(&self->request->arena, sizeof *out);
 
-    if (out != NULL) {
-        *out = (struct explain_access_response_answers_rule){
-            .resource_type = (int8_t)rule->resource,
-            .pattern_type = (int8_t)rule->pattern,
-            .resource_name = rule->name,
-            .principal = rule->principal,
-            .host = rule->host,
-            .operation = (int8_t)rule->operation,
-            .permission_type = (int8_t)rule->permission,
-        };
-        self->out->rule = out;
+    if (out == NULL) {
+        self->is_exhausted = true;
+        return;
     }
+    *out = (struct explain_access_response_answers_rule){
+        .resource_type = (int8_t)rule->resource,
+        .pattern_type = (int8_t)rule->pattern,
+        .resource_name = rule->name,
+        .principal = rule->principal,
+        .host = rule->host,
+        .operation = (int8_t)rule->operation,
+        .permission_type = (int8_t)rule->permission,
+    };
+    self->out->rule = out;
 }
 
 static void explain_by_rule(struct explanation *self, const struct access_decision *decision)
@@ -100,10 +103,16 @@ static struct string expression_text(struct explanation *self,
 {
     const struct expression *expression =
         stream_policy_expression(decision->stream, decision->permission);
-    size_t length = expression == NULL ? 0 : expression_print(expression, NULL, 0);
-    char *text = expression == NULL ? NULL : arena_alloc(&self->request->arena, length + 1);
+    size_t length;
+    char *text;
 
+    if (expression == NULL) {
+        return STRING_NULL;
+    }
+    length = expression_print(expression, NULL, 0);
+    text = arena_alloc(&self->request->arena, length + 1);
     if (text == NULL) {
+        self->is_exhausted = true;
         return STRING_NULL;
     }
     (void)expression_print(expression, text, length + 1);
@@ -233,6 +242,10 @@ void explain_access_handle(struct request *request)
         };
 
         answer(&explanation);
+        if (explanation.is_exhausted) {
+            request_close(request); /* larger than one request may grow */
+            return;
+        }
     }
     request_reply(request, &explain_access_response_layout, &out);
 }

@@ -184,6 +184,15 @@ void fetch_part_look(struct fetch_part *part)
                        part->preferred_replica >= 0;
 }
 
+static void fail(struct fetch_part *part, enum kafka_error error)
+{
+    part->error = error;
+    if (!part->is_decided) {
+        part->is_decided = true;
+        part->fetch->decided++;
+    }
+}
+
 void fetch_part_take(struct fetch_part *part, struct partition_read *read)
 {
     struct fetch *fetch = part->fetch;
@@ -191,15 +200,17 @@ void fetch_part_take(struct fetch_part *part, struct partition_read *read)
 
     part->error = read->error;
     part->status = read->status;
-    if (read->error != KAFKA_ERROR_NONE && !part->is_decided) {
-        part->is_decided = true;
-        fetch->decided++;
+    if (read->error != KAFKA_ERROR_NONE) {
+        fail(part, read->error);
+        return;
     }
-    if (read->error != KAFKA_ERROR_NONE || count == 0) {
+    if (count == 0) {
         return;
     }
     part->slices = arena_alloc_array(&fetch->request->arena, (size_t)count, sizeof *part->slices);
-    if (part->slices != NULL) {
+    if (part->slices == NULL) {
+        fail(part, KAFKA_ERROR_UNKNOWN_SERVER_ERROR); /* nothing would look like the log's end */
+    } else {
         for (int i = 0; i < count; i++) {
             part->slices[i] = buffer_slice_ref(read->batches.slices[i]);
         }

@@ -101,9 +101,9 @@ static bool is_list(const struct config_target *target, struct string name)
            option->type == OPTION_TYPE_LIST;
 }
 
-/* What holds now, wherever it comes from. */
-static struct string effective_list(struct incremental_change *self,
-                                    const struct config_target *target, struct string name)
+/* What holds now, wherever it comes from. False: the request's memory is exhausted. */
+static bool find_list(struct incremental_change *self, const struct config_target *target,
+                      struct string name, struct string *out_list)
 {
     const struct list *settings = config_resources_settings(self->request, target);
     struct config_view_layers layers;
@@ -113,14 +113,16 @@ static struct string effective_list(struct incremental_change *self,
         config_view_topic_layers(self->request->broker, target->name, config_view_find_in_list,
                                  settings, &layers);
         (void)config_view_topic_option(self->request, topic_option_find(name), &layers, &entry);
-        return entry.value;
+        *out_list = entry.value;
+        return !entry.is_exhausted;
     }
-    struct string own = catalog_find_setting(settings, name);
-    if (own.bytes != NULL) {
-        return own;
+    *out_list = catalog_find_setting(settings, name);
+    if (out_list->bytes != NULL) {
+        return true;
     }
     config_view_broker_option(self->request, broker_option_find(name), &entry);
-    return entry.value.bytes == NULL ? STRING("") : entry.value;
+    *out_list = entry.value.bytes == NULL ? STRING("") : entry.value;
+    return !entry.is_exhausted;
 }
 
 /* ---- one resource ---- */
@@ -175,8 +177,9 @@ static bool resolve(struct incremental_change *self, const struct config_target 
                                            "Can't %s to key %.*s because its type is not LIST.",
                                            word, STRING_ARGUMENTS(in->name)));
     }
-    if (!combine(self, (enum config_operation)in->config_operation,
-                 effective_list(self, target, in->name), in->value, &out->value)) {
+    struct string now = STRING("");
+    if (!find_list(self, target, in->name, &now) ||
+        !combine(self, (enum config_operation)in->config_operation, now, in->value, &out->value)) {
         return refuse(fault, KAFKA_ERROR_INVALID_CONFIG, STRING("The list is too long."));
     }
     return true;

@@ -16,6 +16,7 @@ struct resource_listing {
     struct list_config_resources_response out;
     int32_t capacity;
     int8_t type; /* that is being added */
+    bool is_exhausted;
 };
 
 static void add(struct resource_listing *self, struct string name)
@@ -36,8 +37,10 @@ static void add_topic(void *context, const struct catalog_topic *topic)
 static void add_broker(void *context, const struct catalog_broker *broker)
 {
     struct resource_listing *self = context;
+    struct string name = catalog_changes_text(self->request, "%d", broker->node_id);
 
-    add(self, catalog_changes_text(self->request, "%d", broker->node_id));
+    self->is_exhausted |= name.length == 0; /* without a name it would stand for all brokers */
+    add(self, name);
 }
 
 static void add_group(void *context, struct string group, const struct list *settings)
@@ -137,6 +140,10 @@ void list_config_resources_handle(struct request *request)
     } else if (reserve(self)) {
         list_all(self);
     } else {
+        return;
+    }
+    if (self->is_exhausted) {
+        request_close(request); /* larger than one request may grow */
         return;
     }
     request_reply(request, &list_config_resources_response_layout, &self->out);

@@ -11,6 +11,8 @@
  */
 #include "wire_messages/metadata.h"
 
+#include <stdio.h>
+
 #include "gyre/base/map.h"
 #include "gyre/config/config.h"
 
@@ -263,16 +265,13 @@ static void creation_ended(struct metadata_lookup *self)
 
 static void audit_creation(const struct asked_topic *asked, enum kafka_error error)
 {
-    struct request *request = asked->lookup->request;
+    char detail[CATALOG_REASON_BYTES]; /* for the call: the request's memory may be full */
 
-    if (request->broker->audit != NULL) {
-        auditing_changed(request,
-                         catalog_changes_text(request, "CatalogCreateTopic {\"name\":\"%.*s\"}",
-                                              STRING_ARGUMENTS(asked->name)),
-                         error == KAFKA_ERROR_NONE,
-                         error == KAFKA_ERROR_NONE ? STRING_NULL
-                                                   : string_from(kafka_error_text((int16_t)error)));
-    }
+    (void)snprintf(detail, sizeof detail, "CatalogCreateTopic {\"name\":\"%.*s\"}",
+                   STRING_ARGUMENTS(asked->name));
+    auditing_changed(asked->lookup->request, string_from(detail), error == KAFKA_ERROR_NONE,
+                     error == KAFKA_ERROR_NONE ? STRING_NULL
+                                               : string_from(kafka_error_text((int16_t)error)));
 }
 
 static void on_created(void *context, enum kafka_error error)

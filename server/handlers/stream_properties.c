@@ -53,6 +53,9 @@ static struct string put_ttl(struct merge *merge, struct string value)
     if (seconds < 0) {
         return problem(merge, STRING("ttl"), "seconds are expected, 0 for ever");
     }
+    if (retention.length == 0) {
+        return STRING("The request is too large.");
+    }
     put(merge, STRING("ttl"), value);
     put(merge, STRING("retention.ms"), retention);
     return STRING_NULL;

@@ -16,10 +16,10 @@ struct string stream_topics_legal(struct request *request, struct string name)
     struct stream_name_text text;
     struct string legal = stream_name_legal(name, &text);
 
-    if (legal.bytes == text.bytes) {
-        legal.bytes = arena_copy_text(&request->arena, legal.bytes, (size_t)legal.length);
+    if (legal.bytes != text.bytes) {
+        return legal;
     }
-    return legal;
+    return arena_copy_string(&request->arena, legal, &legal) ? legal : STRING_NULL;
 }
 
 static struct string property_of(const struct broker *broker, struct string topic,

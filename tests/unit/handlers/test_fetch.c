@@ -354,6 +354,53 @@ static void a_slow_disk_and_a_deadline_do_not_meet(void **state)
     fake_broker_release(&fake);
 }
 
+static size_t limit_bytes;
+
+static void fetch_within_limit(struct request *request)
+{
+    request->arena.limit_bytes = limit_bytes;
+    fetch_handle(request);
+}
+
+/* Nothing, without an error, would be the end of the log. */
+static void records_that_there_is_no_memory_for_are_missed(void **state)
+{
+    enum { BATCHES = 40, STEP = 16 };
+    struct fake_broker fake;
+    struct asked asked;
+    int refused = 0;
+
+    (void)state;
+    fake_broker_init(&fake);
+    for (int i = 0; i < BATCHES; i++) {
+        fake_broker_store(&fake, batch_of(1, 20));
+    }
+    want(&fake, &asked, 0);
+    ask(&fake, &asked, 12);
+    expect(&fake, &asked, KAFKA_ERROR_NONE, true);
+    int32_t length = asked.answer->records.length;
+    size_t need = fake.fixture.request.arena.used_bytes;
+    for (limit_bytes = 0; limit_bytes < need; limit_bytes += STEP) {
+        want(&fake, &asked, 0);
+        fake_broker_ask(&fake, API_FETCH, 12, &asked.in, fetch_within_limit);
+        if (fake_broker_end(&fake) == REQUEST_CLOSED) {
+            continue;
+        }
+        take_answer(&fake, &asked);
+        if (asked.out.error_code != KAFKA_ERROR_NONE) {
+            continue;
+        }
+        assert_non_null(asked.answer);
+        if (asked.answer->error_code == KAFKA_ERROR_NONE) {
+            assert_int_equal(asked.answer->records.length, length);
+        } else {
+            refused++;
+        }
+    }
+    assert_true(refused > 0);
+    fake_broker_release(&fake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -368,6 +415,7 @@ int main(void)
         cmocka_unit_test(a_replica_in_the_readers_rack_is_preferred),
         cmocka_unit_test(a_diverged_reader_is_told_where),
         cmocka_unit_test(a_slow_disk_and_a_deadline_do_not_meet),
+        cmocka_unit_test(records_that_there_is_no_memory_for_are_missed),
     };
     return cmocka_run_group_tests_name("fetch", tests, NULL, NULL);
 }
