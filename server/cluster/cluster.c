@@ -78,6 +78,7 @@ static void on_peer_up(void *context, int32_t peer)
 {
     struct cluster *cluster = context;
 
+    registration_peer_up(cluster, peer);
     formation_peer_up(cluster, peer);
     if (cluster->phase == FORMATION_MEMBER) {
         leadership_peer_up(cluster, peer);
@@ -211,7 +212,6 @@ void cluster_stop(struct cluster *cluster)
     if (cluster == NULL) {
         return;
     }
-    cluster->is_stopping = true;
     rpc_watch_links(cluster->services.rpc, NULL, NULL);
     list_remove(&cluster->catalog_listener.link);
     list_remove(&cluster->partition_listener.link);

@@ -14,6 +14,8 @@
 #include "cluster/cluster.h"
 #include "cluster/cluster_services.h"
 
+struct cluster_join_response;
+
 enum { CLUSTER_FOUNDERS_MAX = 5 };
 
 struct cluster_founder {
@@ -28,7 +30,7 @@ struct cluster_founder {
  */
 enum formation_phase { FORMATION_SEEKING, FORMATION_MEMBER };
 
-/* One answer to our question "who are you?" */
+/* One answer to our question "who are you?" while the region is being formed. */
 struct seed_answer {
     struct list link;
     int32_t node_id;
@@ -53,7 +55,6 @@ struct cluster {
     struct cluster_events events;
     struct catalog_listener catalog_listener;
     struct partition_listener partition_listener;
-    bool is_stopping;
 
     /* formation.c */
     enum formation_phase phase;
@@ -67,8 +68,12 @@ struct cluster {
     bool is_registered;
     bool is_registering;
     bool is_current; /* the catalog has reached that entry: what it says was so after our start */
-    uint64_t entered_index; /* catalog index of our entry */
-    bool is_loaded;         /* the catalog has told all that it held at the start */
+    uint64_t entered_index;     /* catalog index of our entry */
+    bool is_loaded;             /* the catalog has told all that it held at the start */
+    struct list known_peers;    /* struct known_peer, owned; empty once we are registered */
+    int32_t told_leader;        /* of the catalog, by the last answer; -1: none */
+    struct list join_questions; /* struct join_question: each is its call's */
+    struct list entries;        /* struct entry: each is its submission's */
     struct timer registration_timer;
 
     /* catalog_members.c */
@@ -112,7 +117,13 @@ bool formation_names(const struct cluster *cluster, int32_t node_id, struct uuid
 void registration_init(struct cluster *cluster);  /* answers from now on */
 void registration_start(struct cluster *cluster); /* asks from now on */
 void registration_stop(struct cluster *cluster);
-struct buffer_slice registration_encode_join(struct cluster *cluster, bool wants_entry);
+void registration_peer_up(struct cluster *cluster, int32_t peer);
+/* Asks a peer who it is and what it knows of the region, and to be entered into the catalog. `in`
+ * is NULL with an error. Nothing is answered to a cluster that was stopped. */
+typedef void (*registration_answered)(struct cluster *cluster, enum error error,
+                                      const struct cluster_join_response *in);
+void registration_ask(struct cluster *cluster, int32_t peer, bool wants_entry, uint64_t timeout_us,
+                      registration_answered answered);
 
 /* ---- catalog_members.c ---- */
 void catalog_members_init(struct cluster *cluster);

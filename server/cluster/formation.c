@@ -222,27 +222,18 @@ static void take_answer(struct cluster *cluster, const struct cluster_join_respo
     formation_adopt(cluster, in->cluster_id, founders, count);
 }
 
-static void on_answer(void *context, enum error error, struct buffer_slice bytes)
+static void on_answer(struct cluster *cluster, enum error error,
+                      const struct cluster_join_response *in)
 {
-    struct cluster *cluster = context;
-    struct cluster_join_response in;
-    struct arena arena;
-
-    if (error != ERROR_NONE || cluster->phase != FORMATION_SEEKING) {
-        return;
+    if (error == ERROR_NONE && cluster->phase == FORMATION_SEEKING) {
+        take_answer(cluster, in);
     }
-    arena_init(&arena, ARENA_BYTES_MAX);
-    if (message_decode_record(&cluster_join_response_layout, 0, bytes, &arena, &in) == ERROR_NONE) {
-        take_answer(cluster, &in);
-    }
-    arena_release(&arena);
 }
 
 void formation_peer_up(struct cluster *cluster, int32_t peer)
 {
     if (cluster->phase == FORMATION_SEEKING) {
-        rpc_call(cluster->services.rpc, peer, RPC_JOIN, registration_encode_join(cluster, false),
-                 ASK_TIMEOUT_US, on_answer, cluster);
+        registration_ask(cluster, peer, false, ASK_TIMEOUT_US, on_answer);
     }
 }
 

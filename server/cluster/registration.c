@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A broker enters the catalog at each of its starts: who it is, where it listens, which process it
- * is. It asks whoever it has a link to; only the catalog's leader enters it, others answer who
- * leads, and the next question goes there.
+ * is. It asks whoever it has a link to, one after the other; only the catalog's leader enters it,
+ * others answer who leads, and the next question goes there.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,13 +18,26 @@
 #include "metadata/catalog_open.h"
 #include "wire_messages/cluster_link.h"
 
-enum { ARENA_BYTES_MAX = 64 * 1024, HOST_BYTES_MAX = 256 };
+enum { ARENA_BYTES_MAX = 64 * 1024, HOST_BYTES_MAX = 256, KNOWN_PEERS_MAX = 64 };
 static const uint64_t ASK_AGAIN_US = 200 * 1000;
 static const uint64_t ASK_TIMEOUT_US = 5 * 1000 * 1000;
 
+/* One that may be asked: its link came up, and we were not registered yet. */
+struct known_peer {
+    struct list link; /* in cluster.known_peers */
+    int32_t node_id;
+};
+
+/* A question whose answer may come when the cluster is gone. */
+struct join_question {
+    struct list link;        /* in cluster.join_questions */
+    struct cluster *cluster; /* NULL: it is gone */
+    registration_answered answered;
+};
+
 /* ---- asking ---- */
 
-struct buffer_slice registration_encode_join(struct cluster *cluster, bool wants_entry)
+static struct buffer_slice encode_join(const struct cluster *cluster, bool wants_entry)
 {
     const struct cluster_services *services = &cluster->services;
     const struct storage_identity *identity = storage_identity(services->storage);
@@ -56,13 +69,51 @@ struct buffer_slice registration_encode_join(struct cluster *cluster, bool wants
     return (struct buffer_slice){bytes, bytes->bytes, bytes->size};
 }
 
+static void on_answer(void *context, enum error error, struct buffer_slice bytes)
+{
+    struct join_question *question = context;
+    struct cluster *cluster = question->cluster;
+    registration_answered answered = question->answered;
+    struct cluster_join_response in;
+    struct arena arena;
+
+    list_remove(&question->link);
+    free(question);
+    if (cluster == NULL) {
+        return;
+    }
+    arena_init(&arena, ARENA_BYTES_MAX);
+    if (error == ERROR_NONE) {
+        error = message_decode_record(&cluster_join_response_layout, 0, bytes, &arena, &in);
+    }
+    answered(cluster, error, error == ERROR_NONE ? &in : NULL);
+    arena_release(&arena);
+}
+
+void registration_ask(struct cluster *cluster, int32_t peer, bool wants_entry, uint64_t timeout_us,
+                      registration_answered answered)
+{
+    struct join_question *question = check_alloc(sizeof *question);
+
+    *question = (struct join_question){.cluster = cluster, .answered = answered};
+    list_append(&cluster->join_questions, &question->link);
+    rpc_call(cluster->services.rpc, peer, RPC_JOIN, encode_join(cluster, wants_entry), timeout_us,
+             on_answer, question);
+}
+
+/* The next question goes to the leader, as soon as there is a link. */
 static void learn_leader(struct cluster *cluster, const struct cluster_join_response *in)
 {
     struct links *links = cluster->services.links;
     char host[HOST_BYTES_MAX];
 
-    if (in->leader_id < 0 || in->leader_id == cluster->services.node_id ||
-        in->leader_host.length >= HOST_BYTES_MAX || links_is_up(links, in->leader_id)) {
+    cluster->told_leader = -1;
+    if (in->leader_id < 0 || in->leader_id == cluster->services.node_id) {
+        return;
+    }
+    cluster->told_leader = in->leader_id;
+    if (in->leader_host.length <= 0 || in->leader_host.length >= HOST_BYTES_MAX ||
+        links_is_up(links, in->leader_id)) {
         return;
     }
     (void)snprintf(host, sizeof host, "%.*s", STRING_ARGUMENTS(in->leader_host));
@@ -78,11 +129,22 @@ static void refuse(struct cluster *cluster, struct string reason)
     cluster->events.refused(cluster->events.context, sentence);
 }
 
+static void forget_peers(struct cluster *cluster)
+{
+    while (!list_is_empty(&cluster->known_peers)) {
+        struct known_peer *known = list_first(&cluster->known_peers, struct known_peer, link);
+
+        list_remove(&known->link);
+        free(known);
+    }
+}
+
 static void take_answer(struct cluster *cluster, const struct cluster_join_response *in)
 {
     if (in->is_entered) {
         cluster->is_registered = true;
         cluster->entered_index = (uint64_t)in->catalog_index;
+        forget_peers(cluster);
         log_info(LOG_CLUSTER, "registered", field_i64("by", in->node_id));
         return;
     }
@@ -93,39 +155,58 @@ static void take_answer(struct cluster *cluster, const struct cluster_join_respo
     learn_leader(cluster, in);
 }
 
-static void on_answer(void *context, enum error error, struct buffer_slice bytes)
+static void on_asked(struct cluster *cluster, enum error error,
+                     const struct cluster_join_response *in)
 {
-    struct cluster *cluster = context;
-    struct cluster_join_response in;
-    struct arena arena;
-
     cluster->is_registering = false;
-    if (error != ERROR_NONE || cluster->is_stopping) {
-        return;
+    if (error == ERROR_NONE) {
+        take_answer(cluster, in);
+    } else if (error != ERROR_AGAIN) {
+        cluster->told_leader = -1; /* whoever is asked next may know of another one */
     }
-    arena_init(&arena, ARENA_BYTES_MAX);
-    if (message_decode_record(&cluster_join_response_layout, 0, bytes, &arena, &in) == ERROR_NONE) {
-        take_answer(cluster, &in);
-    }
-    arena_release(&arena);
 }
 
-/* The catalog's leader where it is known, else any broker that has ever answered. */
+void registration_peer_up(struct cluster *cluster, int32_t peer)
+{
+    struct known_peer *known;
+    int count = 0;
+
+    if (cluster->is_registered) {
+        return;
+    }
+    list_for_each(link, &cluster->known_peers) {
+        if (list_entry(link, struct known_peer, link)->node_id == peer) {
+            return;
+        }
+        count++;
+    }
+    if (count == KNOWN_PEERS_MAX) {
+        return;
+    }
+    known = check_alloc(sizeof *known);
+    known->node_id = peer;
+    list_append(&cluster->known_peers, &known->link);
+}
+
+/* The catalog's leader where it is known or was told of, else all that can be heard in turn. */
 static int32_t whom_to_ask(struct cluster *cluster)
 {
+    const struct links *links = cluster->services.links;
     int32_t leader = catalog_leader(cluster->services.catalog);
 
-    if (leader == cluster->services.node_id ||
-        (leader >= 0 && links_is_up(cluster->services.links, leader))) {
+    if (leader == cluster->services.node_id || (leader >= 0 && links_is_up(links, leader))) {
         return leader;
     }
-    list_for_each_safe(link, &cluster->seed_answers) {
-        struct seed_answer *answer = list_entry(link, struct seed_answer, link);
+    if (cluster->told_leader >= 0 && links_is_up(links, cluster->told_leader)) {
+        return cluster->told_leader;
+    }
+    list_for_each(link, &cluster->known_peers) {
+        int32_t node_id = list_entry(link, struct known_peer, link)->node_id;
 
-        if (links_is_up(cluster->services.links, answer->node_id)) {
-            list_remove(&answer->link);
-            list_append(&cluster->seed_answers, &answer->link); /* another one next time */
-            return answer->node_id;
+        if (links_is_up(links, node_id)) {
+            list_remove(link);
+            list_append(&cluster->known_peers, link); /* another one next time */
+            return node_id;
         }
     }
     return -1;
@@ -152,15 +233,16 @@ static void on_timer(struct timer *timer)
     become_current_once(cluster);
     if (!cluster->is_registered && !cluster->is_registering && node >= 0) {
         cluster->is_registering = true;
-        rpc_call(cluster->services.rpc, node, RPC_JOIN, registration_encode_join(cluster, true),
-                 ASK_TIMEOUT_US, on_answer, cluster);
+        registration_ask(cluster, node, true, ASK_TIMEOUT_US, on_asked);
     }
 }
 
 /* ---- answering ---- */
 
+/* A broker that the catalog is being told of. */
 struct entry {
-    struct cluster *cluster;
+    struct list link;        /* in cluster.entries */
+    struct cluster *cluster; /* NULL: it is gone */
     struct rpc_request request;
 };
 
@@ -204,8 +286,10 @@ static void on_entered(void *context, const struct catalog_outcome *outcome)
 {
     struct entry *entry = context;
 
-    if (outcome->error != ERROR_NONE) {
-        rpc_answer(entry->request, outcome->error, (struct buffer_slice){0});
+    list_remove(&entry->link);
+    if (outcome->error != ERROR_NONE || entry->cluster == NULL) {
+        rpc_answer(entry->request, outcome->error != ERROR_NONE ? outcome->error : ERROR_CANCELLED,
+                   (struct buffer_slice){0});
     } else {
         bool is_entered = outcome->kafka_error == KAFKA_ERROR_NONE;
 
@@ -244,7 +328,8 @@ static void enter(struct cluster *cluster, struct rpc_request request,
         return;
     }
     entry = check_alloc(sizeof *entry);
-    *entry = (struct entry){cluster, request};
+    *entry = (struct entry){.cluster = cluster, .request = request};
+    list_append(&cluster->entries, &entry->link);
     catalog_submit(cluster->services.catalog, bytes, on_entered, entry);
 }
 
@@ -279,6 +364,10 @@ void registration_start(struct cluster *cluster)
 
 void registration_init(struct cluster *cluster)
 {
+    list_init(&cluster->known_peers);
+    list_init(&cluster->join_questions);
+    list_init(&cluster->entries);
+    cluster->told_leader = -1;
     timer_init(&cluster->registration_timer, on_timer);
     rpc_serve(cluster->services.rpc, RPC_JOIN, serve_join, cluster);
 }
@@ -286,4 +375,13 @@ void registration_init(struct cluster *cluster)
 void registration_stop(struct cluster *cluster)
 {
     timer_stop(cluster->services.loop, &cluster->registration_timer);
+    list_for_each_safe(link, &cluster->join_questions) {
+        list_remove(link);
+        list_entry(link, struct join_question, link)->cluster = NULL; /* on_answer() frees it */
+    }
+    list_for_each_safe(link, &cluster->entries) {
+        list_remove(link);
+        list_entry(link, struct entry, link)->cluster = NULL; /* on_entered() frees it */
+    }
+    forget_peers(cluster);
 }

@@ -6,11 +6,12 @@ Brokers that come later, which `gyre dev` does not start, are processes of the t
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
 from kafka_cluster import INVALID_REQUEST, NONE
-from region import BIN, Region, eventually, free_port, run
+from region import BIN, PATIENCE, Region, eventually, free_port, run
 
 UNCLEAN = 1
 BROKER_ID_NOT_REGISTERED = 102
@@ -45,8 +46,13 @@ class Growing(Region):
     def is_ready(self, node_id):
         return self.http(node_id, "/readyz")[0] == 200
 
-    def add(self, node_id, place):
+    def add(self, node_id, place, seed=None):
         """A new broker in an empty directory, at the ports that follow."""
+        self.begin_to_add(node_id, place, seed)
+        eventually(lambda: self.is_ready(node_id), 40)
+
+    def begin_to_add(self, node_id, place, seed=None):
+        """With a broker for its only seed, or those of the others."""
         first = self.broker(1)
         home = self.home(1).parent / f"broker-{node_id}"
         home.mkdir()
@@ -56,14 +62,16 @@ class Growing(Region):
         conf = conf.replace("/broker-1/", f"/broker-{node_id}/")
         for key, offset in (("gyre.rpc.listeners", 20), ("gyre.admin.listeners", 40)):
             conf = re.sub(rf"({key}=\S+:)\d+", rf"\g<1>{self.port + offset + place}", conf)
+        if seed is not None:
+            conf = re.sub(r"(gyre.seed.servers=).*",
+                          rf"\g<1>127.0.0.1:{self.broker(seed)['rpc_port']}", conf)
         (home / "broker.conf").write_text(conf)
         self._brokers().append({
             "node_id": node_id, "kafka_port": self.port + place,
             "rpc_port": self.port + 20 + place, "admin_port": self.port + 40 + place,
             "data_dir": str(home / "data")})
         self.state["regions"][0]["bootstrap"] += f",127.0.0.1:{self.port + place}"
-        self.run_broker(node_id)
-        eventually(lambda: self.is_ready(node_id), 40)
+        return self.run_broker(node_id)
 
     def lose(self, *node_ids, keep=None):
         """The broker's disk goes; `keep` gets a copy, which ought not to exist."""
@@ -289,3 +297,37 @@ def test_a_node_id_that_was_forgotten_votes_with_its_new_disk_only(growing, conn
     growing.run_broker(3)
     eventually(lambda: growing.is_ready(3), 40)
     eventually(lambda: quorum(cluster)[1:] == ([1, 2, 3], []), 60)
+
+
+def test_a_new_broker_is_taken_in_whomever_it_asks(growing, connect):
+    cluster = connect(growing)
+    leader, voters, _ = quorum(cluster)
+    growing.add(4, 3, seed=next(one for one in voters if one != leader))
+    eventually(lambda: quorum(cluster)[1:] == ([1, 2, 3], [4]), 20)
+
+
+def test_a_broker_that_was_unregistered_comes_back_with_its_disk(growing, connect):
+    cluster = connect(growing)
+    growing.kill(3)
+    eventually(lambda: unregister(cluster, 3) == NONE)
+    eventually(lambda: quorum(cluster)[1:] == ([1, 2], []), 40)
+    growing.run_broker(3)
+    eventually(lambda: growing.is_ready(3), 40)
+    eventually(lambda: quorum(cluster)[1:] == ([1, 2, 3], []), 40)
+
+
+def test_a_broker_that_was_stopped_before_it_was_entered_asks_again(growing, connect):
+    for node_id in (2, 3):
+        growing.kill(node_id)
+    newcomer = growing.begin_to_add(4, 3)
+    eventually(lambda: "the region is known" in (growing.home(4) / "gyred.log").read_text(), 40)
+    growing.kill(1, "STOP")
+    time.sleep(1)  # by now it has asked somebody who does not answer
+    newcomer.terminate()
+    assert newcomer.wait(30 * PATIENCE) == 0
+    growing.kill(1, "CONT")
+    for node_id in (2, 3):
+        growing.start(node_id)
+    growing.run_broker(4)
+    eventually(lambda: growing.is_ready(4), 40)
+    eventually(lambda: quorum(connect(growing))[1:] == ([1, 2, 3], [4]), 20)
