@@ -46,8 +46,8 @@ struct cluster_replica {
     struct partition *partition; /* NULL: no replica here */
     int32_t leader;              /* as announced; -1: nobody yet */
     int32_t leader_epoch;
-    struct move *move; /* owned: a membership change or transfer of ours that is under way */
-    bool is_finishing; /* the catalog is being told that targets are reached */
+    struct move *move;     /* owned: a membership change or transfer of ours that is under way */
+    struct finish *finish; /* the catalog is being told that targets are reached; NULL: it is not */
 };
 
 struct cluster {
@@ -152,6 +152,8 @@ void leadership_peer_up(struct cluster *cluster, int32_t peer);
 void replica_moves_start(struct cluster *cluster);
 void replica_moves_stop(struct cluster *cluster);
 void replica_moves_look(struct cluster *cluster, struct cluster_replica *replica);
+/* Before the replica is freed. */
+void replica_moves_forget(struct cluster_replica *replica);
 
 /* ---- replica_throttles.c ---- */
 void replica_throttles_apply(const struct cluster *cluster, const struct cluster_replica *replica,

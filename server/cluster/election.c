@@ -16,7 +16,7 @@ enum { ARENA_BYTES_MAX = 4096 };
 static const uint64_t ASK_TIMEOUT_US = 5 * 1000 * 1000;
 
 struct election {
-    struct cluster *cluster;
+    struct rpc *rpc; /* which is there for every answer; the cluster may be gone */
     struct group_id group;
     int32_t preferred;
     cluster_done done;
@@ -88,8 +88,8 @@ static void force_best(struct election *election)
         end_election(election, KAFKA_ERROR_ELIGIBLE_LEADERS_NOT_AVAILABLE);
         return;
     }
-    rpc_call(election->cluster->services.rpc, election->best_node, RPC_ELECT,
-             encode_request(election, true, false), ASK_TIMEOUT_US, on_elected, election);
+    rpc_call(election->rpc, election->best_node, RPC_ELECT, encode_request(election, true, false),
+             ASK_TIMEOUT_US, on_elected, election);
 }
 
 static void on_answer(void *context, enum error error, struct buffer_slice bytes)
@@ -111,17 +111,18 @@ static void on_answer(void *context, enum error error, struct buffer_slice bytes
     }
 }
 
-static void ask_replicas(struct election *election, const struct catalog_partition *partition)
+static void ask_replicas(const struct cluster *cluster, struct election *election,
+                         const struct catalog_partition *partition)
 {
     election->questions_open = 1;
     for (int i = 0; i < partition->replica_count; i++) {
-        if (cluster_broker_is_live(election->cluster, partition->replicas[i])) {
+        if (cluster_broker_is_live(cluster, partition->replicas[i])) {
             struct question *question = check_alloc(sizeof *question);
 
             *question = (struct question){election, partition->replicas[i]};
             election->questions_open++;
-            rpc_call(election->cluster->services.rpc, question->node, RPC_ELECT,
-                     encode_request(election, true, true), ASK_TIMEOUT_US, on_answer, question);
+            rpc_call(election->rpc, question->node, RPC_ELECT, encode_request(election, true, true),
+                     ASK_TIMEOUT_US, on_answer, question);
         }
     }
     if (--election->questions_open == 0) {
@@ -137,7 +138,7 @@ void cluster_elect(struct cluster *cluster, struct group_id group, int32_t prefe
     struct cluster_leader leader = cluster_leader(cluster, group);
     struct election *election = check_alloc_zero(sizeof *election);
 
-    *election = (struct election){.cluster = cluster,
+    *election = (struct election){.rpc = cluster->services.rpc,
                                   .group = group,
                                   .preferred = preferred,
                                   .done = done,
@@ -149,7 +150,7 @@ void cluster_elect(struct cluster *cluster, struct group_id group, int32_t prefe
     } else if (is_unclean && leader.node_id >= 0) {
         end_election(election, KAFKA_ERROR_ELECTION_NOT_NEEDED);
     } else if (is_unclean) {
-        ask_replicas(election, &topic->partitions[group.partition]);
+        ask_replicas(cluster, election, &topic->partitions[group.partition]);
     } else if (leader.node_id == preferred) {
         end_election(election, KAFKA_ERROR_ELECTION_NOT_NEEDED);
     } else if (leader.node_id < 0 || !cluster_broker_is_live(cluster, preferred)) {

@@ -56,28 +56,35 @@ static void on_moved(void *context, enum error error)
     }
 }
 
+/* The catalog is being told that targets are reached. It may answer when the replica is gone, and
+ * the whole cluster with it. */
+struct finish {
+    struct cluster_replica *replica; /* NULL: it is gone */
+};
+
 static void on_finished(void *context, const struct catalog_outcome *outcome)
 {
-    struct cluster_replica *replica = end_move(context);
+    struct finish *finish = context;
 
-    if (replica != NULL) {
-        replica->is_finishing = false;
+    if (finish->replica != NULL) {
+        finish->replica->finish = NULL;
     }
+    free(finish);
     if (outcome->error != ERROR_NONE || outcome->kafka_error != KAFKA_ERROR_NONE) {
         log_warning(LOG_CLUSTER, "the catalog was not told of a finished move",
                     field_error(outcome->error));
     }
 }
 
-static void finish(struct cluster *cluster, struct cluster_replica *replica,
-                   const struct catalog_partition *wanted)
+static void tell_finished(struct cluster *cluster, struct cluster_replica *replica,
+                          const struct catalog_partition *wanted)
 {
     struct catalog_set_replicas_partitions partition = {.partition = replica->group.partition};
     int32_t replicas[CATALOG_REPLICAS_MAX];
     struct catalog_set_replicas command;
     struct buffer *bytes = NULL;
 
-    if (replica->is_finishing) {
+    if (replica->finish != NULL) {
         return;
     }
     for (int i = 0; i < wanted->target_count; i++) {
@@ -90,8 +97,9 @@ static void finish(struct cluster *cluster, struct cluster_replica *replica,
     partition.replicas.items = replicas;
     partition.replicas.count = wanted->target_count;
     if (catalog_commands_of(set_replicas, SET_REPLICAS, &command, &bytes) == ERROR_NONE) {
-        replica->is_finishing = true;
-        catalog_submit(cluster->services.catalog, bytes, on_finished, move_new(cluster, replica));
+        replica->finish = check_alloc(sizeof *replica->finish);
+        replica->finish->replica = replica;
+        catalog_submit(cluster->services.catalog, bytes, on_finished, replica->finish);
     }
 }
 
@@ -210,7 +218,17 @@ void replica_moves_look(struct cluster *cluster, struct cluster_replica *replica
     if (replica->move != NULL) {
         stop_unwanted(replica, nodes, count);
     } else if (!take_step(cluster, replica, nodes, count) && wanted->target_count > 0) {
-        finish(cluster, replica, wanted);
+        tell_finished(cluster, replica, wanted);
+    }
+}
+
+void replica_moves_forget(struct cluster_replica *replica)
+{
+    free(replica->move); /* a closed group does not answer */
+    replica->move = NULL;
+    if (replica->finish != NULL) {
+        replica->finish->replica = NULL; /* on_finished() frees it */
+        replica->finish = NULL;
     }
 }
 

@@ -45,7 +45,7 @@ static void forget(struct cluster *cluster, struct cluster_replica *replica)
 {
     list_remove(&replica->dirty);
     map_remove(&cluster->replicas, &replica->by_group);
-    free(replica->move);
+    replica_moves_forget(replica);
     free(replica);
 }
 

@@ -180,3 +180,23 @@ def test_a_move_goes_on_with_a_target_that_comes_back(own_region, connect, topic
     eventually(lambda: cluster.partition(topic)["replica_nodes"] == [first, third], timeout=30)
     eventually(lambda: held(cluster, topic, second) is None)
     assert is_whole(cluster, topic)
+
+
+def test_a_broker_ends_in_order_while_the_catalog_cannot_be_told_of_a_move(own_region, connect,
+                                                                            topic):
+    """The move's answer comes when what asked is gone: sanitizers see whether it is looked for."""
+    region = own_region(brokers=4)
+    cluster = connect(region)
+    leader = region.node_ids[0]  # the founder
+    quorum = cluster.call("DescribeQuorum", 2, topics=[
+        {"topic_name": "__cluster_metadata", "partitions": [{"partition_index": 0}]}])
+    voters = {one["replica_id"]
+              for one in quorum["topics"][0]["partitions"][0]["current_voters"]}
+    target, = set(region.node_ids) - voters
+    begin_slowly(cluster, topic, [leader], [leader, target])
+    for node_id in voters - {leader}:
+        region.kill(node_id)
+    eventually(lambda: sorted(cluster.partition(topic)["isr_nodes"]) == [leader, target], 60)
+    log = region.home(leader) / "gyred.log"
+    region.kill(leader, "TERM")
+    eventually(lambda: "message=stopped" in log.read_text().splitlines()[-1], 60)
