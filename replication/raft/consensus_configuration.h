@@ -18,7 +18,8 @@
 #include "consensus_engine.h"
 
 struct consensus_configuration {
-    struct consensus_member members[CONSENSUS_MEMBERS_MAX];
+    /* One more than there may be: a change is made up before it is judged. */
+    struct consensus_member members[CONSENSUS_MEMBERS_MAX + 1];
     int count;
     uint64_t no_vote_below;
 };

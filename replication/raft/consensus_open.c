@@ -198,10 +198,12 @@ static void fill_progress(const struct consensus_group *group, int32_t node,
 
 int consensus_members(const struct consensus_group *group, struct member_progress *out_members)
 {
-    struct consensus_configuration configuration = group->configuration;
+    struct consensus_configuration configuration;
 
     if (group->state == GROUP_RUNNING && !group->needs_refill) {
         consensus_configuration_from_engine(&group->engine.configuration, &configuration);
+    } else {
+        configuration = group->configuration;
     }
     for (int i = 0; i < configuration.count; i++) {
         out_members[i] = (struct member_progress){.node = configuration.members[i].node,

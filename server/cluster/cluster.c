@@ -120,7 +120,7 @@ int cluster_live_broker_count(const struct cluster *cluster)
 }
 
 int cluster_in_sync(const struct cluster *cluster, const struct catalog_topic *topic,
-                    int32_t partition_index, int32_t out_nodes[CATALOG_REPLICAS_MAX])
+                    int32_t partition_index, int32_t out_nodes[CONSENSUS_MEMBERS_MAX])
 {
     const struct catalog_partition *wanted = &topic->partitions[partition_index];
     struct partition *partition =

@@ -34,7 +34,7 @@ struct cluster_leader cluster_leader(const struct cluster *cluster, struct group
 /* The replicas that are in sync, for Metadata: the leader's knowledge or, elsewhere, the live
  * replicas. Returns how many. */
 int cluster_in_sync(const struct cluster *cluster, const struct catalog_topic *topic,
-                    int32_t partition, int32_t out_nodes[CATALOG_REPLICAS_MAX]);
+                    int32_t partition, int32_t out_nodes[CONSENSUS_MEMBERS_MAX]);
 
 /* Place `count` partitions of `replication_factor` replicas, spread over racks and evenly over what
  * is there; on brokers that are down only where no others are left. LIMIT: not enough brokers are

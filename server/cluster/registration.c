@@ -18,7 +18,7 @@
 #include "metadata/catalog_open.h"
 #include "wire_messages/cluster_link.h"
 
-enum { ARENA_BYTES_MAX = 64 * 1024, HOST_BYTES_MAX = 256, KNOWN_PEERS_MAX = 64 };
+enum { ARENA_BYTES_MAX = 64 * 1024, HOST_BYTES_MAX = 256, KNOWN_PEERS_MAX = CATALOG_BROKERS_MAX };
 static const uint64_t ASK_AGAIN_US = 200 * 1000;
 static const uint64_t ASK_TIMEOUT_US = 5 * 1000 * 1000;
 

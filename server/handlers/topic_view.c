@@ -49,7 +49,7 @@ bool topic_view_partition(struct request *request, const struct catalog_topic *t
     struct group_id group = {.topic = topic->id, .partition = partition};
     struct cluster_leader leader = cluster_leader(cluster, group);
     int32_t replicas[TOPIC_VIEW_NODES_MAX];
-    int32_t in_sync[CATALOG_REPLICAS_MAX];
+    int32_t in_sync[CONSENSUS_MEMBERS_MAX];
     int32_t offline[TOPIC_VIEW_NODES_MAX];
     int replica_count = topic_view_replicas(&topic->partitions[partition], replicas);
     int in_sync_count = cluster_in_sync(cluster, topic, partition, in_sync);

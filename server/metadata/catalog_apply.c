@@ -107,6 +107,14 @@ static void register_broker(struct catalog_state *state, const void *message,
                        "The registration is not complete.");
         return;
     }
+    if (broker == NULL && state->brokers.count >= CATALOG_BROKERS_MAX) {
+        catalog_refuse(
+            result, KAFKA_ERROR_INVALID_REGISTRATION,
+            "The region has %d brokers, and there may be no more. Unregister one that is "
+            "gone, or begin another region.",
+            CATALOG_BROKERS_MAX);
+        return;
+    }
     if (broker == NULL) {
         broker = brokers_new(in->node_id);
         fill_broker(broker, in);

@@ -331,3 +331,14 @@ def test_a_broker_that_was_stopped_before_it_was_entered_asks_again(growing, con
     growing.run_broker(4)
     eventually(lambda: growing.is_ready(4), 40)
     eventually(lambda: quorum(connect(growing))[1:] == ([1, 2, 3], [4]), 20)
+
+
+def test_all_brokers_of_a_larger_region_have_the_catalog(own_region, connect, topic):
+    region = own_region(brokers=10, first_node_id=1)
+    cluster = connect(region)
+    cluster.make(topic, partitions=-1, factor=-1, assignments=[
+        {"partition_index": index, "broker_ids": [node_id]}
+        for index, node_id in enumerate(region.node_ids)])
+    _, voters, standbys = quorum(cluster)
+    assert len(voters) == 5
+    assert sorted(voters + standbys) == region.node_ids

@@ -195,7 +195,7 @@ static enum error fake_send(struct links *links, int32_t peer, enum link_channel
 
 static bool fake_is_up(const struct links *links, int32_t peer)
 {
-    return fake(links)->is_up[peer];
+    return peer < FAKE_NODES_MAX && fake(links)->is_up[peer];
 }
 
 static size_t fake_queued_bytes(const struct links *links, int32_t peer)

@@ -25,7 +25,8 @@
 struct catalog; /* born and buried by metadata/catalog_open.h */
 
 enum {
-    CATALOG_REPLICAS_MAX = CONSENSUS_MEMBERS_MAX,
+    CATALOG_BROKERS_MAX = CONSENSUS_MEMBERS_MAX, /* each is a member of the catalog's group */
+    CATALOG_REPLICAS_MAX = 9,                    /* of a partition */
     CATALOG_LISTENERS_MAX = 8,
     CATALOG_PRODUCER_ID_BLOCK = 1000,
     CATALOG_TOPIC_PARTITIONS_MAX = 100000,
@@ -33,6 +34,8 @@ enum {
     /* Without news for so long a broker changes nothing and lets nobody new in. */
     CATALOG_STALE_US = 10 * 1000 * 1000,
 };
+_Static_assert(3 * CATALOG_REPLICAS_MAX <= CONSENSUS_MEMBERS_MAX,
+               "replicas, targets and those that leave may all be members of the group");
 
 /* ---- brokers ---- */
 struct catalog_endpoint {

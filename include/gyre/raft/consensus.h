@@ -26,7 +26,8 @@ struct random;
 struct rpc;
 struct storage;
 
-enum { CONSENSUS_MEMBERS_MAX = 9 };
+/* The catalog may have so many: every broker of a region is in it. Other groups have a few. */
+enum { CONSENSUS_MEMBERS_MAX = 64 };
 
 enum member_role { MEMBER_VOTER, MEMBER_STANDBY };
 

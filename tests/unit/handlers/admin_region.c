@@ -42,7 +42,7 @@ struct cluster_leader cluster_leader(const struct cluster *cluster, struct group
 }
 
 int cluster_in_sync(const struct cluster *cluster, const struct catalog_topic *topic,
-                    int32_t partition, int32_t out_nodes[CATALOG_REPLICAS_MAX])
+                    int32_t partition, int32_t out_nodes[CONSENSUS_MEMBERS_MAX])
 {
     int count = 0;
 

@@ -186,6 +186,28 @@ static void a_broker_without_its_disk_does_not_come_back(void **state)
     catalog_fixture_release(&fixture);
 }
 
+static void a_region_takes_no_more_brokers_than_have_room_in_its_catalogs_group(void **state)
+{
+    struct catalog_fixture fixture;
+    struct catalog_unregister_broker leave = {.node_id = 2};
+    int32_t newcomer = CATALOG_BROKERS_MAX;
+
+    (void)state;
+    catalog_fixture_init(&fixture, CATALOG_BROKERS_MAX);
+    assert_int_equal(register_one(&fixture, newcomer, 250), KAFKA_ERROR_INVALID_REGISTRATION);
+    assert_string_equal(fixture.result.message,
+                        "The region has 64 brokers, and there may be no more. Unregister one that "
+                        "is gone, or begin another region.");
+    assert_null(brokers_find(&fixture.state, newcomer));
+    assert_int_equal(register_one(&fixture, 2, 102), KAFKA_ERROR_NONE); /* it starts again */
+    assert_int_equal(apply_command(&fixture, unregister_broker, UNREGISTER_BROKER, &leave),
+                     KAFKA_ERROR_NONE);
+    assert_int_equal(register_one(&fixture, newcomer, 250), KAFKA_ERROR_NONE);
+    assert_int_equal(register_one(&fixture, 2, 102), KAFKA_ERROR_INVALID_REGISTRATION);
+    assert_string_equal(fixture.heard, "b2 -b2 b64 ");
+    catalog_fixture_release(&fixture);
+}
+
 static void a_reassignment_begins_ends_and_is_called_off(void **state)
 {
     struct catalog_fixture fixture;
@@ -363,6 +385,7 @@ int main(void)
         cmocka_unit_test(settings_are_set_replaced_and_removed_in_order_of_name),
         cmocka_unit_test(settings_of_all_brokers_reach_topics_that_say_nothing),
         cmocka_unit_test(a_broker_without_its_disk_does_not_come_back),
+        cmocka_unit_test(a_region_takes_no_more_brokers_than_have_room_in_its_catalogs_group),
         cmocka_unit_test(a_reassignment_begins_ends_and_is_called_off),
         cmocka_unit_test(a_broker_may_hold_a_replica_until_the_leader_has_let_go_of_it),
         cmocka_unit_test(the_first_secret_of_a_region_stays),

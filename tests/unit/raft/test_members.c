@@ -87,6 +87,41 @@ static void a_group_moves_to_other_nodes_one_by_one(void **state)
     raft_cluster_free(cluster);
 }
 
+/* Most of them are not there: who does not vote is waited for by nobody. */
+static void a_group_has_as_many_members_as_it_may_and_no_more(void **state)
+{
+    struct member_progress members[CONSENSUS_MEMBERS_MAX];
+    struct consensus_group *group;
+
+    (void)state;
+    cluster = raft_cluster_new(3, 3, 3);
+    raft_cluster_start_all(cluster);
+    write_values(1, 5);
+    group = raft_cluster_leader(cluster)->group;
+    for (int32_t node = 3; node < CONSENSUS_MEMBERS_MAX; node++) {
+        consensus_set_member(group, node, MEMBER_STANDBY, on_done, NULL);
+        wait_for_answer(ERROR_NONE);
+    }
+    consensus_set_member(group, CONSENSUS_MEMBERS_MAX, MEMBER_STANDBY, on_done, NULL);
+    wait_for_answer(ERROR_LIMIT);
+    assert_int_equal(consensus_members(group, members), CONSENSUS_MEMBERS_MAX);
+    consensus_snapshot(group, on_done, NULL);
+    wait_for_answer(ERROR_NONE);
+    for (int i = 0; i < 3; i++) { /* from a snapshot here, from entries there */
+        raft_cluster_crash(cluster, i);
+        raft_cluster_start(cluster, i);
+        write_values((uint64_t)wanted + 1, (uint64_t)wanted + 5);
+    }
+    assert_true(raft_cluster_run_until(cluster, 10, agrees));
+    group = raft_cluster_leader(cluster)->group;
+    assert_int_equal(consensus_members(group, members), CONSENSUS_MEMBERS_MAX);
+    consensus_remove_member(group, 3, on_done, NULL);
+    wait_for_answer(ERROR_NONE);
+    consensus_set_member(group, CONSENSUS_MEMBERS_MAX, MEMBER_STANDBY, on_done, NULL);
+    wait_for_answer(ERROR_NONE);
+    raft_cluster_free(cluster);
+}
+
 static void a_second_change_is_refused_while_one_runs(void **state)
 {
     (void)state;
@@ -399,6 +434,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_group_moves_to_other_nodes_one_by_one),
+        cmocka_unit_test(a_group_has_as_many_members_as_it_may_and_no_more),
         cmocka_unit_test(a_second_change_is_refused_while_one_runs),
         cmocka_unit_test(a_member_that_does_not_catch_up_is_waited_for_only_while_it_is_wanted),
         cmocka_unit_test(a_member_votes_before_it_has_heard_that_it_may),
