@@ -10,7 +10,7 @@
 enum change_step {
     CHANGE_PROPOSE,  /* the entry is not in the log yet */
     CHANGE_COMMIT,   /* it is; wait until it is applied */
-    CHANGE_CATCH_UP, /* the standby reads the log */
+    CHANGE_CATCH_UP, /* the standby reads the log, in rounds */
     TRANSFER_DRAIN,  /* the target reads the rest of the log */
     TRANSFER_ASKED,  /* it was told to ask for votes */
 };
@@ -24,6 +24,8 @@ struct consensus_change {
     bool makes_way;        /* a transfer, so that another leader can remove or demote us */
     enum member_role role; /* wanted in the end */
     uint64_t index;        /* of the CHANGE entry */
+    uint64_t round_us;     /* CATCH_UP: when the round began ... */
+    uint64_t round_index;  /* ... and the last entry of that moment */
     uint64_t asked_us;
     uint64_t give_up_us; /* transfer */
     consensus_done done;
@@ -159,12 +161,35 @@ static bool next_configuration(const struct consensus_group *group,
     return true;
 }
 
-static bool has_caught_up(const struct consensus_group *group)
+static void begin_round(struct consensus_group *group)
+{
+    group->change->step = CHANGE_CATCH_UP;
+    group->change->round_us = consensus_now_us(group->consensus);
+    group->change->round_index = consensus_group_last_index(group);
+}
+
+/*
+ * Under load the log is always longer than what a member has acknowledged, and so is what others
+ * have committed. So it catches up in rounds (Ongaro's thesis, 4.2.1): each ends when it has what
+ * the log held at the round's begin. If that took less than an election does, it is near enough to
+ * vote; if not, the next round is for what was written meanwhile.
+ */
+static bool has_caught_up(struct consensus_group *group)
 {
     const struct consensus_feed *feed = consensus_feed_find(group, group->change->node);
+    const struct consensus_change *change = group->change;
 
-    return feed != NULL && feed->match_index >= raft_commit_index(&group->engine) &&
-           feed->match_index + 1 >= consensus_group_last_index(group);
+    if (change->step != CHANGE_CATCH_UP) {
+        begin_round(group);
+    }
+    if (feed == NULL || feed->match_index < change->round_index) {
+        return false;
+    }
+    if (consensus_now_us(group->consensus) - change->round_us >=
+        group->consensus->options.election_timeout_us) {
+        begin_round(group);
+    }
+    return feed->match_index >= change->round_index;
 }
 
 /* A voter that is added is a standby first. */
@@ -194,7 +219,6 @@ static void propose(struct consensus_group *group)
         return;
     }
     if (is_promotion(group) && !has_caught_up(group) && !MUTATION(58)) {
-        group->change->step = CHANGE_CATCH_UP;
         return;
     }
     entry.payload = consensus_configuration_encode(&configuration);

@@ -169,6 +169,60 @@ static void a_member_that_does_not_catch_up_is_waited_for_only_while_it_is_wante
     raft_cluster_free(cluster);
 }
 
+/* Writes never pause: what the leader sends to `node` is `delay_us` on its way. True: answered. */
+static bool run_under_load(struct raft_node *leader, int32_t node, uint64_t delay_us,
+                           uint64_t step_us, int writes)
+{
+    enum { LOAD_US = 10 * 1000 * 1000 };
+    uint64_t end_us = cluster->clock.now_us + LOAD_US;
+
+    while (!is_answered && cluster->clock.now_us < end_us) {
+        fake_network_stall(cluster->network, leader->id, node, cluster->clock.now_us + delay_us);
+        for (int i = 0; i < writes; i++) {
+            assert_int_equal(raft_cluster_submit(leader, (uint64_t)++wanted), ERROR_NONE);
+        }
+        raft_cluster_run(cluster, step_us);
+    }
+    return is_answered;
+}
+
+static struct raft_node *begin_to_add_the_fourth(void)
+{
+    struct raft_node *leader;
+
+    cluster = raft_cluster_new(4, 3, 3);
+    raft_cluster_start_all(cluster);
+    write_values(1, 2);
+    leader = raft_cluster_leader(cluster);
+    consensus_set_member(leader->group, 3, MEMBER_VOTER, on_done, NULL);
+    return leader;
+}
+
+/* There is never a moment in which it has all that the leader has, or all that is committed. */
+static void a_member_becomes_a_voter_while_others_write(void **state)
+{
+    struct raft_node *leader = begin_to_add_the_fourth();
+
+    (void)state;
+    assert_true(run_under_load(leader, 3, 20 * 1000, 1000, 8));
+    wait_for_answer(ERROR_NONE);
+    assert_int_equal(leader->member_count, 4);
+    assert_true(raft_cluster_run_until(cluster, 5, agrees));
+    raft_cluster_free(cluster);
+}
+
+/* With it in a majority, what is written would wait for longer than an election takes. */
+static void a_member_that_stays_far_behind_becomes_no_voter(void **state)
+{
+    struct raft_node *leader = begin_to_add_the_fourth();
+
+    (void)state;
+    assert_false(run_under_load(leader, 3, 2000 * 1000, 20 * 1000, 1));
+    wait_for_answer(ERROR_NONE);
+    assert_true(raft_cluster_run_until(cluster, 5, agrees));
+    raft_cluster_free(cluster);
+}
+
 /* With its vote there is a majority, and only who is elected can tell it of its right to vote. */
 static void a_member_votes_before_it_has_heard_that_it_may(void **state)
 {
@@ -437,6 +491,8 @@ int main(void)
         cmocka_unit_test(a_group_has_as_many_members_as_it_may_and_no_more),
         cmocka_unit_test(a_second_change_is_refused_while_one_runs),
         cmocka_unit_test(a_member_that_does_not_catch_up_is_waited_for_only_while_it_is_wanted),
+        cmocka_unit_test(a_member_becomes_a_voter_while_others_write),
+        cmocka_unit_test(a_member_that_stays_far_behind_becomes_no_voter),
         cmocka_unit_test(a_member_votes_before_it_has_heard_that_it_may),
         cmocka_unit_test(leadership_is_handed_over_without_losing_a_write),
         cmocka_unit_test(a_transfer_to_a_dead_member_ends_and_writes_go_on),
