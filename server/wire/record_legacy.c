@@ -145,8 +145,6 @@ static enum batch_fault finish_up(struct up_conversion *self, struct buffer **ou
 {
     struct buffer *batch;
 
-    self->builder.is_log_append_time = self->rules->is_log_append_time;
-    self->builder.append_time_ms = self->rules->now_ms;
     if (record_batch_builder_finish(&self->builder, &batch) != ERROR_NONE) {
         return BATCH_FAULT_EXPANDED_SIZE;
     }

@@ -21,11 +21,12 @@ struct buffer;
 
 /*
  * Check the message set of one partition of an old Produce request and make one batch of magic 2
- * of it: offsets from 0, the codec of the (last) compressed message, stamped where the rules say
- * so. As in Kafka, a message that is cut short at the end is ignored.
+ * of it: offsets from 0, the codec of the (last) compressed message, its messages' own times. As in
+ * Kafka, a message that is cut short at the end is ignored.
  *
  * BATCH_FAULT_MAGIC for a set of magic 2: that goes through record_batch_check(). On NONE
- * `out_report->info` describes the new batch and needs_stamp is false.
+ * `out_report->info` describes the new batch and needs_stamp is false: the time of append is for
+ * the check of the new batch to stamp, which would take a stamp of ours for the producer's claim.
  */
 MUST_USE
 enum batch_fault record_legacy_up_convert(struct string set, const struct batch_rules *rules,

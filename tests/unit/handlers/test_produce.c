@@ -290,6 +290,27 @@ static void old_message_sets_become_batches(void **state)
     fake_broker_release(&fake);
 }
 
+static void old_message_sets_get_the_brokers_time_too(void **state)
+{
+    struct fake_broker fake;
+    struct asked asked;
+
+    (void)state;
+    fake_broker_init(&fake);
+    fake.group.config.is_log_append_time = true;
+    partition_set_config(fake.group.partition, &fake.group.config);
+    fake_group_pass(&fake.group, 4000000);
+    for (int16_t version = 0; version <= 2; version++) {
+        ask(&fake, &asked, version, 1, "clicks", 0, legacy_set());
+        fake_group_commit(&fake.group);
+        take_answer(&fake, &asked);
+        assert_int_equal(asked.answer->error_code, KAFKA_ERROR_NONE);
+        assert_int_equal(asked.answer->base_offset, version);
+        assert_int_equal(asked.answer->log_append_time_ms, version < 2 ? -1 : 5000);
+    }
+    fake_broker_release(&fake);
+}
+
 static void a_broker_whose_catalog_is_stale_closes_the_connection(void **state)
 {
     struct fake_broker fake;
@@ -321,6 +342,7 @@ int main(void)
         cmocka_unit_test(a_bad_record_is_named),
         cmocka_unit_test(log_append_time_is_the_brokers_and_told),
         cmocka_unit_test(old_message_sets_become_batches),
+        cmocka_unit_test(old_message_sets_get_the_brokers_time_too),
         cmocka_unit_test(a_broker_whose_catalog_is_stale_closes_the_connection),
     };
     return cmocka_run_group_tests_name("produce", tests, NULL, NULL);

@@ -273,9 +273,13 @@ static void the_rules_of_the_topic_hold_for_old_messages(void **state)
     assert_int_equal(
         record_legacy_up_convert(text_of(set.buffer), &rules, &arena, &report, &converted),
         BATCH_FAULT_NONE);
-    assert_true(report.info.is_log_append_time);
-    assert_int_equal(report.info.max_timestamp_ms, NOW_MS);
+    assert_false(report.info.is_log_append_time); /* that is the append's to say */
+    assert_int_equal(report.info.max_timestamp_ms, NOW_MS + RECORDS - 1);
     assert_false(report.needs_stamp);
+    assert_int_equal(record_batch_check(converted->bytes, converted->size, &rules, &arena, &report),
+                     BATCH_FAULT_NONE);
+    assert_true(report.needs_stamp);
+    assert_int_equal(report.max_timestamp_ms, NOW_MS);
     buffer_unref(converted);
     rules.batch_bytes_max = 100;
     assert_int_equal(
