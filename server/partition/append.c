@@ -80,7 +80,6 @@ static enum kafka_error admit(const struct partition *partition,
                               const struct partition_append *append)
 {
     const struct partition_services *services = &partition->table->services;
-    int32_t nodes[CONSENSUS_MEMBERS_MAX];
 
     if (partition->is_failed) {
         return KAFKA_ERROR_KAFKA_STORAGE_ERROR;
@@ -89,7 +88,7 @@ static enum kafka_error admit(const struct partition *partition,
         return KAFKA_ERROR_NOT_LEADER_OR_FOLLOWER;
     }
     if (append->acks == -1 && partition->leads && partition->config.min_insync_replicas > 1 &&
-        partition_in_sync(partition, nodes) < partition->config.min_insync_replicas) {
+        !high_watermark_has_replicas(partition)) {
         return KAFKA_ERROR_NOT_ENOUGH_REPLICAS;
     }
     if (!storage_has_space(services->storage, append->batch.length) && !MUTATION(49)) {

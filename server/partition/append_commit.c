@@ -38,14 +38,12 @@ void append_answer(struct partition *partition, struct inflight_batch *batch,
 static bool replicas_answer(const struct partition *partition, uint64_t index,
                             enum kafka_error *out_error)
 {
-    int32_t nodes[CONSENSUS_MEMBERS_MAX];
-
     if (partition->config.min_insync_replicas <= 1 ||
         high_watermark_has_matches(partition, index)) {
         *out_error = KAFKA_ERROR_NONE;
         return true;
     }
-    if (partition_in_sync(partition, nodes) < partition->config.min_insync_replicas) {
+    if (!high_watermark_has_replicas(partition)) {
         *out_error = KAFKA_ERROR_NOT_ENOUGH_REPLICAS_AFTER_APPEND;
         return true;
     }

@@ -42,7 +42,20 @@ void high_watermark_apply(struct partition *partition, const struct log_entry *e
     partition_table_mark_changed(partition);
 }
 
-/* Do min.insync.replicas replicas have the entry, this one included? */
+/* min.insync.replicas, but no more than there are replicas, as in Kafka. Who is fed and does not
+ * vote yet is none of them. */
+static int replicas_needed(const struct partition *partition, const struct member_progress *members,
+                           int count)
+{
+    int voters = 0;
+
+    for (int i = 0; i < count; i++) {
+        voters += members[i].role == MEMBER_VOTER ? 1 : 0;
+    }
+    return partition->config.min_insync_replicas < voters ? partition->config.min_insync_replicas
+                                                          : voters;
+}
+
 bool high_watermark_has_matches(const struct partition *partition, uint64_t index)
 {
     struct member_progress members[CONSENSUS_MEMBERS_MAX];
@@ -55,14 +68,13 @@ bool high_watermark_has_matches(const struct partition *partition, uint64_t inde
             matches++;
         }
     }
-    return matches >= partition->config.min_insync_replicas;
+    return matches >= replicas_needed(partition, members, count);
 }
 
-int partition_in_sync(const struct partition *partition, int32_t out_nodes[CONSENSUS_MEMBERS_MAX])
+static int find_in_sync(const struct partition *partition, const struct member_progress *members,
+                        int count, int32_t out_nodes[CONSENSUS_MEMBERS_MAX])
 {
-    struct member_progress members[CONSENSUS_MEMBERS_MAX];
     uint64_t last_index = partition_log_last_index(partition->log);
-    int count = consensus_members(partition->consensus, members);
     int in_sync = 0;
 
     for (int i = 0; i < count; i++) {
@@ -75,4 +87,22 @@ int partition_in_sync(const struct partition *partition, int32_t out_nodes[CONSE
         }
     }
     return in_sync;
+}
+
+int partition_in_sync(const struct partition *partition, int32_t out_nodes[CONSENSUS_MEMBERS_MAX])
+{
+    struct member_progress members[CONSENSUS_MEMBERS_MAX];
+    int count = consensus_members(partition->consensus, members);
+
+    return find_in_sync(partition, members, count, out_nodes);
+}
+
+bool high_watermark_has_replicas(const struct partition *partition)
+{
+    struct member_progress members[CONSENSUS_MEMBERS_MAX];
+    int32_t nodes[CONSENSUS_MEMBERS_MAX];
+    int count = consensus_members(partition->consensus, members);
+
+    return find_in_sync(partition, members, count, nodes) >=
+           replicas_needed(partition, members, count);
 }

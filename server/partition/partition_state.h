@@ -164,7 +164,10 @@ void append_answer(struct partition *partition, struct inflight_batch *batch,
 
 /* ---- high_watermark.c ---- */
 void high_watermark_apply(struct partition *partition, const struct log_entry *entry);
+/* Do as many replicas as min.insync.replicas asks for have the entry, this one included? */
 bool high_watermark_has_matches(const struct partition *partition, uint64_t index);
+/* Are as many in sync as it asks for? */
+bool high_watermark_has_replicas(const struct partition *partition);
 
 /* ---- log_start.c ---- */
 void log_start_apply(struct partition *partition, const struct partition_command *command,

@@ -300,6 +300,37 @@ static void acks_all_waits_for_min_insync_replicas(void **state)
     fake_group_release(&fake);
 }
 
+/* As in Kafka: a setting beyond the replicas would refuse producers for ever. */
+static void no_more_replicas_are_asked_for_than_there_are(void **state)
+{
+    struct fake_group fake;
+    struct asked all;
+    uint64_t index;
+
+    (void)state;
+    fake_group_init(&fake);
+    fake.config.min_insync_replicas = 5;
+    partition_set_config(fake.partition, &fake.config);
+    fake_group_lead(&fake, 1);
+    append(&fake, &all, 1, -1);
+    fake_group_commit(&fake);
+    assert_int_equal(all.done, 0);
+    index = fake.group->log->count;
+    fake_group_match(&fake, 2, index);
+    assert_int_equal(all.done, 0); /* all three are to have it */
+    fake_group_match(&fake, 3, index);
+    expect(&all, KAFKA_ERROR_NONE, 0);
+    append(&fake, &all, 1, -1);
+    fake_group_commit(&fake);
+    fake.group->is_live[2] = false;
+    fake_group_pass(&fake, 100000);
+    expect(&all, KAFKA_ERROR_NOT_ENOUGH_REPLICAS_AFTER_APPEND, -1);
+    append(&fake, &all, 1, -1);
+    fake_group_turn(&fake);
+    expect(&all, KAFKA_ERROR_NOT_ENOUGH_REPLICAS, -1);
+    fake_group_release(&fake);
+}
+
 static void an_append_that_waits_too_long_times_out_and_may_still_happen(void **state)
 {
     struct fake_group fake;
@@ -414,6 +445,7 @@ int main(void)
         cmocka_unit_test(a_replaced_leader_tells_nobody_of_a_hole),
         cmocka_unit_test(who_loses_leadership_tells_its_producers),
         cmocka_unit_test(acks_all_waits_for_min_insync_replicas),
+        cmocka_unit_test(no_more_replicas_are_asked_for_than_there_are),
         cmocka_unit_test(an_append_that_waits_too_long_times_out_and_may_still_happen),
         cmocka_unit_test(bad_batches_are_refused_with_kafkas_errors),
         cmocka_unit_test(a_batch_that_must_be_expanded_is_checked_off_the_loop_in_order),
