@@ -237,7 +237,7 @@ static void prepare(struct partition *partition, struct partition_append *append
         .last_sequence = info.last_sequence,
     };
     list_remove(&append->link);
-    if (info.producer_id != RECORD_BATCH_NO_PRODUCER && !info.is_control) {
+    if (info.producer_id > RECORD_BATCH_NO_PRODUCER && !info.is_control) {
         verdict = producer_overlay_check(&partition->overlay, &partition->producers, &claim,
                                          &original, &stored);
     } else {

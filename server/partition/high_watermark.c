@@ -36,7 +36,7 @@ void high_watermark_apply(struct partition *partition, const struct log_entry *e
     }
     note_bytes(partition, entry);
     if (record_batch_parse(entry->payload.bytes, entry->payload.length, &info) == ERROR_NONE &&
-        info.producer_id != RECORD_BATCH_NO_PRODUCER && !info.is_control) {
+        info.producer_id > RECORD_BATCH_NO_PRODUCER && !info.is_control) {
         producer_state_apply(&partition->producers, &info, entry->base_offset);
     }
     partition_table_mark_changed(partition);

@@ -180,6 +180,27 @@ static void a_retry_is_stored_once(void **state)
     fake_group_release(&fake);
 }
 
+/* Kafka takes every negative id for none: such a batch has no sequence that could come again. */
+static void who_has_a_negative_id_is_no_producer(void **state)
+{
+    struct fake_group fake;
+    struct asked asked[3];
+
+    (void)state;
+    fake_group_init(&fake);
+    fake_group_lead(&fake, 1);
+    append_buffer(&fake, &asked[0], fake_group_batch(2, 10, -2, -1, -1), 1);
+    append_buffer(&fake, &asked[1], fake_group_batch(2, 10, -2, -1, -1), 1);
+    fake_group_commit(&fake);
+    append_buffer(&fake, &asked[2], fake_group_batch(2, 10, -2, -1, -1), 1);
+    fake_group_commit(&fake);
+    for (int i = 0; i < 3; i++) {
+        expect(&asked[i], KAFKA_ERROR_NONE, 2 * i);
+    }
+    assert_int_equal(status_of(&fake).end_offset, 6);
+    fake_group_release(&fake);
+}
+
 static void appends_to_an_elected_leader_wait_until_it_leads(void **state)
 {
     struct fake_group fake;
@@ -440,6 +461,7 @@ int main(void)
         cmocka_unit_test(an_append_waits_for_how_a_transfer_of_leadership_ends),
         cmocka_unit_test(a_batch_behind_a_refused_one_is_refused_alike),
         cmocka_unit_test(a_retry_is_stored_once),
+        cmocka_unit_test(who_has_a_negative_id_is_no_producer),
         cmocka_unit_test(appends_to_an_elected_leader_wait_until_it_leads),
         cmocka_unit_test(who_was_elected_and_never_led_sends_its_producers_on),
         cmocka_unit_test(a_replaced_leader_tells_nobody_of_a_hole),
