@@ -31,6 +31,7 @@ int64_t byte_history_from(const struct byte_history *history, int64_t offset)
     int64_t next_offset;
     int64_t next_bytes;
     int64_t span;
+    double share;
 
     if (history->count == 0 || offset >= history->end_offset) {
         return 0;
@@ -47,6 +48,8 @@ int64_t byte_history_from(const struct byte_history *history, int64_t offset)
     if (span <= 0 || at == history->count) {
         return history->end_bytes - history->samples[at - 1].bytes; /* the batch that holds it */
     }
+    /* Not in integers: a few batches may claim so many offsets that the product has no room. */
+    share = (double)(next_offset - offset) / (double)span;
     return history->end_bytes - next_bytes +
-           (next_bytes - history->samples[at - 1].bytes) * (next_offset - offset) / span;
+           (int64_t)((double)(next_bytes - history->samples[at - 1].bytes) * share);
 }

@@ -18,8 +18,9 @@ enum { SIDE_ENTRIES_MAX = 64 * 1024, SIDE_COMMAND_BYTES_MAX = 16 * 1024 * 1024 }
 
 /* ---- places ---- */
 
-/* An empty segment takes any batch: rolling would make a second file of the same name. */
-static bool data_must_roll(struct partition_log *log, size_t size)
+/* An empty segment takes any batch: rolling would make a second file of the same name. Offsets
+ * are limited too: the index has 32 bits for one, and a small batch may claim very many. */
+static bool data_must_roll(struct partition_log *log, const struct tail_entry *entry)
 {
     const struct data_segment *active = log_files_last_data(log);
     int64_t now_ms = clock_wall_ms(log->storage->loop->clock);
@@ -30,7 +31,8 @@ static bool data_must_roll(struct partition_log *log, size_t size)
     if (log->segment_began_ms == 0) {
         log->segment_began_ms = now_ms; /* before our start: counted from the first append since */
     }
-    return active->size + size > (size_t)log->options.segment_bytes ||
+    return active->size + (size_t)entry->size > (size_t)log->options.segment_bytes ||
+           log->end_offset + entry->entry.offset_count - active->base_offset > INT32_MAX ||
            now_ms - log->segment_began_ms > log->options.segment_ms;
 }
 
@@ -141,7 +143,7 @@ static void append_one(struct partition_log *log, const struct log_entry *entry)
         CHECK(entry->base_offset == log->end_offset);
         CHECK(entry->offset_count > 0);
         placed.max_timestamp_ms = record_batch_max_timestamp_ms(entry->payload.bytes);
-        if (data_must_roll(log, placed.size)) {
+        if (data_must_roll(log, &placed)) {
             placed.rolls |= ENTRY_ROLLS_DATA;
         }
     } else {

@@ -422,6 +422,34 @@ static void what_is_pinned_can_be_read_though_the_start_moved_on(void **state)
     storage_world_release(&world);
 }
 
+/* A compressed batch is not expanded when it comes, and may claim as many records as it likes. */
+static void batches_that_claim_very_many_offsets_are_found(void **state)
+{
+    const int64_t count = INT32_MAX;
+    struct storage_world world;
+    struct partition_log *log;
+
+    (void)state;
+    init(&world);
+    log = begin(&world, NULL, INT32_MAX);
+    for (int i = 0; i < 6; i++) {
+        (void)append_batch(log, INT32_MAX, 100000); /* enough for a slot of the index each */
+        storage_world_run(&world, 5000);
+        (void)append_batch(log, 1, 100000);
+        storage_world_run(&world, 5000);
+    }
+    for (int round = 0; round < 2; round++) {
+        for (int64_t i = 0; i < 6; i++) {
+            assert_int_equal(read_at(&world, log, i * (count + 1)), ERROR_NONE);
+            assert_int_equal(read_at(&world, log, i * (count + 1) + count), ERROR_NONE);
+        }
+        storage_world_close(&world);
+        assert_true(count_segments(&world) >= 6);
+        log = open_again(&world);
+    }
+    storage_world_release(&world);
+}
+
 static uint64_t reads_to_find(struct storage_world *world, struct partition_log *log,
                               int64_t offset)
 {
@@ -465,6 +493,7 @@ int main(void)
         cmocka_unit_test(batches_move_in_small_pieces_when_the_cache_is_full),
         cmocka_unit_test(segments_below_the_start_go_without_further_writes),
         cmocka_unit_test(what_is_pinned_can_be_read_though_the_start_moved_on),
+        cmocka_unit_test(batches_that_claim_very_many_offsets_are_found),
         cmocka_unit_test(a_lookup_after_a_start_walks_one_segment_once),
         cmocka_unit_test(batches_move_to_segments_and_the_journal_goes_round),
         cmocka_unit_test(segments_go_to_the_disk_a_little_at_a_time),
