@@ -127,13 +127,12 @@ void partition_append(struct partition *partition, struct partition_append *appe
     append->private_offload = NULL;
     append->private_deadline_us = loop_now_us(partition->table->services.loop) + append->timeout_us;
     error = admit(partition, append);
-    if (error == KAFKA_ERROR_NONE && append_offload_wants_check(append, &rules)) {
+    if (error == KAFKA_ERROR_NONE && !append_offload_check(append, &rules, &verdict)) {
         enqueue(partition, append);
         append_offload_start(partition, append, &rules, NULL);
         return;
     }
     if (error == KAFKA_ERROR_NONE) {
-        append_offload_check(append->batch, &rules, &verdict);
         error = append_take_verdict(partition, append, &verdict);
     }
     if (error != KAFKA_ERROR_NONE) {

@@ -13,7 +13,11 @@
 
 #include "partition/partition_state.h"
 
-enum { EXPANDED_BYTES_MAX = 128 * 1024 * 1024, INLINE_CHECK_BYTES_MAX = 4096 };
+enum {
+    EXPANDED_BYTES_MAX = 128 * 1024 * 1024,
+    INLINE_CHECK_BYTES_MAX = 4096,
+    INLINE_EXPANDED_BYTES_MAX = 64 * 1024, /* few bytes may expand to very many */
+};
 
 struct append_offload {
     struct work work;
@@ -30,8 +34,8 @@ struct append_offload {
 };
 
 /* Thread: loop or pool. The batch belongs to the append alone: stamping it is fine. */
-void append_offload_check(struct buffer_slice batch, const struct batch_rules *rules,
-                          struct append_verdict *out_verdict)
+static void check_batch(struct buffer_slice batch, const struct batch_rules *rules,
+                        struct append_verdict *out_verdict)
 {
     struct batch_report report;
     struct arena arena;
@@ -63,7 +67,7 @@ static void run(struct work *work)
     enum error error;
 
     if (self->checks) {
-        append_offload_check(self->batch, &self->rules, &self->verdict);
+        check_batch(self->batch, &self->rules, &self->verdict);
     }
     if (self->verdict.fault != BATCH_FAULT_NONE || !self->recompresses ||
         self->verdict.codec == (uint8_t)self->target.codec) {
@@ -112,11 +116,18 @@ static void on_done(struct work *work)
     partition_after_read(partition);
 }
 
-bool append_offload_wants_check(const struct partition_append *append,
-                                const struct batch_rules *rules)
+bool append_offload_check(const struct partition_append *append, const struct batch_rules *rules,
+                          struct append_verdict *out_verdict)
 {
-    return append->batch.length > INLINE_CHECK_BYTES_MAX &&
-           record_batch_check_expands(append->batch.bytes, append->batch.length, rules);
+    struct batch_rules inline_rules = *rules;
+
+    if (append->batch.length > INLINE_CHECK_BYTES_MAX &&
+        record_batch_check_expands(append->batch.bytes, append->batch.length, rules)) {
+        return false;
+    }
+    inline_rules.expanded_bytes_max = INLINE_EXPANDED_BYTES_MAX;
+    check_batch(append->batch, &inline_rules, out_verdict);
+    return out_verdict->fault != BATCH_FAULT_EXPANDED_SIZE;
 }
 
 void append_offload_start(struct partition *partition, struct partition_append *append,

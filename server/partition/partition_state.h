@@ -143,10 +143,10 @@ enum kafka_error append_take_verdict(struct partition *partition, struct partiti
                                      const struct append_verdict *verdict);
 
 /* ---- append_offload.c ---- */
-void append_offload_check(struct buffer_slice batch, const struct batch_rules *rules,
+/* Look at the batch now. False: that would take long, and is for the pool; nothing was decided. */
+MUST_USE
+bool append_offload_check(const struct partition_append *append, const struct batch_rules *rules,
                           struct append_verdict *out_verdict);
-bool append_offload_wants_check(const struct partition_append *append,
-                                const struct batch_rules *rules);
 /* `checked` NULL: check it too. Before private_offload is NULL again the append cannot go on. */
 void append_offload_start(struct partition *partition, struct partition_append *append,
                           const struct batch_rules *rules, const struct append_verdict *checked);

@@ -452,6 +452,45 @@ static void a_batch_that_must_be_expanded_is_checked_off_the_loop_in_order(void 
     fake_group_release(&fake);
 }
 
+/* Takes `plain`. */
+static struct buffer *packed_by_zstd(struct buffer *plain)
+{
+    const struct compression_target zstd = {.codec = COMPRESSION_ZSTD,
+                                            .level = COMPRESSION_LEVEL_DEFAULT};
+    struct buffer *packed;
+
+    assert_int_equal(record_batch_recompress(plain->bytes, &zstd, 1 << 24, &packed), ERROR_NONE);
+    buffer_unref(plain);
+    assert_true(packed->size < 4096);
+    return packed;
+}
+
+static void a_small_batch_that_expands_far_is_checked_off_the_loop(void **state)
+{
+    struct fake_group fake;
+    struct asked asked[3];
+
+    (void)state;
+    fake_group_init(&fake);
+    fake.config.cleanup_compact = true; /* keys are demanded, so it must look inside */
+    partition_set_config(fake.partition, &fake.config);
+    fake_group_lead(&fake, 1);
+    append_buffer(&fake, &asked[0], packed_by_zstd(fake_group_batch(1, 60000, NO_PRODUCER, -1, -1)),
+                  1);
+    (void)loop_turn(&fake.loop); /* without the pool */
+    assert_int_equal(fake.group->log->count, 2);
+    append_buffer(&fake, &asked[1],
+                  packed_by_zstd(fake_group_batch(1, 8000000, NO_PRODUCER, -1, -1)), 1);
+    append(&fake, &asked[2], 1, 1);
+    (void)loop_turn(&fake.loop);
+    assert_int_equal(fake.group->log->count, 2);
+    fake_group_commit(&fake);
+    for (int i = 0; i < 3; i++) {
+        expect(&asked[i], KAFKA_ERROR_NONE, i);
+    }
+    fake_group_release(&fake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -471,6 +510,7 @@ int main(void)
         cmocka_unit_test(an_append_that_waits_too_long_times_out_and_may_still_happen),
         cmocka_unit_test(bad_batches_are_refused_with_kafkas_errors),
         cmocka_unit_test(a_batch_that_must_be_expanded_is_checked_off_the_loop_in_order),
+        cmocka_unit_test(a_small_batch_that_expands_far_is_checked_off_the_loop),
         cmocka_unit_test(a_topic_with_its_own_codec_stores_batches_under_it_in_order),
     };
     return cmocka_run_group_tests_name("append", tests, NULL, NULL);
