@@ -117,7 +117,7 @@ static uint64_t delay_us(const struct request *request)
 {
     const struct broker *broker = request->broker;
     uint64_t whole_us = (uint64_t)broker->config->connection_failed_authentication_delay_ms * 1000;
-    uint64_t took_us = loop_now_us(broker->loop) - request->arrived_us;
+    uint64_t took_us = request_age_us(request, loop_now_us(broker->loop));
 
     if (whole_us == 0) {
         return 0;

@@ -125,6 +125,11 @@ static inline bool request_is_ended(const struct request *request)
 {
     return request->end != REQUEST_OPEN;
 }
+/* A turn's time is that of its begin: what came in the turn itself has arrived later than that. */
+static inline uint64_t request_age_us(const struct request *request, uint64_t now_us)
+{
+    return now_us > request->arrived_us ? now_us - request->arrived_us : 0;
+}
 void request_release(struct request *request); /* frees all but the struct itself */
 
 #endif

@@ -286,7 +286,7 @@ static void start_waiting(struct pipeline *pipeline)
 static void count_answered(const struct pipeline *pipeline, const struct request *request)
 {
     struct metrics *metrics = pipeline->shared->metrics;
-    uint64_t took_us = loop_now_us(pipeline->shared->loop) - request->arrived_us;
+    uint64_t took_us = request_age_us(request, loop_now_us(pipeline->shared->loop));
 
     metric_add_api(metrics, API_METRIC_REQUEST_TIME_US, request->api->key, took_us);
     if (request->api->key == API_PRODUCE) {

@@ -68,6 +68,7 @@ static void send_output(void *context, struct frame_output *output)
     struct pipeline_fixture *fixture = context;
     size_t bytes = output->bytes;
 
+    fixture->now_us += fixture->send_us;
     for (int32_t i = 0; i < output->count; i++) {
         frame_output_append(&fixture->sent, output->slices[i]);
     }

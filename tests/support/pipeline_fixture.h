@@ -27,7 +27,8 @@ struct pipeline_fixture {
     struct frame_output sent; /* all answers so far */
     struct request *parked[PARKED_MAX];
     int parked_count;
-    bool is_taking; /* the client takes its answers at once */
+    uint64_t send_us; /* how long it takes to send */
+    bool is_taking;   /* the client takes its answers at once */
     bool is_reading;
     bool is_finished;
     bool is_drained;

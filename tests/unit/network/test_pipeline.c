@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "gyre/observe/metrics.h"
+
 #include "support/pipeline_fixture.h"
 #include "support/test.h"
 #include "wire_messages/api_keys.h"
@@ -434,6 +436,29 @@ static void a_throttled_connection_rests_after_its_answer(void **state)
     pipeline_fixture_release(&fixture);
 }
 
+/* Reading goes on within the turn, whose time is that of its begin. */
+static void who_is_answered_in_the_turn_it_came_in_took_no_time(void **state)
+{
+    struct buffer *frame = pipeline_fixture_frame(API_HEARTBEAT, 1, 0);
+    struct pipeline_fixture fixture;
+    char both[256];
+
+    (void)state;
+    pipeline_fixture_init(&fixture);
+    fixture.shared.requests_max = 1;
+    fixture.send_us = 500;
+    assert_true(frame->size * 2 <= sizeof both);
+    memcpy(both, frame->bytes, frame->size);
+    memcpy(both + frame->size, frame->bytes, frame->size);
+    (void)pipeline_fixture_feed(&fixture, both, frame->size * 2, SIZE_MAX);
+    assert_false(fixture.is_reading);
+    (void)loop_turn(&fixture.loop);
+    assert_string_equal(ANSWERS(&fixture), "1 1");
+    assert_int_equal(fixture.metrics->by_api[API_METRIC_REQUEST_TIME_US][API_HEARTBEAT], 0);
+    buffer_unref(frame);
+    pipeline_fixture_release(&fixture);
+}
+
 /* ---- before authentication ---- */
 
 static void forget_who(struct pipeline_fixture *fixture)
@@ -556,6 +581,7 @@ int main(void)
         cmocka_unit_test(requests_of_a_lost_connection_run_to_their_end),
         cmocka_unit_test(a_parked_request_is_told_that_its_client_is_gone),
         cmocka_unit_test(a_throttled_connection_rests_after_its_answer),
+        cmocka_unit_test(who_is_answered_in_the_turn_it_came_in_took_no_time),
         cmocka_unit_test(who_is_nobody_yet_may_not_ask_for_more_than_who_it_may_be),
         cmocka_unit_test(a_session_that_is_over_takes_no_requests),
         cmocka_unit_test(a_large_frame_before_authentication_closes_the_connection),
