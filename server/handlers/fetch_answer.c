@@ -157,6 +157,17 @@ static enum error fill_topics(struct fetch *fetch, const struct selection *selec
     return ERROR_NONE;
 }
 
+/* Only the time to wait. Who asked for everything asks so again: as in Kafka it gets no session,
+ * which would lie there unused. */
+static void answer_nothing(struct fetch *fetch, struct fetch_response *out)
+{
+    if (!fetch->plan.is_incremental) {
+        fetch_sessions_drop(fetch->request->broker->fetch_sessions, &fetch->plan);
+        out->session_id = 0;
+    }
+    request_reply(fetch->request, &fetch_response_layout, out);
+}
+
 void fetch_answer(struct fetch *fetch)
 {
     struct request *request = fetch->request;
@@ -166,7 +177,7 @@ void fetch_answer(struct fetch *fetch)
     fetch_response_init(&out);
     out.session_id = fetch->plan.session_id;
     if (!quotas_charge_fetch(request, fetch->bytes)) {
-        request_reply(request, &fetch_response_layout, &out); /* nothing, and the time to wait */
+        answer_nothing(fetch, &out);
     } else if (!select_parts(fetch, &selection) ||
                fill_topics(fetch, &selection, &out) != ERROR_NONE) {
         request_close(request);

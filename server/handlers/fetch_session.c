@@ -426,3 +426,13 @@ struct fetch_session *fetch_sessions_find(struct fetch_sessions *sessions,
     session = find_session(sessions, plan->session_id);
     return session != NULL && session->epoch == plan->session_epoch ? session : NULL;
 }
+
+void fetch_sessions_drop(struct fetch_sessions *sessions, struct fetch_plan *plan)
+{
+    struct fetch_session *session = fetch_sessions_find(sessions, plan);
+
+    if (session != NULL) {
+        drop_session(session);
+    }
+    plan->session_id = 0;
+}

@@ -75,6 +75,9 @@ enum kafka_error fetch_sessions_plan(struct fetch_sessions *sessions,
 struct fetch_session *fetch_sessions_find(struct fetch_sessions *sessions,
                                           const struct fetch_plan *plan);
 
+/* Forget the session that a plan opened: its client is not told of it. The plan has none then. */
+void fetch_sessions_drop(struct fetch_sessions *sessions, struct fetch_plan *plan);
+
 /* The name that the topic of a want by id had when the session heard of it; null: it had none. */
 struct string fetch_session_topic_name(const struct fetch_session *session,
                                        const struct fetch_want *want);

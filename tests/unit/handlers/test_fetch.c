@@ -5,6 +5,8 @@
 #include "gyre/wire/record_batch.h"
 
 #include "handlers/fetch.h"
+#include "handlers/fetch_session.h"
+#include "handlers/quotas_state.h"
 #include "support/fake_broker.h"
 #include "support/test.h"
 #include "wire_messages/api_keys.h"
@@ -401,6 +403,61 @@ static void records_that_there_is_no_memory_for_are_missed(void **state)
     fake_broker_release(&fake);
 }
 
+/* Ten bytes a second for everybody. */
+static void give_quota(struct fake_broker *fake, struct quotas *quotas)
+{
+    const struct quota_options options = {.samples = 11, .window_us = 1000000, .meters_max = 10};
+    const struct quota_entity everybody = {.client_id = {.kind = QUOTA_PART_DEFAULT}};
+
+    *quotas = (struct quotas){.loop = &fake->group.loop, .table = quota_table_new(&options)};
+    quota_table_set(quotas->table, &everybody, QUOTA_FETCH, 10);
+    fake->config.quota_window_num = 11;
+    fake->config.quota_window_size_seconds = 1;
+    fake->broker.quotas = quotas;
+}
+
+static void expect_rest(struct fake_broker *fake, struct asked *asked, int32_t session_id)
+{
+    take_answer(fake, asked);
+    assert_null(asked->answer);
+    assert_true(asked->out.throttle_time_ms > 0);
+    assert_int_equal(asked->out.session_id, session_id);
+}
+
+/* KIP-227: such an answer tells its client of no session, so none may take the place of another. */
+static void a_full_fetch_that_is_to_rest_leaves_no_session(void **state)
+{
+    struct fake_broker fake;
+    struct quotas quotas;
+    struct asked asked;
+    int32_t session_id;
+
+    (void)state;
+    fake_broker_init(&fake);
+    fake_broker_store(&fake, batch_of(3, 200));
+    want(&fake, &asked, 0);
+    asked.in.session_epoch = 0;
+    ask(&fake, &asked, 12);
+    take_answer(&fake, &asked);
+    session_id = asked.out.session_id;
+    assert_int_not_equal(session_id, 0);
+    give_quota(&fake, &quotas);
+    want(&fake, &asked, 0);
+    asked.in.session_epoch = 0;
+    ask(&fake, &asked, 12);
+    expect_rest(&fake, &asked, 0);
+    assert_int_equal(fetch_sessions_count(fake.broker.fetch_sessions), 1);
+    asked.in.session_id = session_id;
+    asked.in.session_epoch = 1;
+    asked.in.topics.count = 0;
+    ask(&fake, &asked, 12);
+    expect_rest(&fake, &asked, session_id);
+    assert_int_equal(fetch_sessions_count(fake.broker.fetch_sessions), 1);
+    fake.broker.quotas = NULL;
+    quota_table_free(quotas.table);
+    fake_broker_release(&fake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -412,6 +469,7 @@ int main(void)
         cmocka_unit_test(errors_and_elections_are_answered_at_once),
         cmocka_unit_test(the_first_batch_comes_whatever_its_size),
         cmocka_unit_test(a_session_answers_news_only),
+        cmocka_unit_test(a_full_fetch_that_is_to_rest_leaves_no_session),
         cmocka_unit_test(a_replica_in_the_readers_rack_is_preferred),
         cmocka_unit_test(a_diverged_reader_is_told_where),
         cmocka_unit_test(a_slow_disk_and_a_deadline_do_not_meet),
