@@ -353,11 +353,14 @@ void consensus_remove_member(struct consensus_group *group, int32_t node, consen
                                            .context = context});
 }
 
+static bool is_waiting(const struct consensus_group *group)
+{
+    return group->change != NULL && group->change->step == CHANGE_CATCH_UP;
+}
+
 void consensus_stop_waiting(struct consensus_group *group, int32_t node)
 {
-    const struct consensus_change *change = group->change;
-
-    if (change != NULL && change->step == CHANGE_CATCH_UP && change->node == node) {
+    if (is_waiting(group) && group->change->node == node) {
         finish(group, ERROR_STATE);
     }
 }
@@ -374,6 +377,10 @@ void consensus_transfer(struct consensus_group *group, int32_t node, consensus_d
                      : node == group->consensus->node ? ERROR_NONE
                                                       : ERROR_NOT_FOUND);
         return;
+    }
+    /* That may take hours, and the next leader can feed it as well. */
+    if (is_waiting(group)) {
+        finish(group, ERROR_STATE);
     }
     begin(group,
           (struct consensus_change){.step = TRANSFER_DRAIN,

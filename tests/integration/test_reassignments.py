@@ -6,10 +6,11 @@ import pytest
 
 from kafka_cluster import NO_REASSIGNMENT_IN_PROGRESS, NONE
 from kafka_wire import batch
-from region import eventually
+from region import PATIENCE, eventually
 
 TOPIC, BROKER = 2, 4
 SET, DELETE = 0, 1
+PREFERRED = 0
 LEADER_RATE = "leader.replication.throttled.rate"
 FOLLOWER_RATE = "follower.replication.throttled.rate"
 LEADER_REPLICAS = "leader.replication.throttled.replicas"
@@ -165,6 +166,35 @@ def test_a_target_that_dies_holds_nothing_up_and_keeps_nothing(own_region, conne
     region.start(third)
     eventually(lambda: held(connect(region), topic, third) is None)
     assert is_whole(cluster, topic, BATCHES + 1)
+
+
+def elect_preferred(cluster, topic):
+    answer = cluster.call("ElectLeaders", 2, election_type=PREFERRED, timeout_ms=10000,
+                          topic_partitions=[{"topic": topic, "partitions": [0]}])
+    return answer["replica_election_results"][0]["partition_result"][0]["error_code"]
+
+
+def test_leadership_moves_while_a_new_replica_catches_up(own_region, connect, topic):
+    region = own_region(brokers=3)
+    cluster = connect(region)
+    first, second, third = region.node_ids
+    begin_slowly(cluster, topic, [first, second], [first, third])
+    throttle(cluster, topic, RATE // 8, RATE // 8)
+    assert cluster.leader(topic) == first
+    begin = time.monotonic()
+    region.kill(first, "TERM")
+    assert time.monotonic() - begin < 10 * PATIENCE
+    assert "leaderships_left=0" in (region.home(first) / "gyred.log").read_text(errors="replace")
+    eventually(lambda: cluster.topic(topic, second)["partitions"][0]["leader_id"] == second)
+    region.start(first)
+    cluster = connect(region)
+    assert cluster.leader(topic) == second
+    eventually(lambda: elect_preferred(cluster, topic) == NONE)
+    eventually(lambda: cluster.leader(topic) == first)
+    assert moving(cluster, topic) == ([third], [second])
+    unthrottle(cluster, topic)
+    eventually(lambda: cluster.partition(topic)["replica_nodes"] == [first, third], timeout=30)
+    assert is_whole(cluster, topic)
 
 
 def test_a_move_goes_on_with_a_target_that_comes_back(own_region, connect, topic):

@@ -139,7 +139,8 @@ void consensus_remove_member(struct consensus_group *group, int32_t node, consen
 /* Wait no longer for a node that is being made a voter and has not caught up: it stays a standby,
  * and done() gets STATE. */
 void consensus_stop_waiting(struct consensus_group *group, int32_t node);
-/* Hand leadership to `node`; writes are refused with STATE meanwhile. */
+/* Hand leadership to `node`; writes are refused with STATE meanwhile. A node that is waited for, as
+ * above, is waited for no longer: ask the next leader. */
 void consensus_transfer(struct consensus_group *group, int32_t node, consensus_done done,
                         void *context);
 

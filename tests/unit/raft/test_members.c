@@ -274,6 +274,47 @@ static void leadership_is_handed_over_without_losing_a_write(void **state)
     raft_cluster_free(cluster);
 }
 
+static void on_given_up(void *context, enum error error)
+{
+    *(enum error *)context = error;
+}
+
+static void leadership_is_handed_over_while_a_member_catches_up(void **state)
+{
+    enum error given_up = ERROR_NONE;
+    struct raft_node *old;
+    int32_t target;
+
+    (void)state;
+    cluster = raft_cluster_new(4, 3, 5);
+    for (int i = 0; i < 3; i++) {
+        raft_cluster_start(cluster, i);
+    }
+    write_values(1, 3);
+    old = raft_cluster_leader(cluster);
+    target = (old->id + 1) % 3;
+    /* Node 3 does not run. */
+    consensus_set_member(old->group, 3, MEMBER_VOTER, on_given_up, &given_up);
+    raft_cluster_run(cluster, 3000000);
+    consensus_transfer(old->group, 3, on_done, NULL);
+    wait_for_answer(ERROR_NOT_FOUND);
+    consensus_transfer(old->group, old->id, on_done, NULL);
+    wait_for_answer(ERROR_NONE);
+    assert_int_equal(given_up, ERROR_NONE);
+    consensus_transfer(old->group, target, on_done, NULL);
+    wait_for_answer(ERROR_NONE);
+    assert_int_equal(given_up, ERROR_STATE);
+    assert_true(raft_cluster_run_until(cluster, 2, has_leader));
+    assert_int_equal(raft_cluster_leader(cluster)->id, target);
+    /* The new leader takes it up again. */
+    consensus_set_member(cluster->nodes[target].group, 3, MEMBER_VOTER, on_done, NULL);
+    raft_cluster_start(cluster, 3);
+    wait_for_answer(ERROR_NONE);
+    write_values(4, 6);
+    assert_true(raft_cluster_run_until(cluster, 5, agrees));
+    raft_cluster_free(cluster);
+}
+
 static void a_transfer_to_a_dead_member_ends_and_writes_go_on(void **state)
 {
     (void)state;
@@ -495,6 +536,7 @@ int main(void)
         cmocka_unit_test(a_member_that_stays_far_behind_becomes_no_voter),
         cmocka_unit_test(a_member_votes_before_it_has_heard_that_it_may),
         cmocka_unit_test(leadership_is_handed_over_without_losing_a_write),
+        cmocka_unit_test(leadership_is_handed_over_while_a_member_catches_up),
         cmocka_unit_test(a_transfer_to_a_dead_member_ends_and_writes_go_on),
         cmocka_unit_test(the_last_member_alone_can_be_made_the_group),
         cmocka_unit_test(idle_groups_sleep_long_and_wake_for_a_write_without_an_election),
