@@ -11,6 +11,7 @@
 enum { VOTERS_MAX = 5, VOTERS_USUAL = 3 };
 static const uint64_t LOOK_AGAIN_US = 500 * 1000;
 static const uint64_t FORGET_US = 10 * 1000 * 1000;
+static const uint64_t CATCH_UP_US = 10 * 1000 * 1000;
 
 struct wish {
     int32_t node; /* -1: nothing to do */
@@ -54,6 +55,25 @@ static bool is_gone(const struct cluster *cluster, const struct member_progress 
             consensus_peer_silent_us(cluster->services.consensus, member->node) >= FORGET_US);
 }
 
+/* A live standby, by turns: the one that had the last may be the one that cannot catch up. */
+static int32_t next_candidate(const struct cluster *cluster, const struct member_progress *members,
+                              int count)
+{
+    int first = 0;
+
+    for (int i = 0; i < count; i++) {
+        first = members[i].node == cluster->candidate ? i + 1 : first;
+    }
+    for (int i = 0; i < count; i++) {
+        const struct member_progress *member = &members[(first + i) % count];
+
+        if (member->role == MEMBER_STANDBY && member->is_live) {
+            return member->node;
+        }
+    }
+    return -1;
+}
+
 static struct wish find_wish(struct cluster *cluster, const struct member_progress *members,
                              int count)
 {
@@ -72,11 +92,7 @@ static struct wish find_wish(struct cluster *cluster, const struct member_progre
         }
     }
     if (voters < voters_wanted(catalog_broker_count(catalog))) {
-        for (int i = 0; i < count; i++) {
-            if (members[i].role == MEMBER_STANDBY && members[i].is_live) {
-                return (struct wish){members[i].node, false, MEMBER_VOTER};
-            }
-        }
+        return (struct wish){next_candidate(cluster, members, count), false, MEMBER_VOTER};
     }
     return survey.wish;
 }
@@ -109,7 +125,36 @@ static void on_changed(void *context, enum error error)
 
     cluster->is_changing_catalog = false;
     if (error != ERROR_NONE) {
-        log_warning(LOG_CLUSTER, "the catalog's members could not be changed", field_error(error));
+        log_warning(LOG_CLUSTER, "the catalog's members could not be changed",
+                    field_i64("node", cluster->changing_node), field_error(error));
+    }
+}
+
+static void begin_change(struct cluster *cluster, struct consensus_group *group, struct wish wish)
+{
+    cluster->is_changing_catalog = true;
+    cluster->changing_node = wish.node;
+    cluster->changing_since_us = loop_now_us(cluster->services.loop);
+    if (wish.is_removal) {
+        consensus_remove_member(group, wish.node, on_changed, cluster);
+        return;
+    }
+    if (wish.role == MEMBER_VOTER) {
+        cluster->candidate = wish.node;
+    }
+    consensus_set_member(group, wish.node, wish.role, on_changed, cluster);
+}
+
+/* A standby that does not catch up would hold up all other changes, its own removal, too. It is fed
+ * on, and has another turn. */
+static void stop_vain_wait(struct cluster *cluster, struct consensus_group *group)
+{
+    int32_t node = cluster->changing_node;
+    uint64_t waited_us = loop_now_us(cluster->services.loop) - cluster->changing_since_us;
+
+    if (waited_us >= CATCH_UP_US || !consensus_peer_is_live(cluster->services.consensus, node) ||
+        catalog_find_broker(cluster->services.catalog, node) == NULL) {
+        consensus_stop_waiting(group, node);
     }
 }
 
@@ -121,19 +166,16 @@ static void on_timer(struct timer *timer)
     struct wish wish;
 
     timer_start(cluster->services.loop, timer, LOOK_AGAIN_US);
-    if (group == NULL || !catalog_leads(cluster->services.catalog) ||
-        cluster->is_changing_catalog) {
+    if (group == NULL || !catalog_leads(cluster->services.catalog)) {
+        return;
+    }
+    if (cluster->is_changing_catalog) {
+        stop_vain_wait(cluster, group);
         return;
     }
     wish = find_wish(cluster, members, consensus_members(group, members));
-    if (wish.node < 0) {
-        return;
-    }
-    cluster->is_changing_catalog = true;
-    if (wish.is_removal) {
-        consensus_remove_member(group, wish.node, on_changed, cluster);
-    } else {
-        consensus_set_member(group, wish.node, wish.role, on_changed, cluster);
+    if (wish.node >= 0) {
+        begin_change(cluster, group, wish);
     }
 }
 
@@ -141,6 +183,8 @@ void catalog_members_init(struct cluster *cluster)
 {
     timer_init(&cluster->members_timer, on_timer);
     cluster->leaving_node = -1;
+    cluster->changing_node = -1;
+    cluster->candidate = -1;
 }
 
 void catalog_members_start(struct cluster *cluster)

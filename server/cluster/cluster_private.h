@@ -79,6 +79,9 @@ struct cluster {
     /* catalog_members.c */
     struct timer members_timer;
     bool is_changing_catalog;
+    int32_t changing_node; /* whose membership that is, or was last */
+    uint64_t changing_since_us;
+    int32_t candidate;    /* who was last to become a voter; -1: nobody yet */
     int32_t leaving_node; /* wants to come back under a node id that was forgotten; -1: none */
 
     /* replicas.c */

@@ -51,7 +51,7 @@ class Growing(Region):
         self.begin_to_add(node_id, place, seed)
         eventually(lambda: self.is_ready(node_id), 40)
 
-    def begin_to_add(self, node_id, place, seed=None):
+    def begin_to_add(self, node_id, place, seed=None, **settings):
         """With a broker for its only seed, or those of the others."""
         first = self.broker(1)
         home = self.home(1).parent / f"broker-{node_id}"
@@ -65,6 +65,7 @@ class Growing(Region):
         if seed is not None:
             conf = re.sub(r"(gyre.seed.servers=).*",
                           rf"\g<1>127.0.0.1:{self.broker(seed)['rpc_port']}", conf)
+        conf += "".join(f"\n{key}={value}\n" for key, value in settings.items())
         (home / "broker.conf").write_text(conf)
         self._brokers().append({
             "node_id": node_id, "kafka_port": self.port + place,
@@ -342,3 +343,21 @@ def test_all_brokers_of_a_larger_region_have_the_catalog(own_region, connect, to
     _, voters, standbys = quorum(cluster)
     assert len(voters) == 5
     assert sorted(voters + standbys) == region.node_ids
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_broker_that_cannot_be_fed_keeps_no_other_from_voting(connect, dies):
+    with Growing(brokers=2) as growing:
+        cluster = connect(growing)
+        # It takes nothing in, as with a full disk, and everybody hears that it lives.
+        full = growing.begin_to_add(3, 2, **{"gyre.disk.reserved.bytes": 1 << 50})
+        eventually(lambda: quorum(cluster)[2] == [3])
+        time.sleep(2)  # by now it is to become a voter
+        if dies:
+            full.kill()
+            full.wait()
+        growing.add(4, 3)
+        eventually(lambda: quorum(cluster)[1:] == ([1, 2, 4], [3]), 40)
+        if dies:
+            eventually(lambda: unregister(cluster, 3) == NONE)
+            eventually(lambda: quorum(cluster)[1:] == ([1, 2, 4], []), 40)
