@@ -316,7 +316,7 @@ static bool make_rules(struct acl_arguments *arguments, bool is_filter)
     const char *host = arguments->host == NULL && !is_filter ? "*" : arguments->host;
     struct acl rule = {
         .resource = ACL_RESOURCE_ANY,
-        .pattern = ACL_PATTERN_ANY,
+        .pattern = is_filter && arguments->is_prefix ? ACL_PREFIXED : ACL_PATTERN_ANY,
         .host = string_from(host),
         .permission = arguments->is_denial ? ACL_DENY
                       : is_filter          ? ACL_PERMISSION_ANY

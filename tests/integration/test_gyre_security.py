@@ -132,6 +132,22 @@ def test_a_grant_lets_in_and_its_removal_shuts_out(secured, topic):
                      "--topic", topic) == 5
 
 
+def rules_of(region, principal, *words):
+    listed = region.on("acl", "list", "--principal", principal, *words, "-o", "json")
+    return sorted((one["resource"], one["pattern"], one["operation"]) for one in listed)
+
+
+def test_rules_on_prefixes_are_listed_and_removed_alone(secured, topic):
+    grant = ("acl", "grant", "--principal", "petra", "--operation", "READ", "--topic", topic)
+    secured.on(*grant)
+    secured.on(*grant, "--prefix")
+    assert rules_of(secured, "petra", "--prefix") == [("TOPIC", "PREFIXED", "READ")]
+    gone = secured.on("acl", "revoke", "--principal", "petra", "--prefix", "-o", "json")
+    assert [one["pattern"] for one in gone] == ["PREFIXED"]
+    assert rules_of(secured, "petra") == [("TOPIC", "LITERAL", "READ")]
+    assert status_of(secured.on, "acl", "revoke", "--principal", "petra", "--prefix") == 1
+
+
 def test_who_may_write_nowhere_is_told_so(secured, topic):
     password = make_user(secured, "vera")
     secured.on("topic", "create", topic)
