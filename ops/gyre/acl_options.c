@@ -257,7 +257,7 @@ static bool is_asked(const struct acl_arguments *arguments, enum acl_operation o
 {
     for (int i = 0; i < arguments->operation_count; i++) {
         if (arguments->operations[i] == operation) {
-            return acl_operation_fits(operation, type);
+            return type == ACL_RESOURCE_ANY || acl_operation_fits(operation, type);
         }
     }
     return is_in_task(arguments, operation, type);

@@ -148,6 +148,17 @@ def test_rules_on_prefixes_are_listed_and_removed_alone(secured, topic):
     assert status_of(secured.on, "acl", "revoke", "--principal", "petra", "--prefix") == 1
 
 
+def test_rules_on_an_operation_are_listed_and_removed_wherever_they_are(secured, topic):
+    for words in (("READ", "--topic", topic, "--group", "readers"), ("WRITE", "--topic", topic)):
+        secured.on("acl", "grant", "--principal", "olga", "--operation", *words)
+    reading = [("GROUP", "LITERAL", "READ"), ("TOPIC", "LITERAL", "READ")]
+    writing = [("TOPIC", "LITERAL", "WRITE")]
+    assert rules_of(secured, "olga") == sorted(reading + writing)
+    assert rules_of(secured, "olga", "--operation", "READ") == reading
+    secured.on("acl", "revoke", "--principal", "olga", "--operation", "READ")
+    assert rules_of(secured, "olga") == writing
+
+
 def test_who_may_write_nowhere_is_told_so(secured, topic):
     password = make_user(secured, "vera")
     secured.on("topic", "create", topic)
