@@ -27,6 +27,25 @@ static bool copy_text(const char *text, const char *what, char *out_text, size_t
     return true;
 }
 
+/* In any case, as librdkafka has it. A misspelt one must not send passwords in the clear. */
+static bool is_protocol_known(const struct client_security *security)
+{
+    static const char *const known[] = {"PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"};
+    const char *protocol = find(security, "security.protocol");
+
+    if (protocol == NULL) {
+        return true;
+    }
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcasecmp(protocol, known[i]) == 0) {
+            return true;
+        }
+    }
+    complain("security.protocol: '%s' is none of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL",
+             protocol);
+    return false;
+}
+
 /* ---- OAUTHBEARER: the token lies in a file ---- */
 
 static bool read_token(struct client_security *security)
@@ -221,7 +240,8 @@ bool client_security_open(struct client_security *security, const struct connect
         !client_properties_load(&security->properties, connect->command_config)) {
         return false;
     }
-    return load_tls(security, connect) && fill_credentials(security, connect);
+    return is_protocol_known(security) && load_tls(security, connect) &&
+           fill_credentials(security, connect);
 }
 
 void client_security_close(struct client_security *security)

@@ -144,6 +144,29 @@ def test_gyre_names_a_mechanism_that_it_does_not_have(region, tmp_path, mechanis
     assert failure.value.status == 2
 
 
+def properties_with(path, protocol):
+    path.write_text(f"security.protocol={protocol}\nsasl.mechanism=PLAIN\n"
+                    "sasl.username=alice\nsasl.password=secret\n")
+    return ["--command-config", path]
+
+
+@pytest.mark.parametrize("protocol", ["SASL_TLS", "SASL-SSL", "SASL_PLAINTEXTS", "TLS", "SASL", ""])
+def test_gyre_sends_nothing_by_a_protocol_that_there_is_not(region, tmp_path, protocol):
+    four = f"'{protocol}' is none of PLAINTEXT, SSL, SASL_PLAINTEXT, SASL_SSL"
+    with pytest.raises(CommandFailed, match=four) as failure:
+        region.gyre("topic", "list", "--bootstrap-server", region.bootstrap,
+                    *properties_with(tmp_path / "client", protocol))
+    assert failure.value.status == 2
+
+
+@pytest.mark.parametrize("protocol,listener", [
+    ("sasl_plaintext", "SASL_PLAINTEXT"), ("Sasl_Plaintext", "SASL_PLAINTEXT"),
+    ("plaintext", "PLAINTEXT")])
+def test_gyre_reads_a_protocol_in_any_case(region, tmp_path, protocol, listener):
+    region.gyre("topic", "list", "--bootstrap-server", region.addresses(listener),
+                *properties_with(tmp_path / "client", protocol))
+
+
 # tokens
 
 def show(region, message):
