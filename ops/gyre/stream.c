@@ -288,7 +288,12 @@ static enum exit_status list_with(struct session *session, void *context)
     struct client_call call;
     enum exit_status status = streams_fetch(session, arguments->name, &call, &response);
 
-    if (status == STATUS_OK && arguments->connect.output == OUTPUT_JSON) {
+    if (status == STATUS_OK && response->streams.count == 1 &&
+        response->streams.items[0].error_code != KAFKA_ERROR_NONE) {
+        status = session_refused(arguments->name == NULL ? "streams" : arguments->name,
+                                 response->streams.items[0].error_code,
+                                 response->streams.items[0].error_message);
+    } else if (status == STATUS_OK && arguments->connect.output == OUTPUT_JSON) {
         json_t *list = json_array();
 
         for (int32_t i = 0; i < response->streams.count; i++) {

@@ -189,6 +189,17 @@ def test_a_stream_lives_from_create_to_delete(secured):
     assert status_of(secured.on, "stream", "create", "/life/two", "--produce", "g:a & g:b | g:c") == 1
 
 
+def test_a_stream_that_is_not_there_or_not_to_be_seen_is_no_line_of_a_list(secured):
+    password = make_user(secured, "sven")
+    secured.on("stream", "create", "/list/one", "--produce", "u:nobody")
+    listed, = secured.on("stream", "list", "/list/one", "-o", "json")
+    assert listed["stream"] == "/list/one"
+    for words in ((), ("-o", "json")):
+        assert status_of(secured.on, "stream", "list", "/list/none", *words) == 1
+        assert status_of(as_user, secured, "sven", password, "stream", "list", "/list/one",
+                         *words) == 5
+
+
 def test_a_team_is_applied_once_and_then_again_without_a_change(secured, tmp_path):
     passwords = {name: make_user(secured, name) for name in ("ada", "ivan")}
     file = tmp_path / "team.yaml"
