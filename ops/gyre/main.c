@@ -22,6 +22,17 @@ static const struct command groups[] = {
     {"dev", "run a region on this machine for development and tests", dev_command},
 };
 
+/* Who reads what was printed must not take a part of it for all: the disk may be full. */
+static int finish_output(int status)
+{
+    bool is_written = fflush(stdout) == 0 && ferror(stdout) == 0;
+
+    if (!is_written) {
+        complain("not everything could be written to standard output");
+    }
+    return is_written || status != STATUS_OK ? status : STATUS_FAILED;
+}
+
 int main(int argc, char **argv)
 {
     static const struct command_table table = {
@@ -39,7 +50,7 @@ int main(int argc, char **argv)
     argp_err_exit_status = STATUS_USAGE;
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         (void)puts("gyre " GYRE_VERSION);
-        return STATUS_OK;
+        return finish_output(STATUS_OK);
     }
-    return command_dispatch(&table, argc, argv);
+    return finish_output(command_dispatch(&table, argc, argv));
 }

@@ -147,6 +147,20 @@ def test_lines_of_stdin_come_out_of_consume(region, topic):
     assert found == [("", "without"), ("a", "1"), ("b", "2"), ("c", "3")]
 
 
+@pytest.mark.parametrize("words", [
+    ["consume", "--from-beginning", "--exit"], ["consume", "--from-beginning", "--count", "3"],
+    ["consume", "--from-beginning", "--exit", "-o", "json"], ["topic", "describe", "-o", "json"]],
+    ids=["exit", "count", "json", "describe"])
+def test_what_standard_output_did_not_take_is_a_failure(region, topic, words):
+    region.produce(topic, ["one", "two", "three"])
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([BIN / "gyre", *words, topic, "--bootstrap-server",
+                               region.bootstrap], stdout=full, stderr=subprocess.PIPE, text=True,
+                              timeout=60, check=False)
+    assert done.returncode == 1
+    assert "not everything could be written to standard output" in done.stderr
+
+
 def test_keys_go_where_other_clients_send_them(region, topic):
     region.on("topic", "create", topic, "--partitions", 8)
     region.on("topic", "create", f"{topic}-2", "--partitions", 8)
