@@ -292,6 +292,7 @@ static int verify_command(int argc, char **argv)
         OPTION_DIR,
         {"host", KEY_HOST, "HOST", 0, "It must be for this name or address", 0},
         {"broker", KEY_BROKER, NULL, 0, "It must do for a broker", 0},
+        OPTION_OUTPUT,
         {0}};
     struct arguments arguments = {.names_min = 1, .names_max = 1};
     struct pki_directory directory;
@@ -304,7 +305,8 @@ static int verify_command(int argc, char **argv)
     if (!pki_directory_open(&directory, arguments.directory, false)) {
         return STATUS_FAILED;
     }
-    status = pki_verify(&directory, arguments.names[0], arguments.host, arguments.is_broker);
+    status = pki_verify(&directory, arguments.names[0], arguments.host, arguments.is_broker,
+                        arguments.output);
     pki_directory_close(&directory);
     return (int)status;
 }

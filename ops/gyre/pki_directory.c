@@ -281,6 +281,11 @@ bool pki_directory_revoke(struct pki_directory *directory, const char *name, int
 
 /* ---- reading ---- */
 
+bool pki_directory_has(const char *directory, const char *name)
+{
+    return strchr(name, '/') == NULL && exists(directory, name, ".crt");
+}
+
 X509 *pki_directory_read(const char *directory, const char *name)
 {
     char path[PKI_PATH_BYTES];
@@ -288,10 +293,8 @@ X509 *pki_directory_read(const char *directory, const char *name)
     X509 *certificate;
 
     path_of(directory, name, ".crt", path);
-    if (strchr(name, '/') != NULL || access(path, F_OK) != 0) {
-        if (access(name, F_OK) == 0) {
-            (void)snprintf(path, sizeof path, "%s", name);
-        }
+    if (!pki_directory_has(directory, name) && access(name, F_OK) == 0) {
+        (void)snprintf(path, sizeof path, "%s", name);
     }
     file = open_file(path);
     if (file == NULL) {

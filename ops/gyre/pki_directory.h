@@ -43,6 +43,9 @@ bool pki_directory_renew(const struct pki_directory *directory, const char *name
 
 bool pki_directory_revoke(struct pki_directory *directory, const char *name, int list_days);
 
+/* Is this a name in the directory? What is not may be a file elsewhere. */
+bool pki_directory_has(const char *directory, const char *name);
+
 /* Of a name in the directory, or of a file. The caller's; NULL: a sentence was printed. */
 X509 *pki_directory_read(const char *directory, const char *name);
 

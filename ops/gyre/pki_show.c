@@ -263,8 +263,23 @@ static const char *judge(const struct pki_directory *directory, X509 *certificat
     return reason;
 }
 
+/* `reason` NULL: it is good. */
+static void print_verdict(const char *name, const X509 *certificate, const char *reason,
+                          enum output_format output)
+{
+    if (output == OUTPUT_JSON) {
+        json_print(json_pack("{s:o, s:b, s:s?, s:I}", "certificate",
+                             json_from_string(string_from(name)), "good", reason == NULL, "reason",
+                             reason, "days_left", (json_int_t)days_left(certificate)));
+    } else if (reason == NULL) {
+        (void)printf("%s is good for %lld more days\n", name, (long long)days_left(certificate));
+    } else {
+        complain("%s: %s", name, reason);
+    }
+}
+
 enum exit_status pki_verify(const struct pki_directory *directory, const char *name,
-                            const char *host, bool is_broker)
+                            const char *host, bool is_broker, enum output_format output)
 {
     X509 *certificate = pki_directory_read(directory->path, name);
     const char *reason;
@@ -273,15 +288,11 @@ enum exit_status pki_verify(const struct pki_directory *directory, const char *n
         return STATUS_FAILED;
     }
     reason = judge(directory, certificate, host, is_broker);
-    if (reason == NULL && strchr(name, '/') == NULL &&
+    if (reason == NULL && pki_directory_has(directory->path, name) &&
         !pki_directory_has_key(directory->path, name, certificate)) {
         reason = "its key is missing or another's";
     }
-    if (reason == NULL) {
-        (void)printf("%s is good for %lld more days\n", name, (long long)days_left(certificate));
-    } else {
-        complain("%s: %s", name, reason);
-    }
+    print_verdict(name, certificate, reason, output);
     X509_free(certificate);
     return reason == NULL ? STATUS_OK : STATUS_FAILED;
 }

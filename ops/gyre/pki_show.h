@@ -13,8 +13,8 @@ struct pki_directory;
 enum exit_status pki_show(const struct pki_directory *directory, const char *const *names,
                           int count, enum output_format output);
 
-/* `host` NULL: any. */
+/* `host` NULL: any. The key is looked at where the name is one of the directory. */
 enum exit_status pki_verify(const struct pki_directory *directory, const char *name,
-                            const char *host, bool is_broker);
+                            const char *host, bool is_broker, enum output_format output);
 
 #endif

@@ -104,3 +104,25 @@ def test_programs_are_told_what_was_made(pki):
     assert made["serial"] != again["serial"]
     assert json.loads(pki("revoke", "alice", "-o", "json")) == {"certificate": "alice",
                                                                "result": "revoked"}
+
+
+def test_programs_are_told_whether_a_certificate_is_good(pki):
+    pki("issue", "alice", "--days", "5")
+    told = json.loads(pki("verify", "alice", "-o", "json"))
+    assert told.pop("days_left") in (4, 5)
+    assert told == {"certificate": "alice", "good": True, "reason": None}
+    pki("revoke", "alice")
+    assert fails(pki, "verify", "alice", "-o", "json", match='"good": false') == 1
+    told = json.loads(run(BIN / "gyre", "pki", "verify", "--dir", pki.path, "alice", "-o", "json",
+                          check=False))
+    assert told["good"] is False and "revoked" in told["reason"]
+
+
+def test_a_file_is_verified_wherever_it_lies_without_its_key(pki, monkeypatch):
+    pki("issue", "alice")
+    (pki.path / "alice.key").unlink()
+    fails(pki, "verify", "alice", match="key is missing")
+    verify = ((BIN / "gyre").resolve(), "pki", "verify", "--dir", pki.path)
+    monkeypatch.chdir(pki.path)
+    for file in ("alice.crt", "./alice.crt", pki.path / "alice.crt"):
+        assert "good" in run(*verify, file)
