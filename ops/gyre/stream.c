@@ -226,7 +226,9 @@ static enum exit_status delete_with(struct session *session, void *context)
         status = streams_find(session, arguments->name, &call, &stream);
         is_gone = stream == NULL;
     }
-    if (status == STATUS_OK && !is_gone) {
+    if (status == STATUS_OK && is_gone) {
+        say(arguments, "missing");
+    } else if (status == STATUS_OK) {
         status = streams_delete(session, arguments->name);
         if (status == STATUS_OK) {
             say(arguments, "deleted");

@@ -151,6 +151,7 @@ static enum exit_status delete_known(struct session *session, struct user_argume
 
     if (found->results.count != 1 || user->error_code == KAFKA_ERROR_RESOURCE_NOT_FOUND) {
         if (arguments->if_exists) {
+            say(arguments, "missing");
             return STATUS_OK;
         }
         complain("%s: there is no such user", arguments->name);

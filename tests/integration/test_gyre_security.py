@@ -109,6 +109,13 @@ def test_users_come_and_go(secured):
     secured.on("user", "delete", "wanda", "--if-exists")
 
 
+def test_what_was_not_there_to_delete_is_told(secured):
+    for kind, name in (("user", "nobody-yet"), ("stream", "/never/made")):
+        words = (kind, "delete", name, "--if-exists")
+        assert secured.on(*words, "-o", "json") == {kind: name, "result": "missing"}
+        assert secured.on(*words) == f"missing {kind} {name}\n"
+
+
 def test_a_grant_lets_in_and_its_removal_shuts_out(secured, topic):
     password = make_user(secured, "greta")
     secured.on("topic", "create", topic)
@@ -351,6 +358,7 @@ def test_quotas_are_set_listed_and_removed(secured):
                "request_percentage")
     assert secured.on("quota", "list", "--for-user", "quinn", "-o", "json") == []
     assert status_of(secured.on, "quota", "set", "--for-user", "quinn", "no_such_quota=1") == 1
+    assert "--ip" not in secured.gyre("quota", "set", "--help").split()
 
 
 def test_a_named_administrator_without_a_password_gets_one(own_region):
