@@ -52,7 +52,10 @@ enum { ARGUMENTS_ARENA_BYTES = 1 << 20 };
         {"cluster", KEY_CLUSTER, NULL, 0, "On the cluster", 2},                                    \
         {"transactional-id", KEY_TRANSACTIONAL_ID, "ID", 0, "On this transactional id", 2},        \
         {"delegation-token", KEY_DELEGATION_TOKEN, "ID", 0, "On this token", 2},                   \
-        {"user-resource", KEY_USER, "User:NAME", 0, "On this user's tokens", 2},                   \
+    {                                                                                              \
+        "user-resource", KEY_USER, "User:NAME", 0, "On this user's tokens", 2                      \
+    }
+#define OPTION_PREFIX                                                                              \
     {                                                                                              \
         "prefix", KEY_PREFIX, NULL, 0, "Names begin like that", 2                                  \
     }
@@ -64,7 +67,7 @@ enum { ARGUMENTS_ARENA_BYTES = 1 << 20 };
 
 const struct argp_option acl_grant_options[] = {
     OPTION_PRINCIPAL, OPTION_OPERATION, OPTIONS_TASKS, OPTIONS_RESOURCES,
-    OPTION_HOST,      OPTION_DENY,      {0},
+    OPTION_PREFIX,    OPTION_HOST,      OPTION_DENY,   {0},
 };
 
 const struct argp_option acl_revoke_options[] = {
@@ -72,6 +75,7 @@ const struct argp_option acl_revoke_options[] = {
     OPTION_OPERATION,
     OPTIONS_TASKS,
     OPTIONS_RESOURCES,
+    OPTION_PREFIX,
     OPTION_HOST,
     OPTION_DENY,
     {"if-exists", KEY_IF_EXISTS, NULL, 0, "Be content if there is no such rule", 3},
@@ -79,7 +83,7 @@ const struct argp_option acl_revoke_options[] = {
 };
 
 const struct argp_option acl_list_options[] = {
-    OPTION_PRINCIPAL, OPTION_OPERATION, OPTIONS_RESOURCES, OPTION_HOST, {0},
+    OPTION_PRINCIPAL, OPTION_OPERATION, OPTIONS_RESOURCES, OPTION_PREFIX, OPTION_HOST, {0},
 };
 
 const struct argp_option acl_matrix_options[] = {OPTION_PRINCIPAL, OPTION_TOPIC, OPTION_HOST, {0}};

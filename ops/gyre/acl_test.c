@@ -34,7 +34,9 @@ static void fill(struct explain_access_request_questions *question, const struct
 
     question->principal = rule->principal;
     question->groups.items = groups;
-    question->groups.count = rule->principal.bytes == NULL ? -1 : arguments->member_count;
+    question->groups.count = rule->principal.bytes == NULL && arguments->member_count == 0
+                                 ? -1
+                                 : arguments->member_count;
     question->host = string_from(arguments->host);
     question->operation = (int8_t)rule->operation;
     question->resource_type = (int8_t)rule->resource;

@@ -166,6 +166,16 @@ def test_rules_on_an_operation_are_listed_and_removed_wherever_they_are(secured,
     assert rules_of(secured, "olga") == writing
 
 
+def test_groups_that_one_would_be_in_are_weighed(secured):
+    password = make_user(secured, "gina")
+    secured.on("stream", "create", "/would/be", "--consume", "g:zeta")
+    secured.on("acl", "grant", "--principal", "gina", "--operation", "DESCRIBE", "--cluster")
+    words = ("acl", "test", "--operation", "READ", "--topic", "/would/be:x")
+    assert status_of(as_user, secured, "gina", password, *words) == 5
+    assert as_user(secured, "gina", password, *words, "--member-of", "zeta").startswith("yes")
+    assert status_of(secured.on, *words, "--prefix") == 2
+
+
 def test_who_may_write_nowhere_is_told_so(secured, topic):
     password = make_user(secured, "vera")
     secured.on("topic", "create", topic)
