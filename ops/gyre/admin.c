@@ -15,8 +15,12 @@ enum exit_status admin_ask(struct session *session, struct client_call *call, ad
         enum exit_status status = session_ask(session, call);
         int16_t code = status == STATUS_OK ? code_of(call->response) : (int16_t)KAFKA_ERROR_NONE;
 
-        if (!is_misdirected(code) || !session_may_retry(session, code)) {
+        if (!is_misdirected(code)) {
             return status;
+        }
+        if (!session_may_retry(session, code)) {
+            return session_gave_up(session, session->bootstrap, code,
+                                   STRING("Nobody leads the region at the moment."));
         }
         client_call_release(call);
     }

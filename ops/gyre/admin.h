@@ -12,7 +12,10 @@
 /* The first error code of an answer; 0: it has none. */
 typedef int16_t (*admin_code_of)(const void *response);
 
-/* session_ask(), again for as long as the region has no controller. Release the call after it. */
+/*
+ * session_ask(), again for as long as the region has no controller: STATUS_TIMEOUT and a sentence
+ * where it does not get one in time. Release the call after it.
+ */
 enum exit_status admin_ask(struct session *session, struct client_call *call,
                            admin_code_of code_of);
 

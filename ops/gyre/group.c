@@ -56,7 +56,7 @@ enum exit_status group_find_coordinator(struct session *session, const char *gro
         }
     }
     if (status == STATUS_OK && code != KAFKA_ERROR_NONE) {
-        status = session_refused(group, code, STRING_NULL);
+        status = session_gave_up(session, group, code, STRING_NULL);
     }
     return status;
 }
@@ -103,7 +103,7 @@ static enum exit_status list_node(struct session *session, int32_t node_id, stru
         code = status == STATUS_OK ? response->error_code : KAFKA_ERROR_NONE;
     } while (session_may_retry(session, code));
     if (status == STATUS_OK && code != KAFKA_ERROR_NONE) {
-        status = session_refused("groups", code, STRING_NULL);
+        status = session_gave_up(session, "groups", code, STRING_NULL);
     }
     for (int32_t i = 0; status == STATUS_OK && i < response->groups.count; i++) {
         add_group(listing, node_id, &response->groups.items[i]);
@@ -164,7 +164,7 @@ static enum exit_status delete_with(struct session *session, void *context)
         client_call_release(&call);
     } while (status == STATUS_OK && session_may_retry(session, code));
     if (status == STATUS_OK && code != KAFKA_ERROR_NONE) {
-        status = session_refused(arguments->group, code, STRING_NULL);
+        status = session_gave_up(session, arguments->group, code, STRING_NULL);
     } else if (status == STATUS_OK) {
         result_print(arguments->connect.output, "group", arguments->group, "deleted");
     }

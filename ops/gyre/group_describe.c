@@ -49,7 +49,7 @@ static enum exit_status ask_group(struct session *session, const char *group,
     } while (session_may_retry(session, code));
     return code == KAFKA_ERROR_NONE
                ? STATUS_OK
-               : session_refused(group, code, response->groups.items[0].error_message);
+               : session_gave_up(session, group, code, response->groups.items[0].error_message);
 }
 
 static enum exit_status ask_offsets(struct session *session, const char *group,

@@ -291,3 +291,11 @@ enum exit_status session_refused(const char *what, int16_t code, struct string t
     }
     return is_denial(code) ? STATUS_DENIED : STATUS_FAILED;
 }
+
+enum exit_status session_gave_up(const struct session *session, const char *what, int16_t code,
+                                 struct string text)
+{
+    enum exit_status status = session_refused(what, code, text);
+
+    return kafka_error_is_retriable(code) && session_is_over(session) ? STATUS_TIMEOUT : status;
+}

@@ -78,4 +78,8 @@ enum exit_status session_refused(const char *what, int16_t code, struct string t
 /* Is waiting a little and asking again worth it? Pauses if it is, unless the time is over. */
 bool session_may_retry(struct session *session, int16_t code);
 
+/* As session_refused(), when session_may_retry() said no: TIMEOUT if only time was wanting. */
+enum exit_status session_gave_up(const struct session *session, const char *what, int16_t code,
+                                 struct string text);
+
 #endif

@@ -9,6 +9,7 @@ import subprocess
 import urllib.request
 
 import pytest
+from kafka_relay import Relay
 from region import BIN, CommandFailed, eventually, free_port, run
 
 
@@ -247,6 +248,30 @@ def test_every_command_shows_an_example_and_refuses_strange_options():
 def test_nobody_answering_is_a_timeout():
     assert status_of("topic", "list", "--bootstrap-server", f"127.0.0.1:{free_port(1)}",
                      "--timeout", "1") == 4
+
+
+NO_COORDINATOR, NOT_CONTROLLER = 15, 41
+
+
+@pytest.mark.parametrize("words,api,said", [
+    (["group", "delete", "g"], "FindCoordinator", {"error_code": NO_COORDINATOR}),
+    (["group", "describe", "g"], "FindCoordinator", {"error_code": NO_COORDINATOR}),
+    (["user", "create", "u"], "AlterUserScramCredentials", {"results": [
+        {"user": "u", "error_code": NOT_CONTROLLER, "error_message": None}]}),
+    (["quota", "set", "--for-user", "u", "producer_byte_rate=1"], "AlterClientQuotas", {"entries": [
+        {"error_code": NOT_CONTROLLER, "error_message": None, "entity": []}]}),
+], ids=["delete", "describe", "user", "quota"])
+def test_who_waited_in_vain_is_told_that_time_ran_out(region, words, api, said):
+    asked = []
+
+    def answer(name):
+        asked.append(name)
+        return said if name == api else None
+
+    with Relay(region.address(0), answer) as relay:
+        assert status_of(*words, "--bootstrap-server", relay.address, "--timeout", 2,
+                         stdin="secret\n") == 4
+    assert asked.count(api) > 1
 
 
 @pytest.mark.parametrize("address,why", [
