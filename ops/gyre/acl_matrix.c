@@ -27,6 +27,7 @@ enum {
     OPERATIONS = ACL_ALTER_CONFIGS + 1,
     QUESTIONS_MAX = 1000, /* a broker takes no more at once */
     QUESTIONS_ARENA_BYTES = 8 << 20,
+    TRIES = 3,
 };
 
 struct matrix {
@@ -145,9 +146,18 @@ static void fill(const struct asking *asking, struct explain_access_request *req
     }
 }
 
-static void take(const struct asking *asking, const struct explain_access_request *request,
-                 const struct explain_access_response *response)
+static enum exit_status take(const struct asking *asking,
+                             const struct explain_access_request *request,
+                             const struct explain_access_response *response)
 {
+    if (response->error_code != KAFKA_ERROR_NONE) {
+        return session_refused("access", response->error_code, response->error_message);
+    }
+    if (response->answers.count != request->questions.count) {
+        complain("the broker answered %d of %d questions", (int)response->answers.count,
+                 (int)request->questions.count);
+        return STATUS_FAILED;
+    }
     for (int32_t i = 0; i < request->questions.count; i++) {
         int principal = asking->first + i / (request->questions.count / asking->count);
 
@@ -156,38 +166,64 @@ static void take(const struct asking *asking, const struct explain_access_reques
                 1u << request->questions.items[i].operation;
         }
     }
+    return STATUS_OK;
 }
 
-/* False: these brokers do not answer such questions, or not ours. */
-static bool ask_some(struct session *session, const struct asking *asking)
+/*
+ * Brokers that are not Gyre's know no such question and end the connection. So may ours, for other
+ * reasons, but not each time when they answer something else in between.
+ */
+static enum exit_status try_often(struct session *session, struct client_call *call,
+                                  enum error *out_error)
+{
+    enum exit_status status = STATUS_OK;
+
+    *out_error = session_try(session, call);
+    for (int i = 1; i < TRIES && status == STATUS_OK && session_is_passing(*out_error); i++) {
+        const struct metadata_response *metadata;
+        struct client_call other;
+
+        status = session_ask_metadata(session, &other, NULL, 0, false, &metadata);
+        client_call_release(&other);
+        if (status == STATUS_OK) {
+            client_call_release(call);
+            *out_error = session_try(session, call);
+        }
+    }
+    return status;
+}
+
+/* The matrix is not decided where the brokers do not answer such questions. */
+static enum exit_status ask_some(struct session *session, const struct asking *asking)
 {
     struct explain_access_request request;
     struct client_call call = {.node_id = CLIENT_ANY_NODE,
                                .api_key = API_EXPLAIN_ACCESS,
                                .version_max = EXPLAIN_ACCESS_REQUEST_VERSION_MAX,
                                .request = &request};
-    const struct explain_access_response *response;
     struct arena arena;
-    bool is_answered;
+    enum exit_status status;
+    enum error error;
 
     arena_init(&arena, QUESTIONS_ARENA_BYTES);
     explain_access_request_init(&request);
     CHECK(explain_access_request_questions_array_alloc(&request.questions, &arena, QUESTIONS_MAX) ==
           ERROR_NONE);
     fill(asking, &request);
-    is_answered = session_try(session, &call) == ERROR_NONE;
-    response = call.response;
-    is_answered = is_answered && response->error_code == KAFKA_ERROR_NONE &&
-                  response->answers.count == request.questions.count;
-    if (is_answered) {
-        take(asking, &request, response);
+    status = try_often(session, &call, &error);
+    if (status == STATUS_OK && error == ERROR_NONE) {
+        status = take(asking, &request, call.response);
+    } else if (status == STATUS_OK && (error == ERROR_CLOSED || error == ERROR_UNSUPPORTED)) {
+        asking->matrix->is_decided = false;
+    } else if (status == STATUS_OK) {
+        status = session_failed(session, &call, error);
     }
     client_call_release(&call);
     arena_release(&arena);
-    return is_answered;
+    return status;
 }
 
-static void ask_brokers(struct session *session, struct matrix *matrix)
+static enum exit_status ask_brokers(struct session *session, struct matrix *matrix)
 {
     struct asking asking = {.matrix = matrix};
     int at_once = QUESTIONS_MAX / OPERATIONS;
@@ -199,14 +235,16 @@ static void ask_brokers(struct session *session, struct matrix *matrix)
     for (; asking.topic < matrix->topics->topics.count; asking.topic++) {
         for (asking.first = 0; asking.first < matrix->principals.count; asking.first += at_once) {
             int left = matrix->principals.count - asking.first;
+            enum exit_status status;
 
             asking.count = left < at_once ? left : at_once;
-            if (!ask_some(session, &asking)) {
-                matrix->is_decided = false;
-                return;
+            status = ask_some(session, &asking);
+            if (status != STATUS_OK || !matrix->is_decided) {
+                return status;
             }
         }
     }
+    return STATUS_OK;
 }
 
 /* ---- gathering ---- */
@@ -325,6 +363,9 @@ static void print_json(const struct matrix *matrix)
             (void)json_array_append_new(list, cell_to_json(matrix, j, i));
         }
     }
+    if (!matrix->is_decided) {
+        complain("by rules alone, without streams and super users: the brokers tell no more");
+    }
     json_print(list);
 }
 
@@ -361,7 +402,7 @@ static enum exit_status fill_matrix(struct session *session, struct matrix *matr
         status = ask_topics(session, matrix, &call);
     }
     if (status == STATUS_OK) {
-        ask_brokers(session, matrix);
+        status = ask_brokers(session, matrix);
     }
     if (status == STATUS_OK && matrix->arguments->connect.output == OUTPUT_JSON) {
         print_json(matrix);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stands between a client and a broker, for what brokers do seldom: says it in the broker's place."""
+"""Between a client and a broker: says in the broker's place what brokers seldom say."""
 import socket
 import socketserver
 import struct

@@ -3,8 +3,10 @@
 import json
 import os
 import stat
+import subprocess
 
 import pytest
+from kafka_relay import CUT, Relay
 from region import BIN, CommandFailed, Region, eventually, run
 
 TEAM = """\
@@ -164,6 +166,44 @@ def test_rules_on_an_operation_are_listed_and_removed_wherever_they_are(secured,
     assert rules_of(secured, "olga", "--operation", "READ") == reading
     secured.on("acl", "revoke", "--principal", "olga", "--operation", "READ")
     assert rules_of(secured, "olga") == writing
+
+
+def matrix_through(relay, region, path, *words):
+    """Without TLS, so that the relay can read it: what was printed to stdout and to stderr."""
+    text = (region.dir / "client.properties").read_text()
+    path.write_text(text.replace("SASL_SSL", "SASL_PLAINTEXT"))
+    done = subprocess.run([BIN / "gyre", "acl", "matrix", "-o", "json", "--bootstrap-server",
+                           relay.address, "--command-config", path, *words],
+                          capture_output=True, text=True, timeout=60, check=True)
+    return json.loads(done.stdout), done.stderr
+
+
+def test_a_matrix_has_the_streams_in_it_whatever_connection_is_lost(secured, tmp_path):
+    secured.on("stream", "create", "/lost/one", "--consume", "u:mia")
+    secured.on("topic", "create", "/lost/one:t")
+    asked = []
+
+    def answer(name):
+        asked.append(name)
+        return CUT if asked.count("ExplainAccess") == 1 and name == "ExplainAccess" else None
+
+    with Relay(secured.address(0, "SASL_PLAINTEXT"), answer) as relay:
+        (row,), said = matrix_through(relay, secured, tmp_path / "client", "--principal", "mia",
+                                      "--topic", "lost.one..t")
+    assert asked.count("ExplainAccess") == 2 and said == ""
+    assert "READ" in row["operations"]
+
+
+def test_a_matrix_by_rules_alone_says_so(secured, topic, tmp_path):
+    """As of brokers that are not Gyre's: they end the connection when they hear of the API."""
+    secured.on("topic", "create", topic)
+    secured.on("acl", "grant", "--principal", "mona", "--operation", "WRITE", "--topic", topic)
+    with Relay(secured.address(0, "SASL_PLAINTEXT"),
+               lambda name: CUT if name == "ExplainAccess" else None) as relay:
+        (row,), said = matrix_through(relay, secured, tmp_path / "client", "--principal", "mona",
+                                      "--topic", topic)
+    assert row["operations"] == ["WRITE", "DESCRIBE"]
+    assert "by rules alone" in said
 
 
 def test_groups_that_one_would_be_in_are_weighed(secured):
