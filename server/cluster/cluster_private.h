@@ -62,7 +62,7 @@ struct cluster {
     int founder_count;
     struct list seed_answers; /* struct seed_answer, owned */
     struct timer formation_timer;
-    bool is_founding;
+    uint64_t formation_told_us; /* when we last said what we wait for, or began to wait */
 
     /* registration.c */
     bool is_registered;

@@ -24,6 +24,7 @@
 enum { ARENA_BYTES_MAX = 64 * 1024 };
 static const uint64_t ASK_AGAIN_US = 200 * 1000;
 static const uint64_t ASK_TIMEOUT_US = 2 * 1000 * 1000;
+static const uint64_t TELL_US = 10 * 1000 * 1000;
 
 bool formation_names(const struct cluster *cluster, int32_t node_id, struct uuid directory_id)
 {
@@ -101,13 +102,37 @@ void formation_adopt(struct cluster *cluster, struct uuid cluster_id,
 
 /* ---- founding ---- */
 
+static int32_t seed_node(const struct cluster *cluster, int index)
+{
+    const struct links *links = cluster->services.links;
+    const struct config_endpoint *seed = &cluster->services.config->seeds[index];
+
+    return links->operations->seed_node(links, seed->host, seed->port);
+}
+
+/* The first seed may be spelt otherwise than we are advertised. Still it can be any of us that
+ * reaches itself there, `localhost` or a name of all brokers: we are the one it means only if the
+ * other seeds, and there must be some, have shown to be others. */
+static bool first_seed_reaches_us_alone(const struct cluster *cluster)
+{
+    int count = cluster->services.config->seed_count;
+
+    for (int i = 1; i < count; i++) {
+        if (seed_node(cluster, i) < 0 || seed_node(cluster, i) == cluster->services.node_id) {
+            return false;
+        }
+    }
+    return count > 1 && seed_node(cluster, 0) == cluster->services.node_id;
+}
+
 static bool we_are_first_seed(const struct cluster *cluster)
 {
     const struct broker_config *config = cluster->services.config;
 
     return config->seed_count == 0 ||
            (strcmp(config->seeds[0].host, cluster->services.rpc_host) == 0 &&
-            config->seeds[0].port == cluster->services.rpc_port);
+            config->seeds[0].port == cluster->services.rpc_port) ||
+           first_seed_reaches_us_alone(cluster);
 }
 
 static int other_seed_count(const struct cluster *cluster)
@@ -237,6 +262,28 @@ void formation_peer_up(struct cluster *cluster, int32_t peer)
     }
 }
 
+/* An operator sees only that the broker does not get ready. */
+static void tell_what_is_missing(struct cluster *cluster, int new_seeds)
+{
+    const struct cluster_services *services = &cluster->services;
+    uint64_t now_us = clock_monotonic_us(services->loop->clock);
+
+    if (services->config->seed_count == 0 || now_us - cluster->formation_told_us < TELL_US) {
+        return;
+    }
+    cluster->formation_told_us = now_us;
+    log_warning(LOG_CLUSTER, "the region is not formed yet: its first seed has to do it",
+                field_i64("seeds_answered", new_seeds),
+                field_i64("seeds_asked", other_seed_count(cluster)),
+                field_string("first_seed", services->config->seeds[0].host),
+                field_i64("first_seed_port", services->config->seeds[0].port),
+                field_i64("first_seed_is_node", seed_node(cluster, 0)),
+                field_string("we_are_advertised_as", services->rpc_host),
+                field_i64("our_port", services->rpc_port),
+                field_string("do", "start all seeds; name each once, and the first as its "
+                                   "gyre.rpc.advertised.listeners does"));
+}
+
 static void on_timer(struct timer *timer)
 {
     struct cluster *cluster = CONTAINER_OF(timer, struct cluster, formation_timer);
@@ -250,6 +297,7 @@ static void on_timer(struct timer *timer)
         found(cluster);
         return;
     }
+    tell_what_is_missing(cluster, new_seeds);
     list_for_each(link, &cluster->seed_answers) {
         formation_peer_up(cluster, list_entry(link, struct seed_answer, link)->node_id);
     }
@@ -295,6 +343,7 @@ enum error formation_start(struct cluster *cluster)
     rpc_serve(cluster->services.rpc, RPC_FORM, serve_form, cluster);
     if (uuid_is_zero(identity->cluster_id)) {
         cluster->phase = FORMATION_SEEKING;
+        cluster->formation_told_us = clock_monotonic_us(cluster->services.loop->clock);
         timer_start(cluster->services.loop, &cluster->formation_timer,
                     other_seed_count(cluster) == 0 ? 0 : ASK_AGAIN_US);
         return ERROR_NONE;

@@ -366,6 +366,20 @@ static void reset(struct links *base, int32_t id)
     }
 }
 
+static int32_t seed_node(const struct links *base, const char *host, uint16_t port)
+{
+    const struct links_uv *links = from_base(base);
+
+    list_for_each(link, &links->seeds) {
+        const struct link_dialer *seed = list_entry(link, struct link_dialer, link);
+
+        if (seed->port == port && strcmp(seed->host, host) == 0) {
+            return seed->is_self ? base->self : seed->peer_id;
+        }
+    }
+    return -1;
+}
+
 static const struct links_operations operations = {
     .send = send_frame,
     .is_up = is_up,
@@ -373,6 +387,7 @@ static const struct links_operations operations = {
     .set_receiver = set_receiver,
     .set_peer = set_peer,
     .reset = reset,
+    .seed_node = seed_node,
 };
 
 /* ---- life ---- */

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`gyred format`: what it makes, and the first users that it leaves for the region to take up."""
+"""How a region begins: `gyred format`, what it makes, and the first users that it leaves for the
+region to take up; and the seeds, which form the region.
+"""
 import subprocess
 
 import pytest
 
-from region import BIN
+from region import BIN, eventually, free_port
 
 
 @pytest.fixture
@@ -58,3 +60,37 @@ def test_a_directory_in_use_is_not_formatted_again(conf):
     again = format_with(conf)
     assert again.returncode == 1
     assert "holds the data of a broker already" in again.stderr
+
+
+# ---- the seeds ----
+
+# 127.1 is 127.0.0.1, and spelt otherwise than all brokers are advertised.
+
+
+def test_seeds_form_a_region_however_they_are_spelt(own_region):
+    port = free_port() + 20
+    seeds = ",".join(f"127.1:{port + i}" for i in range(3))
+    region = own_region(port=port - 20, settings=[f"gyre.seed.servers={seeds}"])
+    assert region.status() == {node: "ready" for node in region.node_ids}
+    region.on("topic", "create", "everywhere", "--replication-factor", "3")
+
+
+@pytest.fixture
+def waiting(tmp_path):
+    """A gyred that has nobody to form a region with; its log."""
+    port = free_port(brokers=1)
+    conf = tmp_path / "broker.conf"
+    conf.write_text(f"node.id=7\nlog.dirs={tmp_path / 'data'}\n"
+                    f"listeners=PLAINTEXT://127.0.0.1:{port}\n"
+                    f"gyre.seed.servers=127.1:{port + 20}\n")
+    with open(tmp_path / "log", "w+", encoding="utf-8") as log:
+        with subprocess.Popen([BIN / "gyred", conf], stdout=log, stderr=log) as process:
+            yield tmp_path / "log"
+            process.kill()
+
+
+def test_a_broker_that_waits_for_the_first_seed_says_how_that_is_spelt(waiting):
+    said = eventually(lambda: [line for line in waiting.read_text().splitlines()
+                               if "the region is not formed yet" in line])[0]
+    assert "first_seed=127.1 " in said and "we_are_advertised_as=127.0.0.1 " in said
+    assert "first_seed_is_node=7 " in said

@@ -222,6 +222,14 @@ static void fake_reset(struct links *links, int32_t peer)
     fake_network_reset(fake(links)->network, links->self, peer);
 }
 
+static int32_t fake_seed_node(const struct links *links, const char *host, uint16_t port)
+{
+    (void)links;
+    (void)host;
+    (void)port;
+    return -1;
+}
+
 static const struct links_operations operations = {
     .send = fake_send,
     .is_up = fake_is_up,
@@ -229,6 +237,7 @@ static const struct links_operations operations = {
     .set_receiver = fake_set_receiver,
     .set_peer = fake_set_peer,
     .reset = fake_reset,
+    .seed_node = fake_seed_node,
 };
 
 /* ---- life ---- */

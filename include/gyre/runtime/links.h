@@ -48,6 +48,8 @@ struct links_operations {
     void (*set_peer)(struct links *links, int32_t peer, const char *host, uint16_t port);
     /* What this peer sends makes no sense: break the link, after this call, and make it anew. */
     void (*reset)(struct links *links, int32_t peer);
+    /* The broker that answered at a seed's address, which may be ourselves; -1: nobody yet. */
+    int32_t (*seed_node)(const struct links *links, const char *host, uint16_t port);
 };
 
 /* The first member of every kind of links. */

@@ -274,6 +274,35 @@ static void an_address_that_is_known_twice_is_dialled_once(void **state)
     }
 }
 
+static void run_until_seed_is(const struct node *node, const char *host, uint16_t port, int32_t id)
+{
+    uint64_t deadline = clock_monotonic_us(clock_system()) + 20 * 1000 * 1000;
+
+    while (node->links->operations->seed_node(node->links, host, port) != id) {
+        (void)uv_run(&uv, UV_RUN_NOWAIT);
+        (void)loop_turn(&loop);
+        assert_true(clock_monotonic_us(clock_system()) < deadline);
+    }
+}
+
+/* However it is spelt. */
+static void who_answers_at_a_seed_is_known_also_when_it_is_ourselves(void **state)
+{
+    const struct links_operations *operations;
+
+    (void)state;
+    start_both();
+    operations = nodes[0].links->operations;
+    for (int i = 0; i < 2; i++) {
+        links_uv_add_seed(nodes[0].links, "127.1", nodes[i].port);
+        assert_int_equal(operations->seed_node(nodes[0].links, "127.1", nodes[i].port), -1);
+    }
+    run_until_seed_is(&nodes[0], "127.1", nodes[0].port, 0);
+    run_until_seed_is(&nodes[0], "127.1", nodes[1].port, 1);
+    assert_int_equal(operations->seed_node(nodes[0].links, "127.0.0.1", nodes[0].port), -1);
+    (void)stop_pair(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -286,6 +315,7 @@ int main(void)
                                         start_pair, stop_pair),
         cmocka_unit_test(two_that_dial_each_other_end_up_with_one_link),
         cmocka_unit_test(an_address_that_is_known_twice_is_dialled_once),
+        cmocka_unit_test(who_answers_at_a_seed_is_known_also_when_it_is_ourselves),
     };
     return cmocka_run_group_tests_name("links", tests, NULL, NULL);
 }
