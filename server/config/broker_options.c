@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "gyre/config/config.h"
+#include "gyre/config/topic_options.h"
 
 #include "config/option_value.h"
 
@@ -256,7 +257,10 @@ enum error broker_option_validate(const struct broker_option *option, struct str
     if (option->offset == offsetof(struct broker_config, max_connections_per_ip_overrides)) {
         return config_check_address_limits(value, reason, reason_size);
     }
-    return option_value_check(&rule, value, reason, reason_size);
+    if (option_value_check(&rule, value, reason, reason_size) != ERROR_NONE) {
+        return ERROR_INVALID;
+    }
+    return topic_option_validate_synonym(string_from(option->name), value, reason, reason_size);
 }
 
 static bool print_number(const struct broker_option *option, int64_t value, char *text, size_t size)

@@ -130,6 +130,38 @@ enum error topic_option_validate(struct string name, struct string value, char *
     return ERROR_INVALID;
 }
 
+static bool is_synonym(const struct topic_option *option, struct string broker_key)
+{
+    for (int i = 0; i < TOPIC_OPTION_SYNONYMS_MAX && option->synonyms[i].name != NULL; i++) {
+        if (string_is(broker_key, option->synonyms[i].name)) {
+            return option->synonyms[i].factor <= 1;
+        }
+    }
+    return false;
+}
+
+enum error topic_option_validate_synonym(struct string broker_key, struct string value,
+                                         char *reason, size_t reason_size)
+{
+    for (int i = 0; i < TOPIC_OPTION_COUNT; i++) {
+        const char *obstacle;
+
+        if (!is_synonym(&options[i], broker_key)) {
+            continue;
+        }
+        if (check_value(&options[i], value, reason, reason_size) != ERROR_NONE) {
+            return ERROR_INVALID;
+        }
+        obstacle = find_obstacle(&options[i], value);
+        if (obstacle != NULL) {
+            (void)snprintf(reason, reason_size, "cannot be '%.*s': %s", STRING_ARGUMENTS(value),
+                           obstacle);
+            return ERROR_INVALID;
+        }
+    }
+    return ERROR_NONE;
+}
+
 /* ---- layers ---- */
 
 static struct string find_in_file(const void *context, struct string name)

@@ -72,6 +72,12 @@ MUST_USE
 enum error topic_option_validate(struct string name, struct string value, char *reason,
                                  size_t reason_size);
 
+/* May a broker key speak so for topics that are silent? NONE also where it stands for no option of
+ * a topic. Keys in other units have bounds of their own. */
+MUST_USE
+enum error topic_option_validate_synonym(struct string broker_key, struct string value,
+                                         char *reason, size_t reason_size);
+
 /* The strongest value of an option, with the layer and the name that it came from. */
 struct topic_option_value {
     char text[1024]; /* "" also where the default is null */

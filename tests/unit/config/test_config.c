@@ -181,6 +181,11 @@ static void every_problem_is_told_with_its_line(void **state)
         {"node.id=1\nnum.partitions=99999999999\n", "must be at most"},
         {"node.id=1\nauto.create.topics.enable=yes\n", "must be true or false, is 'yes'"},
         {"node.id=1\ngyre.durability=never\n", "must be one of fsync|memory, is 'never'"},
+        {"node.id=1\nlog.cleanup.policy=delet\n", ":2: log.cleanup.policy must be a list of "
+                                                  "compact|delete, is 'delet'"},
+        {"node.id=1\nlog.cleanup.policy=delete, compact\n",
+         ":2: log.cleanup.policy cannot be 'delete, compact': compaction is not available yet"},
+        {"node.id=1\ncompression.gzip.level=0\n", "must be -1 or 1 to 9"},
         {"num.partitions=1\n", "node.id is not given"},
         {"node.id=1\nbroker.id=2\n", ":2: broker.id and node.id differ"},
         {"node.id=1\nlog.dirs=/a,/b\n", ":2: log.dirs must name one directory, not 2"},

@@ -213,6 +213,14 @@ static void changes_are_checked_before_they_are_made(void **state)
                          KAFKA_ERROR_INVALID_REQUEST);
         assert_int_equal(change(admin, type, broker, "max.connections", SET, "0"),
                          KAFKA_ERROR_INVALID_REQUEST);
+        assert_int_equal(change(admin, type, broker, "log.cleanup.policy", SET, "compact"),
+                         KAFKA_ERROR_INVALID_REQUEST);
+        assert_int_equal(change(admin, type, broker, "log.cleanup.policy", APPEND, "compact"),
+                         KAFKA_ERROR_INVALID_REQUEST);
+        assert_int_equal(change(admin, type, broker, "log.cleanup.policy", SET, "delet"),
+                         KAFKA_ERROR_INVALID_REQUEST);
+        assert_int_equal(change(admin, type, broker, "log.cleanup.policy", SET, "delete"), 0);
+        assert_int_equal(change(admin, type, broker, "log.cleanup.policy", DELETE, NULL), 0);
         assert_int_equal(change(admin, type, broker, "node.id", DELETE, NULL), 0);
         assert_int_equal(change(admin, type, broker, "num.io.threads", SET, "9"), 0);
         assert_int_equal(change(admin, type, broker, "max.connections", SET, "5"), 0);
