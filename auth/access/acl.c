@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gyre/access/acl.h"
 
+#include "gyre/base/ip_address.h"
+
 enum {
     TOPIC_OPERATIONS = 1u << ACL_READ | 1u << ACL_WRITE | 1u << ACL_CREATE | 1u << ACL_DESCRIBE |
                        1u << ACL_DELETE | 1u << ACL_ALTER | 1u << ACL_DESCRIBE_CONFIGS |
@@ -132,7 +134,7 @@ bool acl_matches(const struct acl *filter, const struct acl *acl)
 {
     return pattern_matches(filter, acl) &&
            (filter->principal.bytes == NULL || string_equal(filter->principal, acl->principal)) &&
-           (filter->host.bytes == NULL || string_equal(filter->host, acl->host)) &&
+           (filter->host.bytes == NULL || ip_address_is_same(filter->host, acl->host)) &&
            (filter->operation == ACL_OPERATION_ANY || filter->operation == acl->operation) &&
            (filter->permission == ACL_PERMISSION_ANY || filter->permission == acl->permission);
 }

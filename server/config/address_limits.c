@@ -1,28 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* max.connections.per.ip.overrides: "10.0.0.7:5, ::1:20". */
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "gyre/base/ip_address.h"
 #include "gyre/config/config.h"
 
 #include "config/option_value.h"
 
-/* As inet_ntop() writes it, so that texts can be compared. */
+/* So that texts can be compared. */
 static bool normalise(struct string text, char address[CONFIG_ADDRESS_BYTES_MAX])
 {
-    char given[CONFIG_ADDRESS_BYTES_MAX];
-    unsigned char bytes[sizeof(struct in6_addr)];
-    int family = memchr(text.bytes, ':', (size_t)text.length) == NULL ? AF_INET : AF_INET6;
+    struct ip_address_text usual;
 
-    if (text.length >= CONFIG_ADDRESS_BYTES_MAX) {
+    if (!ip_address_normalise(text, &usual)) {
         return false;
     }
-    memcpy(given, text.bytes, (size_t)text.length);
-    given[text.length] = '\0';
-    return inet_pton(family, given, bytes) == 1 &&
-           inet_ntop(family, bytes, address, CONFIG_ADDRESS_BYTES_MAX) != NULL;
+    memcpy(address, usual.bytes, sizeof usual.bytes);
+    return true;
 }
 
 /* The number stands behind the last colon, as in Kafka. */

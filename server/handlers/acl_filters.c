@@ -2,6 +2,7 @@
 #include "handlers/acl_filters.h"
 
 #include "gyre/access/stream_name.h"
+#include "gyre/base/ip_address.h"
 
 #include "handlers/request.h"
 
@@ -16,6 +17,18 @@ const char *acl_filters_problem(const struct acl *filter)
         return "Unknown entryFilter.";
     }
     return NULL;
+}
+
+bool acl_filters_usual_host(struct request *request, struct string host, struct string *out_host)
+{
+    struct ip_address_text text;
+    struct string usual = ip_address_usual(host, &text);
+
+    if (usual.bytes != text.bytes) {
+        *out_host = host;
+        return true;
+    }
+    return arena_copy_string(&request->arena, usual, out_host);
 }
 
 bool acl_filters_legal_name(struct request *request, enum acl_resource resource,

@@ -18,5 +18,8 @@ const char *acl_filters_problem(const struct acl *filter);
 MUST_USE
 bool acl_filters_legal_name(struct request *request, enum acl_resource resource,
                             enum acl_pattern pattern, struct string name, struct string *out_legal);
+/* And addresses as clients are named when a rule is looked for. */
+MUST_USE
+bool acl_filters_usual_host(struct request *request, struct string host, struct string *out_host);
 
 #endif

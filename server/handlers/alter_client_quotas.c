@@ -2,9 +2,9 @@
 /* AlterClientQuotas (49): each entity is judged for itself and becomes a command of its own. */
 #include "wire_messages/alter_client_quotas.h"
 
-#include <arpa/inet.h>
 #include <math.h>
 
+#include "gyre/base/ip_address.h"
 #include "gyre/base/map.h"
 
 #include "handlers/access.h"
@@ -46,18 +46,13 @@ static bool refuse(struct alter_client_quotas_response_entries *out, struct stri
 
 /* ---- the entity ---- */
 
-/* Numbers only: to ask DNS would block the loop. */
-static bool is_address(struct string text)
+/* Numbers only: to ask DNS would block the loop. Limits are looked up by the usual spelling. */
+static bool take_address(struct quota_alteration *self, struct string *text)
 {
-    unsigned char address[sizeof(struct in6_addr)];
-    char copy[INET6_ADDRSTRLEN];
+    struct ip_address_text usual;
 
-    if (text.length < 1 || (size_t)text.length >= sizeof copy) {
-        return false;
-    }
-    memcpy(copy, text.bytes, (size_t)text.length);
-    copy[text.length] = '\0';
-    return inet_pton(AF_INET, copy, address) == 1 || inet_pton(AF_INET6, copy, address) == 1;
+    return ip_address_normalise(*text, &usual) &&
+           arena_copy_string(&self->request->arena, string_from(usual.bytes), text);
 }
 
 static bool take_part(struct quota_alteration *self,
@@ -104,7 +99,7 @@ static bool take_entity(struct quota_alteration *self,
         return refuse(out, STRING("Invalid quota entity combination, IP entity shouldnot be "
                                   "combined with User or ClientId"));
     }
-    if (entity->ip.name.bytes != NULL && !is_address(entity->ip.name)) {
+    if (entity->ip.name.bytes != NULL && !take_address(self, &entity->ip.name)) {
         return refuse(out, catalog_changes_text(self->request,
                                                 "%.*s is not a valid IP or resolvable host.",
                                                 STRING_ARGUMENTS(entity->ip.name)));

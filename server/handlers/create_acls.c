@@ -60,12 +60,12 @@ static bool judge(struct acl_creations *self, const struct create_acls_request_c
         .resource = (enum acl_resource)in->resource_type,
         .pattern = (enum acl_pattern)in->resource_pattern_type,
         .principal = in->principal,
-        .host = in->host,
         .operation = (enum acl_operation)in->operation,
         .permission = (enum acl_permission)in->permission_type,
     };
 
-    if (!acl_filters_legal_name(self->request, acl.resource, acl.pattern, in->resource_name,
+    if (!acl_filters_usual_host(self->request, in->host, &acl.host) ||
+        !acl_filters_legal_name(self->request, acl.resource, acl.pattern, in->resource_name,
                                 &acl.name)) {
         return false;
     }
@@ -80,7 +80,7 @@ static bool judge(struct acl_creations *self, const struct create_acls_request_c
             .pattern = in->resource_pattern_type,
             .name = acl.name,
             .principal = in->principal,
-            .host = in->host,
+            .host = acl.host,
             .operation = in->operation,
             .permission = in->permission_type,
         };

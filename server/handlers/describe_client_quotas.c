@@ -2,6 +2,8 @@
 /* DescribeClientQuotas (48): entities that fit every component of the filter, with their quotas. */
 #include "wire_messages/describe_client_quotas.h"
 
+#include "gyre/base/ip_address.h"
+
 #include "handlers/access.h"
 #include "handlers/broker.h"
 #include "handlers/catalog_changes.h"
@@ -101,6 +103,14 @@ static bool take_filter(struct quota_description *self)
     return true;
 }
 
+static bool names_match(int part, struct string wanted, struct string ours)
+{
+    if (part == QUOTA_IP && wanted.bytes != NULL && ours.bytes != NULL) {
+        return ip_address_is_same(wanted, ours);
+    }
+    return string_equal(wanted, ours);
+}
+
 static bool matches(const struct quota_description *self, const struct catalog_quota *quota)
 {
     for (int part = 0; part < QUOTA_ENTITY_PARTS; part++) {
@@ -112,7 +122,7 @@ static bool matches(const struct quota_description *self, const struct catalog_q
             }
             continue;
         }
-        if (!ours.is_given || (!filter->is_any && !string_equal(filter->name, ours.name))) {
+        if (!ours.is_given || (!filter->is_any && !names_match(part, filter->name, ours.name))) {
             return false;
         }
     }

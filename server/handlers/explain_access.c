@@ -10,6 +10,7 @@
 #include "gyre/access/authorizer.h"
 #include "gyre/access/identity.h"
 #include "gyre/access/stream_name.h"
+#include "gyre/base/ip_address.h"
 
 #include "handlers/access.h"
 #include "handlers/authorization.h"
@@ -185,6 +186,7 @@ static void answer(struct explanation *self)
     struct authorization *authorization = self->request->broker->authorization;
     struct access_decision decision;
     struct stream_name_text legal;
+    struct ip_address_text host;
     struct identity *identity;
 
     if (!check(self)) {
@@ -204,7 +206,7 @@ static void answer(struct explanation *self)
     const struct access_question question = {
         .identity = identity,
         .host = self->in->host.bytes == NULL ? string_from(self->request->connection->peer_host)
-                                             : self->in->host,
+                                             : ip_address_usual(self->in->host, &host),
         .operation = (enum acl_operation)self->in->operation,
         .resource = (enum acl_resource)self->in->resource_type,
         .name = self->in->resource_type == ACL_TOPIC

@@ -522,10 +522,11 @@ def test_a_user_who_is_removed_is_disconnected_everywhere_within_a_second(world)
         Guest(world.region.address(world.region.node_ids[0]), "bob")
 
 
-def test_a_rule_may_be_for_one_address_of_a_user(world, topic):
+@pytest.mark.parametrize("spelt", ["127.0.0.2", "0:0:0:0:0:FFFF:127.0.0.2"], ids=["4", "6"])
+def test_a_rule_may_be_for_one_address_of_a_user(world, topic, spelt):
     world.make(topic)
     request = metadata_request(topic)
-    world.grant((TOPIC, topic, DESCRIBE), host="127.0.0.2")
+    world.grant((TOPIC, topic, DESCRIBE), host=spelt)
     for address in map(world.region.address, world.region.node_ids):
         with Guest(address, source="127.0.0.2") as guest:
             assert TOPIC_DENIED not in errors(guest.ask("Metadata", 12, request)[1])

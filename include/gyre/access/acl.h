@@ -71,7 +71,7 @@ struct acl {
     enum acl_pattern pattern;
     struct string name;
     struct string principal; /* "User:alice", "User:*" */
-    struct string host;      /* textual address, "*" */
+    struct string host;      /* an address as ip_address.h spells it, "*" */
     enum acl_operation operation;
     enum acl_permission permission;
 };

@@ -249,6 +249,39 @@ static void a_rule_that_makes_no_sense_is_refused(void **state)
     admin_region_free(admin);
 }
 
+/* Kafka writes what its clients come from in another spelling than we do. */
+static void a_rule_is_for_an_address_and_not_for_its_spelling(void **state)
+{
+    struct admin_region *admin = secured();
+    struct create_acls_request_creations one = rule("clicks", ACL_READ);
+    struct delete_acls_request_filters filter = {
+        .resource_type_filter = ACL_RESOURCE_ANY,
+        .pattern_type_filter = ACL_PATTERN_ANY,
+        .host_filter = STRING("2001:DB8::0:1"),
+        .operation = ACL_OPERATION_ANY,
+        .permission_type = ACL_PERMISSION_ANY,
+    };
+    struct delete_acls_request in = {.filters = {&filter, 1}};
+    struct delete_acls_response deleted;
+    struct describe_acls_response out;
+
+    (void)state;
+    one.host = STRING("2001:db8:0:0:0:0:0:1");
+    assert_int_equal(create_rule(admin, one, NULL), KAFKA_ERROR_NONE);
+    one.host = STRING("::ffff:10.0.0.7");
+    assert_int_equal(create_rule(admin, one, NULL), KAFKA_ERROR_NONE);
+    one.host = STRING("2001:db8::1");
+    assert_int_equal(create_rule(admin, one, NULL), KAFKA_ERROR_NONE);
+    out = describe_rules(admin, "clicks");
+    assert_int_equal(out.resources.items[0].acls.count, 2);
+    assert_true(string_is(out.resources.items[0].acls.items[0].host, "2001:db8::1"));
+    assert_true(string_is(out.resources.items[0].acls.items[1].host, "10.0.0.7"));
+    admin_region_ask(admin, API_DELETE_ACLS, 3, &in, delete_acls_handle, &deleted);
+    assert_int_equal(deleted.filter_results.items[0].matching_acls.count, 1);
+    assert_int_equal(acl_set_count(catalog_acls(admin->broker.catalog)), 1);
+    admin_region_free(admin);
+}
+
 static void without_an_authorizer_there_are_no_rules(void **state)
 {
     struct admin_region *admin = admin_region_new();
@@ -305,8 +338,13 @@ static void quotas_are_set_and_found_by_filters(void **state)
                      KAFKA_ERROR_NONE);
     assert_int_equal(set_quota(admin, "user", NULL, "request_percentage", 0.5, false),
                      KAFKA_ERROR_NONE);
-    assert_int_equal(set_quota(admin, "ip", "::1", "connection_creation_rate", 5, false),
+    assert_int_equal(
+        set_quota(admin, "ip", "0:0:0:0:0:0:0:1", "connection_creation_rate", 5, false),
+        KAFKA_ERROR_NONE);
+    assert_int_equal(set_quota(admin, "ip", "::1", "connection_creation_rate", 6, false),
                      KAFKA_ERROR_NONE);
+    assert_int_equal(count_quotas(admin, "ip", 0, "::1", true), 1);
+    assert_int_equal(count_quotas(admin, "ip", 0, "0::0:1", true), 1);
     assert_int_equal(count_quotas(admin, NULL, 0, NULL, false), 3);
     assert_int_equal(count_quotas(admin, NULL, 0, NULL, true), 0);
     assert_int_equal(count_quotas(admin, "user", 0, "alice", true), 1);
@@ -527,6 +565,7 @@ int main(void)
         cmocka_unit_test(users_are_described_without_their_keys),
         cmocka_unit_test(rules_are_created_described_and_deleted),
         cmocka_unit_test(a_rule_that_makes_no_sense_is_refused),
+        cmocka_unit_test(a_rule_is_for_an_address_and_not_for_its_spelling),
         cmocka_unit_test(without_an_authorizer_there_are_no_rules),
         cmocka_unit_test(quotas_are_set_and_found_by_filters),
         cmocka_unit_test(a_quota_that_makes_no_sense_is_refused),
