@@ -21,6 +21,7 @@
 #include "gyre/observe/log.h"
 
 #include "broker_process.h"
+#include "check_command.h"
 #include "format_command.h"
 #include "recover_command.h"
 
@@ -36,6 +37,7 @@ enum option_key {
     KEY_CLUSTER_ID,
     KEY_ADD_SCRAM,
     KEY_YES,
+    KEY_WITHOUT_FILES,
 };
 
 struct arguments {
@@ -43,6 +45,7 @@ struct arguments {
     const char *path;
     struct format_options format;
     bool is_confirmed;
+    bool is_without_files;
     const char *overrides[OVERRIDES_MAX];
     int override_count;
 };
@@ -51,6 +54,8 @@ const char *argp_program_version = "gyred " GYRE_VERSION;
 
 static const struct argp_option options[] = {
     {"check-config", KEY_CHECK, NULL, 0, "Check the configuration and exit", 0},
+    {"without-files", KEY_WITHOUT_FILES, NULL, 0,
+     "check-config: certificates and keys need not be there yet", 0},
     {"print-config", KEY_PRINT, NULL, 0, "Print the effective configuration and exit", 0},
     {"print-example", KEY_EXAMPLE, NULL, 0, "Print a commented example configuration", 0},
     {"override", KEY_OVERRIDE, "KEY=VALUE", 0, "Stronger than the file; repeatable", 0},
@@ -88,6 +93,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
     case KEY_EXAMPLE: arguments->mode = MODE_EXAMPLE; return 0;
     case KEY_CLUSTER_ID: arguments->format.cluster_id = argument; return 0;
     case KEY_YES: arguments->is_confirmed = true; return 0;
+    case KEY_WITHOUT_FILES: arguments->is_without_files = true; return 0;
     case KEY_OVERRIDE:
         if (arguments->override_count == OVERRIDES_MAX) {
             argp_error(state, "more than %d overrides", OVERRIDES_MAX);
@@ -167,6 +173,7 @@ static int run_mode(const struct arguments *arguments, const struct broker_confi
     case MODE_RECOVER: return recover_command(config, arguments->is_confirmed);
     case MODE_PRINT: config_print(config, stdout); return EXIT_SUCCESS;
     case MODE_CHECK:
+        return check_command(config, !arguments->is_without_files) ? EXIT_SUCCESS : EXIT_USAGE;
     case MODE_EXAMPLE: return EXIT_SUCCESS;
     }
     return EXIT_FAILURE;

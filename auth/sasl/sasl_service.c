@@ -101,9 +101,9 @@ static void open_keys(struct sasl_service *service)
 static enum error open_cyrus(struct sasl_service *service, char *message)
 {
     const struct broker_config *config = service->config;
-    bool has_service = config->sasl_kerberos_service_name.length > 0;
 
-    if (!has_service && !string_is(config->gyre_sasl_plain_backend, "cyrus")) {
+    if (config->sasl_kerberos_service_name.length <= 0 &&
+        !string_is(config->gyre_sasl_plain_backend, "cyrus")) {
         return ERROR_NONE;
     }
     if (cyrus_open(config->gyre_sasl_kerberos_keytab.bytes,
@@ -111,11 +111,34 @@ static enum error open_cyrus(struct sasl_service *service, char *message)
         (void)snprintf(message, 256, "cyrus-sasl cannot be started");
         return ERROR_UNSUPPORTED;
     }
-    return !has_service ? ERROR_NONE
-                        : kerberos_rules_parse(config->sasl_kerberos_principal_to_local_rules.items,
-                                               config->sasl_kerberos_principal_to_local_rules.count,
-                                               config->gyre_sasl_kerberos_realm, message,
-                                               &service->kerberos_rules);
+    return ERROR_NONE;
+}
+
+static enum error read_kerberos_rules(struct sasl_service *service, char *message)
+{
+    const struct broker_config *config = service->config;
+
+    return config->sasl_kerberos_service_name.length <= 0
+               ? ERROR_NONE
+               : kerberos_rules_parse(config->sasl_kerberos_principal_to_local_rules.items,
+                                      config->sasl_kerberos_principal_to_local_rules.count,
+                                      config->gyre_sasl_kerberos_realm, message,
+                                      &service->kerberos_rules);
+}
+
+enum error sasl_service_check(const struct broker_config *config, char *message)
+{
+    struct sasl_service *service = check_alloc_zero(sizeof *service);
+    enum error error;
+
+    service->config = config;
+    error = read_kerberos_rules(service, message);
+    if (error == ERROR_NONE) {
+        error = check_mechanisms(service, message);
+    }
+    kerberos_rules_free(service->kerberos_rules);
+    free(service);
+    return error;
 }
 
 static void open_lanes(struct sasl_service *service, const struct sasl_service_options *options)
@@ -146,6 +169,9 @@ enum error sasl_service_new(const struct sasl_service_options *options, char *me
     keyed_hash_init(&service->sha_512, "SHA512");
     CHECK(RAND_bytes(service->process_key, sizeof service->process_key) == 1);
     error = open_cyrus(service, message);
+    if (error == ERROR_NONE) {
+        error = read_kerberos_rules(service, message);
+    }
     if (error == ERROR_NONE) {
         error = check_mechanisms(service, message);
     }

@@ -8,6 +8,7 @@
 
 #include "gyre/access/acl_words.h"
 #include "gyre/base/check.h"
+#include "gyre/base/ip_address.h"
 #include "gyre/wire/kafka_error.h"
 
 #include "acl.h"
@@ -57,7 +58,8 @@ static bool is_about(const struct matrix *matrix, const struct acl *rule, struct
     if (!string_equal(rule->principal, principal) && !string_is(rule->principal, "User:*")) {
         return false;
     }
-    if (!string_is(rule->host, "*") && (host.bytes == NULL || !string_equal(rule->host, host))) {
+    if (!string_is(rule->host, "*") &&
+        (host.bytes == NULL || !ip_address_is_same(rule->host, host))) {
         return false;
     }
     if (rule->pattern == ACL_PREFIXED) {

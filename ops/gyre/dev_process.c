@@ -208,7 +208,8 @@ bool dev_process_check(const struct dev *dev, const struct dev_region *region,
     pid = fork();
     if (pid == 0) {
         if (dup2(said[1], STDOUT_FILENO) >= 0 && dup2(said[1], STDERR_FILENO) >= 0) {
-            (void)execl(program, program, "--check-config", config, (char *)NULL);
+            (void)execl(program, program, "--check-config", "--without-files", config,
+                        (char *)NULL);
         }
         _exit(STATUS_FAILED);
     }

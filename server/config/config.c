@@ -374,7 +374,76 @@ static void check_together(struct broker_config *config, struct config_report *r
     }
 }
 
-/* What the broker would find only when it opens the listener. */
+/* ---- what the broker would find only when it opens its listeners ---- */
+
+static bool is_every_address(const char *host)
+{
+    return host[0] == '\0' || strcmp(host, "::") == 0;
+}
+
+static bool are_on_one_port(const struct config_endpoint *one, const struct config_endpoint *other)
+{
+    if (one->port == 0 || one->port != other->port) {
+        return false;
+    }
+    if (strcmp(one->host, "0.0.0.0") == 0 && strchr(other->host, ':') == NULL) {
+        return true;
+    }
+    if (strcmp(other->host, "0.0.0.0") == 0 && strchr(one->host, ':') == NULL) {
+        return true;
+    }
+    return is_every_address(one->host) || is_every_address(other->host) ||
+           strcmp(one->host, other->host) == 0;
+}
+
+struct place {
+    const char *name;
+    const char *key;
+    const struct config_endpoint *endpoint;
+};
+
+static void check_ports(const struct broker_config *config, struct config_report *report)
+{
+    struct place places[CONFIG_LISTENERS_MAX + 2];
+    int count = 0;
+
+    for (; count < config->kafka_listener_count; count++) {
+        places[count] = (struct place){config->kafka_listeners[count].name, "listeners",
+                                       &config->kafka_listeners[count].bind};
+    }
+    places[count++] = (struct place){"other brokers", "gyre.rpc.listeners", &config->rpc_listener};
+    if (config->has_admin_listener) {
+        places[count++] =
+            (struct place){"health and metrics", "gyre.admin.listeners", &config->admin_listener};
+    }
+    for (int i = 0; i < count; i++) {
+        for (int j = 0; j < i; j++) {
+            if (are_on_one_port(places[i].endpoint, places[j].endpoint)) {
+                config_report_problem(report, config_entries_find(config->entries, places[i].key),
+                                      "%s: port %u is for '%s' and for '%s'", places[i].key,
+                                      places[i].endpoint->port, places[j].name, places[i].name);
+            }
+        }
+    }
+}
+
+/* Nobody would be who such a name is for, and Kafka does not start with it. */
+static void check_super_users(const struct broker_config *config, struct config_report *report)
+{
+    struct string rest = config->super_users;
+    struct string user;
+
+    while (string_next_element(&rest, ';', &user)) {
+        const char *colon = memchr(user.bytes, ':', (size_t)user.length);
+
+        if (colon == NULL || colon == user.bytes) {
+            config_report_problem(report, config_entries_find(config->entries, "super.users"),
+                                  "super.users: '%.*s' is no principal, as User:alice is one",
+                                  STRING_ARGUMENTS(user));
+        }
+    }
+}
+
 static void check_certificates(const struct broker_config *config, struct config_report *report)
 {
     for (int i = 0; i < config->kafka_listener_count; i++) {
@@ -439,6 +508,8 @@ enum error config_load(const char *path, const char *const *overrides, int overr
     }
     check_together(config, report);
     config_endpoints_derive(config, report);
+    check_ports(config, report);
+    check_super_users(config, report);
     check_certificates(config, report);
     if (report->problem_count > 0) {
         config_free(config);

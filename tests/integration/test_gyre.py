@@ -112,6 +112,20 @@ def test_dev_up_refuses_properties_before_the_directory_keeps_them(tmp_path, set
     assert not [log for log in tmp_path.rglob("gyred.log")]
 
 
+@pytest.mark.parametrize("setting, said", [
+    ("sasl.enabled.mechanisms=FOO", "'FOO' is not known"),
+    ("sasl.enabled.mechanisms=OAUTHBEARER", "'OAUTHBEARER' is not known or lacks its options"),
+    ("listener.name.sasl_ssl.ssl.principal.mapping.rules=RULE:(/x/", "listener 'SASL_SSL': "),
+    ("super.users=admin", "'admin' is no principal"),
+])
+def test_dev_up_refuses_what_a_protected_broker_would_not_start_with(tmp_path, setting, said):
+    up = [BIN / "gyre", "dev", "up", "--dir", tmp_path, "--brokers", 1, "--port", free_port(1)]
+    done = subprocess.run([*map(str, up), f"--set={setting}"], capture_output=True, text=True,
+                          timeout=60, check=False)
+    assert done.returncode == 1 and said in done.stderr
+    assert not (tmp_path / "dev.json").exists()
+
+
 def test_the_address_of_the_console_answers_with_where_to_look(region):
     address = region.state["regions"][0]["console"]
     with urllib.request.urlopen(address, timeout=10) as page:

@@ -54,6 +54,9 @@ struct sasl_service_options {
 MUST_USE
 enum error sasl_service_new(const struct sasl_service_options *options, char *message,
                             struct sasl_service **out_server);
+/* Would the mechanisms and rules of this configuration be taken? As above; reads no file. */
+MUST_USE
+enum error sasl_service_check(const struct broker_config *config, char *message);
 /* Nothing new is loaded from now on; before the loop ends. */
 void sasl_service_stop(struct sasl_service *service);
 /* After the work pool has ended, and every exchange is freed. */

@@ -116,6 +116,21 @@ static void addresses_have_numbers_of_their_own(void **state)
     }
 }
 
+static void addresses_on_one_port_may_differ(void **state)
+{
+    struct loaded loaded = load("node.id=1\n"
+                                "listeners=PLAINTEXT://127.0.0.1:1,SASL_PLAINTEXT://127.0.0.2:1\n"
+                                "gyre.rpc.listeners=[::1]:1\ngyre.admin.listeners=127.0.0.3:1\n"
+                                "super.users=User:CN=a,O=b; ;Group:c\n");
+
+    (void)state;
+    assert_int_equal(loaded.error, ERROR_NONE);
+    forget(&loaded);
+    loaded = load("node.id=1\nlisteners=PLAINTEXT://:0,SASL_PLAINTEXT://:0\n");
+    assert_int_equal(loaded.error, ERROR_NONE);
+    forget(&loaded);
+}
+
 static void a_key_of_a_listener_without_use_is_named(void **state)
 {
     struct loaded loaded = load("node.id=1\nlisteners=SSL://:1\nssl.keystore.location=/k.pem\n"
@@ -196,6 +211,14 @@ static void every_problem_is_told_with_its_line(void **state)
         {"node.id=1\nlisteners=SSL://:1,SSL://:2\n", "'SSL' is named twice"},
         {"node.id=1\nlisteners=SASL_SSL://:1\n", ":2: listeners: 'SASL_SSL' needs a certificate"},
         {"node.id=1\nlisteners=\n", "has no listener for clients"},
+        {"node.id=1\nlisteners=PLAINTEXT://:1,SSL://h:1\n",
+         ":2: listeners: port 1 is for 'PLAINTEXT' and for 'SSL'"},
+        {"node.id=1\nlisteners=PLAINTEXT://127.0.0.1:9000,SSL://0.0.0.0:9020\n",
+         "gyre.rpc.listeners: port 9020 is for 'SSL' and for 'other brokers'"},
+        {"node.id=1\nlisteners=PLAINTEXT://h:9000\ngyre.admin.listeners=[::]:9020\n",
+         ":3: gyre.admin.listeners: port 9020 is for 'other brokers' and for 'health and metrics'"},
+        {"node.id=1\nsuper.users=User:root;admin\n",
+         ":2: super.users: 'admin' is no principal, as User:alice is one"},
         {"node.id=1\nadvertised.listeners=PLAINTEXT://0.0.0.0:1\n", "no address that clients"},
         {"node.id=1\nadvertised.listeners=SSL://h:1\n", "is not one of `listeners`"},
         {"node.id=1\ngyre.seed.servers=a:1,b\n", ":2: gyre.seed.servers: 'b' is not host:port"},
@@ -338,6 +361,7 @@ int main(void)
         cmocka_unit_test(defaults_fill_what_is_not_given),
         cmocka_unit_test(a_file_of_kraft_mode_is_accepted),
         cmocka_unit_test(addresses_have_numbers_of_their_own),
+        cmocka_unit_test(addresses_on_one_port_may_differ),
         cmocka_unit_test(a_key_of_a_listener_without_use_is_named),
         cmocka_unit_test(a_listener_has_options_of_its_own),
         cmocka_unit_test(every_problem_is_told_with_its_line),
