@@ -34,6 +34,16 @@ static void on_broker_changed(void *context, const struct catalog_broker *broker
         host[broker->rpc_host.length] = '\0';
         links->operations->set_peer(links, broker->node_id, host, broker->rpc_port);
     }
+    if (broker->node_id == cluster->services.node_id) {
+        registration_look(cluster);
+    }
+}
+
+static void on_leader_changed(void *context, int32_t node)
+{
+    if (node >= 0) {
+        registration_look(context);
+    }
 }
 
 static void on_broker_removed(void *context, int32_t node_id)
@@ -167,6 +177,7 @@ static void listen(struct cluster *cluster)
         .topic_changed = on_topic_changed,
         .broker_changed = on_broker_changed,
         .broker_removed = on_broker_removed,
+        .leader_changed = on_leader_changed,
         .loaded = on_loaded,
         .context = cluster,
     };

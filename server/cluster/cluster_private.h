@@ -121,6 +121,9 @@ void registration_init(struct cluster *cluster);  /* answers from now on */
 void registration_start(struct cluster *cluster); /* asks from now on */
 void registration_stop(struct cluster *cluster);
 void registration_peer_up(struct cluster *cluster, int32_t peer);
+/* Who leads the catalog, or what it says of us, may be new: what can be done is done in this turn
+ * or the next, and not when it is time to ask again. */
+void registration_look(struct cluster *cluster);
 /* Asks a peer who it is and what it knows of the region, and to be entered into the catalog. `in`
  * is NULL with an error. Nothing is answered to a cluster that was stopped. */
 typedef void (*registration_answered)(struct cluster *cluster, enum error error,

@@ -145,6 +145,7 @@ static void take_answer(struct cluster *cluster, const struct cluster_join_respo
         cluster->is_registered = true;
         cluster->entered_index = (uint64_t)in->catalog_index;
         forget_peers(cluster);
+        registration_look(cluster);
         log_info(LOG_CLUSTER, "registered", field_i64("by", in->node_id));
         return;
     }
@@ -229,11 +230,21 @@ static void on_timer(struct timer *timer)
     struct cluster *cluster = CONTAINER_OF(timer, struct cluster, registration_timer);
     int32_t node = whom_to_ask(cluster);
 
-    timer_start(cluster->services.loop, timer, ASK_AGAIN_US);
     become_current_once(cluster);
+    if (cluster->is_current) {
+        return; /* for as long as this process lives */
+    }
+    timer_start(cluster->services.loop, timer, ASK_AGAIN_US);
     if (!cluster->is_registered && !cluster->is_registering && node >= 0) {
         cluster->is_registering = true;
         registration_ask(cluster, node, true, ASK_TIMEOUT_US, on_asked);
+    }
+}
+
+void registration_look(struct cluster *cluster)
+{
+    if (!cluster->is_current) {
+        timer_start(cluster->services.loop, &cluster->registration_timer, 0);
     }
 }
 
