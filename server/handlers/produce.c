@@ -13,7 +13,6 @@
 #include "gyre/observe/metrics.h"
 #include "gyre/partition/partition.h"
 #include "gyre/wire/record_batch.h"
-#include "gyre/wire/record_legacy.h"
 
 #include "cluster/cluster.h"
 #include "handlers/broker.h"
@@ -44,6 +43,7 @@ struct produce_part {
     struct produce *produce;
     struct produce_response_responses_partition_responses *out;
     struct group_id group;
+    size_t bytes;
 };
 
 static void refuse(struct produce_response_responses_partition_responses *out,
@@ -181,11 +181,25 @@ static void report_fault(struct produce_part *part)
     }
 }
 
+static void count_batch(const struct produce_part *part, int32_t records)
+{
+    struct metrics *metrics = part->produce->request->broker->metrics;
+
+    if (metrics != NULL) {
+        metric_add(metrics, METRIC_PRODUCE_BATCHES, 1);
+        metric_add(metrics, METRIC_PRODUCE_RECORDS, records);
+        metric_add(metrics, METRIC_PRODUCE_BYTES, (int64_t)part->bytes);
+    }
+}
+
 static void on_append(struct partition_append *append)
 {
     struct produce_part *part = CONTAINER_OF(append, struct produce_part, append);
     struct produce_response_responses_partition_responses *out = part->out;
 
+    if (append->converted_count > 0) {
+        count_batch(part, append->converted_count);
+    }
     if (append->error == KAFKA_ERROR_NONE) {
         out->base_offset = append->base_offset;
         out->log_append_time_ms = append->log_append_time_ms;
@@ -197,20 +211,9 @@ static void on_append(struct partition_append *append)
     part_done(part->produce);
 }
 
-static void count_batch(const struct produce *produce, const char *batch, size_t size)
-{
-    struct metrics *metrics = produce->request->broker->metrics;
-
-    if (metrics != NULL) {
-        metric_add(metrics, METRIC_PRODUCE_BATCHES, 1);
-        metric_add(metrics, METRIC_PRODUCE_RECORDS, record_batch_count(batch));
-        metric_add(metrics, METRIC_PRODUCE_BYTES, (int64_t)size);
-    }
-}
-
 /* Takes `batch`. */
 static void append_batch(struct produce *produce, struct partition *partition,
-                         struct buffer_slice batch,
+                         struct buffer_slice batch, bool is_message_set,
                          struct produce_response_responses_partition_responses *out)
 {
     struct produce_part *part = arena_alloc(&produce->request->arena, sizeof *part);
@@ -220,41 +223,22 @@ static void append_batch(struct produce *produce, struct partition *partition,
         refuse(out, KAFKA_ERROR_MESSAGE_TOO_LARGE, "the request names too many partitions");
         return;
     }
-    if (batch.length >= RECORD_BATCH_HEADER_BYTES) {
-        count_batch(produce, batch.bytes, batch.length);
-    }
     part->produce = produce;
     part->out = out;
     part->group = partition_group(partition);
+    part->bytes = batch.length;
+    if (!is_message_set && batch.length >= RECORD_BATCH_HEADER_BYTES) {
+        count_batch(part, record_batch_count(batch.bytes));
+    }
     part->append.batch = batch;
     part->append.from_client = true;
+    part->append.is_message_set = is_message_set;
     part->append.acks = produce->in.acks;
     part->append.timeout_us =
         produce->in.timeout_ms > 0 ? (uint64_t)produce->in.timeout_ms * 1000 : 0;
     part->append.done = on_append;
     produce->pending++;
     partition_append(partition, &part->append);
-}
-
-static void append_legacy(struct produce *produce, struct partition *partition,
-                          const struct records *records,
-                          struct produce_response_responses_partition_responses *out)
-{
-    struct string set = {.bytes = records->bytes, .length = records->length};
-    struct batch_report report;
-    struct batch_rules rules;
-    struct buffer *batch;
-    enum batch_fault fault;
-
-    partition_batch_rules(partition, &rules);
-    fault = record_legacy_up_convert(set, &rules, &produce->request->arena, &report, &batch);
-    if (fault != BATCH_FAULT_NONE) {
-        refuse(out, (enum kafka_error)batch_fault_kafka_code(fault), batch_fault_text(fault));
-        count_refused(produce);
-        return;
-    }
-    append_batch(produce, partition, buffer_slice(batch, 0, batch->size), out);
-    buffer_unref(batch);
 }
 
 static bool is_old_format(const struct request *request, const struct records *records)
@@ -306,11 +290,10 @@ static void start_partition(struct produce *produce, const struct catalog_topic 
         hint_leader(produce, (struct group_id){.topic = topic->id, .partition = in->index}, out);
     } else if (records.length == 0) {
         refuse(out, KAFKA_ERROR_INVALID_RECORD, batch_fault_text(BATCH_FAULT_EMPTY));
-    } else if (is_old_format(produce->request, &records)) {
-        append_legacy(produce, partition, &records, out);
     } else {
         append_batch(produce, partition,
-                     request_keep(produce->request, records.bytes, (size_t)records.length), out);
+                     request_keep(produce->request, records.bytes, (size_t)records.length),
+                     is_old_format(produce->request, &records), out);
     }
 }
 

@@ -33,30 +33,21 @@ void append_init(struct partition *partition)
     producer_overlay_init(&partition->overlay);
 }
 
-void partition_batch_rules(const struct partition *partition, struct batch_rules *out_rules)
+/* What the topic's settings allow a client to append; the broker's own batches are only sound. */
+static struct batch_rules rules_of(const struct partition *partition, bool from_client)
 {
     const struct topic_config *config = &partition->config;
     const struct loop *loop = partition->table->services.loop;
+    struct batch_rules rules = batch_rules_default(clock_wall_ms(loop->clock));
 
-    *out_rules = batch_rules_default(clock_wall_ms(loop->clock));
-    out_rules->is_from_client = true;
-    out_rules->allows_zstd = true;
-    out_rules->batch_bytes_max = (size_t)config->max_message_bytes;
-    out_rules->timestamp_before_ms_max = config->timestamp_before_max_ms;
-    out_rules->timestamp_after_ms_max = config->timestamp_after_max_ms;
-    out_rules->is_log_append_time = config->is_log_append_time;
-    out_rules->needs_keys = config->cleanup_compact;
-}
-
-static struct batch_rules rules_of(const struct partition *partition, bool from_client)
-{
-    struct batch_rules rules;
-
-    partition_batch_rules(partition, &rules);
-    if (!from_client) {
-        rules = batch_rules_default(rules.now_ms);
-        rules.is_from_client = false;
-        rules.allows_zstd = true;
+    rules.is_from_client = from_client;
+    rules.allows_zstd = true;
+    if (from_client) {
+        rules.batch_bytes_max = (size_t)config->max_message_bytes;
+        rules.timestamp_before_ms_max = config->timestamp_before_max_ms;
+        rules.timestamp_after_ms_max = config->timestamp_after_max_ms;
+        rules.is_log_append_time = config->is_log_append_time;
+        rules.needs_keys = config->cleanup_compact;
     }
     return rules;
 }
@@ -121,6 +112,7 @@ void partition_append(struct partition *partition, struct partition_append *appe
     append->base_offset = -1;
     append->log_append_time_ms = -1;
     append->log_start_offset = partition->log_start_offset;
+    append->converted_count = 0;
     append->fault_record_index = -1;
     append->fault_message = NULL;
     append->private_index = 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What would hold up the loop: checking a batch that must be decompressed for it, and storing it
- * under the topic's own codec (compression.type). Meanwhile the append stays in the queue and holds
- * up what came behind it, so that order is kept.
+ * What would hold up the loop: making a batch of an old message set, checking a batch that must be
+ * decompressed for it, and storing it under the topic's own codec (compression.type). Meanwhile the
+ * append stays in the queue and holds up what came behind it, so that order is kept.
  */
 #include <stdlib.h>
 
@@ -10,6 +10,7 @@
 #include "gyre/base/check.h"
 #include "gyre/runtime/work.h"
 #include "gyre/wire/record_batch.h"
+#include "gyre/wire/record_legacy.h"
 
 #include "partition/partition_state.h"
 
@@ -26,11 +27,13 @@ struct append_offload {
     struct buffer_slice batch;       /* one reference */
     struct batch_rules rules;
     struct compression_target target;
+    bool converts;
     bool checks;
     bool recompresses;
     /* ---- the outcome ---- */
     struct append_verdict verdict;
-    struct buffer *result; /* NULL: the batch stays as it is */
+    struct buffer *result; /* owned; NULL: the batch stays as it is */
+    int32_t converted_count;
 };
 
 /* Thread: loop or pool. The batch belongs to the append alone: stamping it is fine. */
@@ -61,24 +64,62 @@ static void check_batch(struct buffer_slice batch, const struct batch_rules *rul
     arena_release(&arena);
 }
 
+/* Takes `batch`. From here on it is the one that is looked at and stored. */
+static void replace_batch(struct append_offload *self, struct buffer *batch)
+{
+    buffer_unref(self->result);
+    self->result = batch;
+    buffer_slice_unref(&self->batch);
+    self->batch = buffer_slice(batch, 0, batch->size);
+}
+
+static void convert(struct append_offload *self)
+{
+    struct string set = {.bytes = self->batch.bytes, .length = (int32_t)self->batch.length};
+    struct batch_report report;
+    struct buffer *batch;
+    struct arena arena;
+
+    CHECK(self->batch.length <= INT32_MAX);
+    arena_init(&arena, APPEND_FAULT_ARENA_BYTES);
+    self->verdict = (struct append_verdict){.record_index = -1, .append_time_ms = -1};
+    self->verdict.fault = record_legacy_up_convert(set, &self->rules, &arena, &report, &batch);
+    if (self->verdict.fault == BATCH_FAULT_NONE) {
+        self->converted_count = report.info.count;
+        replace_batch(self, batch);
+    }
+    arena_release(&arena);
+}
+
+static void recompress(struct append_offload *self)
+{
+    struct buffer *batch;
+    enum error error =
+        record_batch_recompress(self->batch.bytes, &self->target, EXPANDED_BYTES_MAX, &batch);
+
+    if (error != ERROR_NONE) {
+        self->verdict.fault = BATCH_FAULT_EXPANSION;
+        return;
+    }
+    replace_batch(self, batch);
+    if (batch->size > self->rules.batch_bytes_max) {
+        self->verdict.fault = BATCH_FAULT_TOO_LARGE;
+    }
+}
+
 static void run(struct work *work)
 {
     struct append_offload *self = CONTAINER_OF(work, struct append_offload, work);
-    enum error error;
 
-    if (self->checks) {
+    if (self->converts) {
+        convert(self);
+    }
+    if (self->checks && self->verdict.fault == BATCH_FAULT_NONE) {
         check_batch(self->batch, &self->rules, &self->verdict);
     }
-    if (self->verdict.fault != BATCH_FAULT_NONE || !self->recompresses ||
-        self->verdict.codec == (uint8_t)self->target.codec) {
-        return;
-    }
-    error = record_batch_recompress(self->batch.bytes, &self->target, EXPANDED_BYTES_MAX,
-                                    &self->result);
-    if (error != ERROR_NONE) {
-        self->verdict.fault = BATCH_FAULT_EXPANSION;
-    } else if (self->result->size > self->rules.batch_bytes_max) {
-        self->verdict.fault = BATCH_FAULT_TOO_LARGE;
+    if (self->verdict.fault == BATCH_FAULT_NONE && self->recompresses &&
+        self->verdict.codec != (uint8_t)self->target.codec) {
+        recompress(self);
     }
 }
 
@@ -90,6 +131,7 @@ static void take_result(struct append_offload *self)
     enum kafka_error error;
 
     append->private_offload = NULL;
+    append->converted_count = self->converted_count;
     error = append_take_verdict(partition, append, &self->verdict);
     if (error == KAFKA_ERROR_NONE && self->result != NULL) {
         buffer_slice_unref(&append->batch);
@@ -121,8 +163,9 @@ bool append_offload_check(const struct partition_append *append, const struct ba
 {
     struct batch_rules inline_rules = *rules;
 
-    if (append->batch.length > INLINE_CHECK_BYTES_MAX &&
-        record_batch_check_expands(append->batch.bytes, append->batch.length, rules)) {
+    if (append->is_message_set ||
+        (append->batch.length > INLINE_CHECK_BYTES_MAX &&
+         record_batch_check_expands(append->batch.bytes, append->batch.length, rules))) {
         return false;
     }
     inline_rules.expanded_bytes_max = INLINE_EXPANDED_BYTES_MAX;
@@ -146,6 +189,7 @@ void append_offload_start(struct partition *partition, struct partition_append *
     self->append = append;
     self->batch = buffer_slice_ref(append->batch);
     self->rules = *rules;
+    self->converts = append->is_message_set;
     self->checks = checked == NULL;
     self->recompresses = recompresses;
     if (checked != NULL) {

@@ -19,7 +19,6 @@
 #include "gyre/wire/kafka_error.h"
 
 struct append_offload;
-struct batch_rules;
 struct partition;
 struct partition_table;
 struct work_pool;
@@ -97,17 +96,19 @@ enum kafka_error partition_check_epoch(const struct partition *partition, int32_
                                        bool must_lead);
 
 /* ---- append ---- */
-/* One batch a call; legacy sets are converted before. */
+/* One batch a call, or one message set of an old format, of which the work pool makes a batch. */
 struct partition_append {
     struct list link;          /* private while pending */
-    struct buffer_slice batch; /* magic 2; Takes the reference. Patched in place: not shared */
+    struct buffer_slice batch; /* Takes the reference. Of magic 2: patched in place, not shared */
     bool from_client;          /* refuse control batches, apply client limits */
+    bool is_message_set;       /* of magic 0 or 1 */
     int16_t acks;              /* 1 and -1 wait for commit; 0: done() when submitted */
     uint64_t timeout_us;       /* REQUEST_TIMED_OUT afterwards; the append may still happen */
     enum kafka_error error;    /* out, all below too */
     int64_t base_offset;
     int64_t log_append_time_ms; /* -1 unless LogAppendTime */
     int64_t log_start_offset;
+    int32_t converted_count;    /* records of the batch that was made of a message set, else 0 */
     int32_t fault_record_index; /* of INVALID_RECORD and INVALID_TIMESTAMP, -1 none */
     const char *fault_message;  /* static or NULL */
     void (*done)(struct partition_append *append);
@@ -116,9 +117,6 @@ struct partition_append {
     struct append_offload *private_offload;
 };
 void partition_append(struct partition *partition, struct partition_append *append);
-
-/* What the topic's settings allow a client to append; for who converts old formats before. */
-void partition_batch_rules(const struct partition *partition, struct batch_rules *out_rules);
 
 /* ---- read ---- */
 enum partition_isolation { READ_UNCOMMITTED = 0, READ_COMMITTED = 1, READ_TO_LOG_END = 2 };

@@ -290,6 +290,56 @@ static void old_message_sets_become_batches(void **state)
     fake_broker_release(&fake);
 }
 
+/* Its messages may be compressed, and then it may expand to very much. */
+static void an_old_message_set_is_converted_off_the_loop_in_order(void **state)
+{
+    struct buffer *old = legacy_set();
+    struct buffer *batch = batch_of(2);
+    struct request_fixture other;
+    struct fake_broker fake;
+    struct asked asked;
+    struct asked behind;
+
+    (void)state;
+    fake_broker_init(&fake);
+    request_fixture_init(&other, &fake.broker);
+    fill(&fake, &asked, 1, "clicks", 0, old);
+    request_fixture_ask(&fake.fixture, API_PRODUCE, 2, &asked.in, produce_handle);
+    fill(&fake, &behind, 1, "clicks", 0, batch);
+    request_fixture_ask(&other, API_PRODUCE, 9, &behind.in, produce_handle);
+    (void)loop_turn(&fake.group.loop); /* without the pool */
+    assert_int_equal(fake.group.group->log->count, 1);
+    fake_group_commit(&fake.group);
+    take_answer(&fake, &asked);
+    assert_int_equal(asked.answer->error_code, KAFKA_ERROR_NONE);
+    assert_int_equal(asked.answer->base_offset, 0);
+    assert_int_equal(other.request.end, REQUEST_REPLIED);
+    request_fixture_answer(&other, &behind.out);
+    assert_int_equal(behind.out.responses.items[0].partition_responses.items[0].base_offset, 1);
+    request_fixture_release(&other);
+    buffer_unref(batch);
+    buffer_unref(old);
+    fake_broker_release(&fake);
+}
+
+static void a_bad_old_message_set_is_refused(void **state)
+{
+    struct fake_broker fake;
+    struct asked asked;
+    struct buffer *set = legacy_set();
+
+    (void)state;
+    fake_broker_init(&fake);
+    set->bytes[set->size - 1] ^= 1;
+    ask(&fake, &asked, 2, 1, "clicks", 0, set);
+    expect_error(&fake, &asked, KAFKA_ERROR_CORRUPT_MESSAGE);
+    ask(&fake, &asked, 2, 1, "clicks", 0, legacy_set());
+    fake_group_commit(&fake.group);
+    take_answer(&fake, &asked);
+    assert_int_equal(asked.answer->base_offset, 0);
+    fake_broker_release(&fake);
+}
+
 static void old_message_sets_get_the_brokers_time_too(void **state)
 {
     struct fake_broker fake;
@@ -342,6 +392,8 @@ int main(void)
         cmocka_unit_test(a_bad_record_is_named),
         cmocka_unit_test(log_append_time_is_the_brokers_and_told),
         cmocka_unit_test(old_message_sets_become_batches),
+        cmocka_unit_test(an_old_message_set_is_converted_off_the_loop_in_order),
+        cmocka_unit_test(a_bad_old_message_set_is_refused),
         cmocka_unit_test(old_message_sets_get_the_brokers_time_too),
         cmocka_unit_test(a_broker_whose_catalog_is_stale_closes_the_connection),
     };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Offsets are dense, answered when a majority has the batch, and a retry is stored once. */
 #include "gyre/wire/record_batch.h"
+#include "gyre/wire/record_legacy.h"
 
 #include "unit/partition/asked.h"
 
@@ -491,6 +492,58 @@ static void a_small_batch_that_expands_far_is_checked_off_the_loop(void **state)
     fake_group_release(&fake);
 }
 
+/* What an old client would send: the records of a batch under gzip as a set of magic 1. */
+static struct buffer *old_set_of(int count)
+{
+    const struct compression_target gzip = {.codec = COMPRESSION_GZIP,
+                                            .level = COMPRESSION_LEVEL_DEFAULT};
+    const struct record_legacy_wish wish = {
+        .magic = 1, .set_bytes_max = 1 << 20, .expanded_bytes_max = 1 << 20};
+    struct buffer *plain = fake_group_batch(count, 10, NO_PRODUCER, -1, -1);
+    struct record_legacy_set set;
+    struct buffer *packed;
+    struct string bytes;
+
+    assert_int_equal(record_batch_recompress(plain->bytes, &gzip, 1 << 20, &packed), ERROR_NONE);
+    bytes = (struct string){.bytes = packed->bytes, .length = (int32_t)packed->size};
+    assert_int_equal(record_legacy_down_convert(bytes, &wish, &set), ERROR_NONE);
+    buffer_unref(packed);
+    buffer_unref(plain);
+    return set.buffer;
+}
+
+static void an_old_message_set_becomes_one_batch_under_the_topics_codec(void **state)
+{
+    struct fake_group fake;
+    struct asked asked[2];
+    struct buffer *set = old_set_of(300);
+
+    (void)state;
+    fake_group_init(&fake);
+    fake_group_lead(&fake, 1);
+    for (int i = 0; i < 2; i++) {
+        memset(&asked[i], 0, sizeof asked[i]);
+        asked[i].append = (struct partition_append){.batch = buffer_slice(set, 0, set->size),
+                                                    .from_client = true,
+                                                    .is_message_set = true,
+                                                    .acks = 1,
+                                                    .timeout_us = 1000000,
+                                                    .done = on_append};
+        partition_append(fake.partition, &asked[i].append);
+        fake_group_commit(&fake);
+        expect(&asked[i], KAFKA_ERROR_NONE, 300 * i);
+        assert_int_equal(asked[i].append.converted_count, 300);
+        assert_int_equal(record_batch_attributes(fake.group->log->entries[1 + i].payload.bytes) &
+                             RECORD_BATCH_COMPRESSION,
+                         i == 0 ? COMPRESSION_GZIP : COMPRESSION_LZ4);
+        fake.config.compression = TOPIC_COMPRESSION_LZ4;
+        fake.config.compression_level = COMPRESSION_LEVEL_DEFAULT;
+        partition_set_config(fake.partition, &fake.config);
+    }
+    buffer_unref(set);
+    fake_group_release(&fake);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -512,6 +565,7 @@ int main(void)
         cmocka_unit_test(a_batch_that_must_be_expanded_is_checked_off_the_loop_in_order),
         cmocka_unit_test(a_small_batch_that_expands_far_is_checked_off_the_loop),
         cmocka_unit_test(a_topic_with_its_own_codec_stores_batches_under_it_in_order),
+        cmocka_unit_test(an_old_message_set_becomes_one_batch_under_the_topics_codec),
     };
     return cmocka_run_group_tests_name("append", tests, NULL, NULL);
 }
