@@ -166,6 +166,7 @@ static enum exit_status read_all(struct bench *bench)
                                         .partition = CONSUMER_ALL_PARTITIONS,
                                         .start = OFFSETS_BEGINNING,
                                         .is_bounded = true,
+                                        .timeout_s = bench->arguments->connect.timeout_s,
                                         .take = take,
                                         .pause = on_pause,
                                         .context = bench};

@@ -208,6 +208,23 @@ def test_bench_writes_and_reads_as_many_as_it_was_told(region, topic):
     assert (result["written"], result["read"]) == (20000, 20000)
 
 
+def test_bench_gives_up_when_nobody_brings_what_it_wrote(own_region, topic):
+    region = own_region(brokers=1)
+    region.on("topic", "create", topic)
+    region.on("quota", "set", "--for-default-client", "consumer_byte_rate=2000000")
+    words = [BIN / "gyre", "bench", topic, "--records", "60000", "--size", "1000", "--timeout", "6",
+             "--bootstrap-server", region.bootstrap]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          text=True) as bench:
+        try:
+            assert any(line.startswith("read ") for line in bench.stderr)
+            region.kill(0, "STOP")
+            _, said = bench.communicate(timeout=30)
+        finally:
+            bench.kill()
+    assert (bench.returncode, "no more of what is there came" in said) == (4, True), said
+
+
 @pytest.mark.parametrize("words, status", [
     (["topic", "create", "a/b:c"], 1),
     (["topic", "describe", "there-is-no-such-topic"], 1),
