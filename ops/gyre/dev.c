@@ -146,8 +146,13 @@ static bool kill_one(struct dev *dev, struct dev_region *region, int broker_inde
         complain("cannot signal broker %d: %s", broker->node_id, strerror(errno));
         return false;
     }
-    if (arguments->signal == SIGKILL || arguments->signal == SIGTERM) {
-        return dev_process_wait_gone(broker, arguments->timeout_s * 1000);
+    if (arguments->signal != SIGKILL && arguments->signal != SIGTERM) {
+        return true;
+    }
+    (void)kill(broker->pid, SIGCONT); /* who is paused obeys no SIGTERM */
+    if (!dev_process_wait_gone(broker, arguments->timeout_s * 1000)) {
+        complain("broker %d did not stop in time", broker->node_id);
+        return false;
     }
     return true;
 }

@@ -154,6 +154,15 @@ def test_dev_kill_sends_a_hangup_that_a_broker_survives(own_region):
     assert region.status() == {0: "ready"}
 
 
+def test_dev_kill_asks_a_paused_broker_to_end_as_any_other(own_region):
+    region = own_region(brokers=1)
+    region.kill(0, "STOP")
+    assert region.status() == {0: "paused"}
+    region.gyre("dev", "kill", "--dir", region.dir, "--broker", 0, "--signal", "TERM",
+                "--timeout", 30)
+    assert region.status() == {0: "stopped"}
+
+
 def test_lines_of_stdin_come_out_of_consume(region, topic):
     region.on("produce", topic, "--key-separator", ":", stdin="a:1\nb:2\nc:3\nwithout\n")
     lines = region.gyre("consume", topic, "--from-beginning", "--exit", "-o", "json",
