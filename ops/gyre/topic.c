@@ -41,6 +41,12 @@ static void fill_creation(struct create_topics_request *request,
     }
 }
 
+/* Who may not see a topic's settings is not told what the topic has become. */
+static json_t *count_to_json(int32_t count)
+{
+    return count < 0 ? json_null() : json_integer(count);
+}
+
 static void print_created(const struct topic_arguments *arguments,
                           const struct create_topics_response_topics *topic)
 {
@@ -48,10 +54,14 @@ static void print_created(const struct topic_arguments *arguments,
 
     uuid_format(topic->topic_id, id);
     if (arguments->connect.output == OUTPUT_JSON) {
-        json_print(json_pack("{s:s%, s:s, s:i, s:i}", "name", topic->name.bytes,
+        json_print(json_pack("{s:s%, s:s, s:o, s:o}", "name", topic->name.bytes,
                              (size_t)topic->name.length, "topic_id", id, "partitions",
-                             (int)topic->num_partitions, "replication_factor",
-                             (int)topic->replication_factor));
+                             count_to_json(topic->num_partitions), "replication_factor",
+                             count_to_json(topic->replication_factor)));
+        return;
+    }
+    if (topic->num_partitions < 0) {
+        (void)printf("created %.*s\n", STRING_ARGUMENTS(topic->name));
         return;
     }
     (void)printf("created %.*s with %d partitions on %d brokers each\n",

@@ -118,6 +118,16 @@ def test_what_was_not_there_to_delete_is_told(secured):
         assert secured.on(*words) == f"missing {kind} {name}\n"
 
 
+def test_who_may_not_see_what_a_new_topic_became_is_told_no_numbers(secured, topic):
+    password = make_user(secured, "conrad")
+    secured.on("acl", "grant", "--principal", "conrad", "--producer", "--topic", topic)
+    said = as_user(secured, "conrad", password, "topic", "create", topic)
+    assert said == f"created {topic}\n"
+    secured.on("topic", "delete", topic)
+    said = json.loads(as_user(secured, "conrad", password, "topic", "create", topic, "-o", "json"))
+    assert (said["name"], said["partitions"], said["replication_factor"]) == (topic, None, None)
+
+
 def test_a_grant_lets_in_and_its_removal_shuts_out(secured, topic):
     password = make_user(secured, "greta")
     secured.on("topic", "create", topic)
