@@ -2,6 +2,8 @@
 /* A configuration as a file again, and the example with every option in it. */
 #include "gyre/config/config.h"
 
+#include "config/config_entries.h"
+
 enum { VALUE_BYTES_MAX = 4096, COMMENT_COLUMNS = 98 };
 
 /* A backslash in a value would be an escape when it is read again. */
@@ -35,6 +37,21 @@ static void print_comment(const char *text, FILE *out)
     (void)fputc('\n', out);
 }
 
+/* listener.name....: what single listeners have of their own; the last one given counts. */
+static void print_of_listeners(const struct config_entries *entries, FILE *out)
+{
+    for (int i = 0; i < entries->count; i++) {
+        const struct config_entry *entry = &entries->items[i];
+        const struct broker_option *option = broker_option_find_of_listener(entry->key);
+
+        if (option != NULL && config_entries_find(entries, entry->key.bytes) == entry) {
+            (void)fprintf(out, "%.*s=", STRING_ARGUMENTS(entry->key));
+            bool is_secret = option->type == OPTION_TYPE_PASSWORD && entry->value.length > 0;
+            print_value(is_secret ? "[hidden]" : entry->value.bytes, out);
+        }
+    }
+}
+
 void config_print(const struct broker_config *config, FILE *out)
 {
     char text[VALUE_BYTES_MAX];
@@ -47,6 +64,7 @@ void config_print(const struct broker_config *config, FILE *out)
             print_value(text, out);
         }
     }
+    print_of_listeners(config->entries, out);
 }
 
 void config_print_example(FILE *out)

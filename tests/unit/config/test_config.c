@@ -305,7 +305,10 @@ static void a_missing_file_is_named(void **state)
 static void a_printed_configuration_reads_back_the_same(void **state)
 {
     struct loaded first = load("node.id=4\nbroker.rack=r\\\\1\nlog.retention.ms=5\n"
-                               "listeners=PLAINTEXT://127.0.0.1:9\n");
+                               "listeners=PLAINTEXT://127.0.0.1:9\n"
+                               "listener.name.plaintext.max.connections=7\n"
+                               "listener.name.plaintext.max.connections=8\n"
+                               "listener.name.plaintext.ssl.key.password=secret\n");
     char *printed = NULL;
     char *again = NULL;
     size_t size;
@@ -323,6 +326,9 @@ static void a_printed_configuration_reads_back_the_same(void **state)
     (void)fclose(out);
     assert_string_equal(printed, again);
     assert_non_null(strstr(printed, "broker.rack=r\\\\1\n"));
+    assert_null(strstr(printed, "listener.name.plaintext.max.connections=7\n"));
+    assert_non_null(strstr(printed, "listener.name.plaintext.max.connections=8\n"));
+    assert_non_null(strstr(printed, "listener.name.plaintext.ssl.key.password=[hidden]\n"));
     free(printed);
     free(again);
     forget(&first);
