@@ -17,8 +17,6 @@
 
 enum { PASSWORD_BYTES_MAX = 1024 };
 
-static const char refusal[] = "Authentication failed: Invalid username or password";
-
 struct plain_exchange {
     struct sasl_exchange exchange;
     struct scram_credential credential;
@@ -38,7 +36,7 @@ static struct plain_exchange *of(struct sasl_exchange *exchange)
 
 static void refuse(struct plain_exchange *self, const char *reason)
 {
-    sasl_mechanism_fail_saying(&self->exchange, reason, refusal);
+    sasl_mechanism_fail(&self->exchange, reason);
 }
 
 /* [authzid] NUL user NUL password; the authzid is the user, if anybody. */
@@ -219,4 +217,6 @@ const struct sasl_mechanism sasl_plain = {.name = "PLAIN",
                                           .begin = begin,
                                           .step = step,
                                           .release = release,
-                                          .bytes = sizeof(struct plain_exchange)};
+                                          .bytes = sizeof(struct plain_exchange),
+                                          .refusal = "Authentication failed: Invalid username "
+                                                     "or password"};

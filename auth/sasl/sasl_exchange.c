@@ -139,6 +139,13 @@ void sasl_mechanism_succeed(struct sasl_exchange *exchange, struct string answer
         sasl_mechanism_fail(exchange, "name or groups are not possible");
         return;
     }
+    /* Connections that are not in yet are not rechecked when credentials change: this is where. */
+    if (!sasl_service_is_valid(exchange->service, exchange->identity)) {
+        identity_unref(exchange->identity);
+        exchange->identity = NULL;
+        sasl_mechanism_fail(exchange, "credential was changed or removed meanwhile");
+        return;
+    }
     exchange->state = SASL_DONE;
     set_answer(exchange, answer);
 }
@@ -158,13 +165,15 @@ void sasl_mechanism_fail_saying(struct sasl_exchange *exchange, const char *reas
 
 void sasl_mechanism_fail(struct sasl_exchange *exchange, const char *reason)
 {
+    const struct sasl_mechanism *mechanism = exchange->mechanism;
     char sentence[SASL_SENTENCE_BYTES];
 
     (void)snprintf(sentence, sizeof sentence,
                    "Authentication failed during authentication due to invalid credentials with "
                    "SASL mechanism %s",
-                   exchange->mechanism->name);
-    sasl_mechanism_fail_saying(exchange, reason, sentence);
+                   mechanism->name);
+    sasl_mechanism_fail_saying(exchange, reason,
+                               mechanism->refusal == NULL ? sentence : mechanism->refusal);
 }
 
 void sasl_mechanism_give_up(struct sasl_exchange *exchange, const char *reason)

@@ -31,6 +31,8 @@ struct sasl_mechanism {
     size_t bytes;                                    /* of its exchange: cleansed when freed */
     /* NULL: always. Can it be offered, with this configuration? */
     bool (*is_possible)(const struct sasl_service *service);
+    /* What the client hears of invalid credentials; NULL: Kafka's sentence with the name in it. */
+    const char *refusal;
 };
 
 struct sasl_exchange {
@@ -61,7 +63,8 @@ struct sasl_exchange {
 
 /* The answer is copied. */
 void sasl_mechanism_more(struct sasl_exchange *exchange, struct string answer);
-/* INVALID names fail. */
+/* INVALID names fail, and so does what was proved of a credential or token that has changed or gone
+ * since the exchange looked it up. */
 void sasl_mechanism_succeed(struct sasl_exchange *exchange, struct string answer,
                             const struct identity_options *options);
 /* `reason`, static, is for the log; the client hears of invalid credentials. */

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who comes in and who does not, by each mechanism, with real clients and byte by byte."""
 import base64
+import hashlib
+import hmac
 import os
 import shutil
 import struct
@@ -406,6 +408,66 @@ def test_a_changed_or_removed_user_is_gone_within_a_second(region):
         assert connection.is_closed()
         assert time.monotonic() - start < 1
     assert not can_log_in(region, "carol", "second")
+
+
+class HalfIn:
+    """A client that has sent its first message of SCRAM-SHA-256, and sends the last when told."""
+
+    def __init__(self, connection, user, password, more=""):
+        self.connection = connection
+        self.bare = f"n={user},r={base64.b64encode(os.urandom(18)).decode()}{more}".encode()
+        assert connection.call("SaslHandshake", 1, mechanism="SCRAM-SHA-256")["error_code"] == 0
+        answer = self.step(b"n,," + self.bare)
+        assert answer["error_code"] == 0
+        self.first = answer["auth_bytes"]
+        values = dict(part.split("=", 1) for part in self.first.decode().split(","))
+        self.nonce = values["r"].encode()
+        self.key = hashlib.pbkdf2_hmac("sha256", password, base64.b64decode(values["s"]),
+                                       int(values["i"]))
+
+    def step(self, message):
+        return self.connection.call("SaslAuthenticate", 1, auth_bytes=message)
+
+    def finish(self):
+        without_proof = b"c=biws,r=" + self.nonce
+        key = hmac.digest(self.key, b"Client Key", "sha256")
+        signature = hmac.digest(hashlib.sha256(key).digest(),
+                                b",".join((self.bare, self.first, without_proof)), "sha256")
+        proof = bytes(one ^ other for one, other in zip(key, signature))
+        return self.step(without_proof + b",p=" + base64.b64encode(proof))
+
+
+@pytest.mark.parametrize("change", ["none", "delete", "rotate"])
+def test_a_user_who_is_half_in_does_not_outlive_his_password(region, change):
+    user = f"half-{change}"
+    region.on("user", "create", user, stdin="first\n")
+    with connect(region) as connection:
+        half = HalfIn(connection, user, b"first")
+        if change != "none":
+            region.on("user", change, user, stdin="second\n")
+        answer = half.finish()
+        assert answer["error_code"] == (0 if change == "none" else AUTHENTICATION_FAILED)
+        if change != "none":
+            assert answer["error_message"].endswith(
+                "due to invalid credentials with SASL mechanism SCRAM-SHA-256")
+            assert connection.is_closed()
+
+
+@pytest.mark.parametrize("is_expired", [False, True])
+def test_a_token_that_is_half_in_does_not_outlive_its_end(region, is_expired):
+    with connect(region) as owner, connect(region) as connection:
+        assert log_in(owner)["error_code"] == 0
+        made = owner.call("CreateDelegationToken", 2, renewers=[], max_lifetime_ms=-1)
+        assert made["error_code"] == 0
+        half = HalfIn(connection, made["token_id"], base64.b64encode(made["hmac"]),
+                      ",tokenauth=true")
+        if is_expired:
+            ended = owner.call("ExpireDelegationToken", 2, hmac=made["hmac"],
+                               expiry_time_period_ms=-1)
+            assert ended["error_code"] == 0
+        answer = half.finish()
+        assert answer["error_code"] == (AUTHENTICATION_FAILED if is_expired else 0)
+        assert not is_expired or connection.is_closed()
 
 
 def can_log_in(region, user, password):

@@ -99,17 +99,26 @@ static void say_final(struct sasl_fixture *fixture, const struct liar *liar, con
     send_text(fixture, final);
 }
 
-/* How it ends; SASL_MORE cannot be. */
-static enum sasl_state lie(struct sasl_fixture *fixture, const struct liar *liar)
+enum { BARE_BYTES = 1024 };
+
+/* `bare` is what the proof is made of. */
+static void say_first(struct sasl_fixture *fixture, const struct liar *liar, char bare[BARE_BYTES])
 {
-    char bare[1024];
-    char first[1100];
+    char first[BARE_BYTES + 76];
 
     assert_true(sasl_fixture_begin(fixture, "SCRAM-SHA-256"));
-    (void)snprintf(bare, sizeof bare, "n=%s,r=fyko%s", liar->user,
+    (void)snprintf(bare, BARE_BYTES, "n=%s,r=fyko%s", liar->user,
                    liar->first_more == NULL ? "" : liar->first_more);
     (void)snprintf(first, sizeof first, "%s%s", liar->header, bare);
     send_text(fixture, first);
+}
+
+/* How it ends; SASL_MORE cannot be. */
+static enum sasl_state lie(struct sasl_fixture *fixture, const struct liar *liar)
+{
+    char bare[BARE_BYTES];
+
+    say_first(fixture, liar, bare);
     if (fixture->state == SASL_MORE) {
         say_final(fixture, liar, bare);
     }
@@ -389,6 +398,74 @@ static void a_changed_credential_is_not_valid_any_more(void **state)
     sasl_fixture_release(&fixture);
 }
 
+static void expect_refusal(struct sasl_fixture *fixture, const struct liar *liar, const char *bare)
+{
+    assert_int_equal(fixture->state, SASL_MORE);
+    say_final(fixture, liar, bare);
+    assert_int_equal(fixture->state, SASL_FAILED);
+    assert_string_equal(fixture->sentence, refusal);
+    assert_false(fixture->is_passing);
+    assert_null(fixture->identity);
+}
+
+static void what_goes_between_two_messages_opens_no_more(void **state)
+{
+    struct sasl_fixture fixture;
+    struct liar liar = honest;
+    uint8_t hmac[DELEGATION_TOKEN_HMAC_BYTES];
+    char password[2 * DELEGATION_TOKEN_HMAC_BYTES];
+    char bare[BARE_BYTES];
+
+    (void)state;
+    sasl_fixture_init(&fixture, NULL, 0);
+    say_first(&fixture, &liar, bare);
+    fixture.credentials[0].version++;
+    expect_refusal(&fixture, &liar, bare);
+    say_first(&fixture, &liar, bare);
+    fixture.has_users = false;
+    expect_refusal(&fixture, &liar, bare);
+    assert_int_equal(
+        credential_token_hmac(STRING("a secret of the region"), STRING("token-1"), hmac),
+        ERROR_NONE);
+    (void)EVP_EncodeBlock((unsigned char *)password, hmac, sizeof hmac);
+    liar.user = "token-1";
+    liar.first_more = ",tokenauth=true";
+    liar.password = password;
+    assert_int_equal(lie(&fixture, &liar), SASL_DONE);
+    say_first(&fixture, &liar, bare);
+    fixture.has_token = false;
+    expect_refusal(&fixture, &liar, bare);
+    sasl_fixture_release(&fixture);
+}
+
+static void note_end(void *context, const struct sasl_result *result)
+{
+    enum sasl_state *state = context;
+
+    *state = result->state;
+    identity_unref(result->identity);
+}
+
+static void a_password_that_changes_while_it_is_judged_opens_no_more(void **state)
+{
+    struct sasl_fixture fixture;
+
+    (void)state;
+    sasl_fixture_init(&fixture, NULL, 0);
+    for (int i = 0; i < 2; i++) {
+        enum sasl_state end = SASL_MORE;
+
+        assert_true(sasl_fixture_begin(&fixture, "PLAIN"));
+        sasl_exchange_step(fixture.exchange, STRING("\0alice\0pencil"), note_end, &end);
+        if (i == 0) {
+            fixture.credentials[0].version++;
+        }
+        sasl_fixture_turn(&fixture);
+        assert_int_equal(end, i == 0 ? SASL_FAILED : SASL_DONE);
+    }
+    sasl_fixture_release(&fixture);
+}
+
 static void nobody_new_comes_in_by_a_catalog_that_is_out_of_date(void **state)
 {
     struct sasl_fixture fixture;
@@ -486,6 +563,8 @@ int main(void)
         cmocka_unit_test(salts_of_nobody_hang_on_the_secret_of_the_region),
         cmocka_unit_test(a_token_stands_for_its_owner_until_it_expires),
         cmocka_unit_test(a_changed_credential_is_not_valid_any_more),
+        cmocka_unit_test(what_goes_between_two_messages_opens_no_more),
+        cmocka_unit_test(a_password_that_changes_while_it_is_judged_opens_no_more),
         cmocka_unit_test(nobody_new_comes_in_by_a_catalog_that_is_out_of_date),
         cmocka_unit_test(plain_messages_of_no_sense_are_refused),
         cmocka_unit_test(too_many_slow_ones_are_refused_and_the_gone_cost_nothing),
