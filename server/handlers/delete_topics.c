@@ -167,6 +167,17 @@ static enum kafka_error find_by_name(const struct request *request, struct strin
     return *out_found == NULL ? KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION : KAFKA_ERROR_NONE;
 }
 
+/* The answer may be made when the topic's own memory is gone: the command is applied, or another
+ * client's. By name it has the spelling that was asked for since collect_one(). */
+static void name_found(struct topic_deletions *self, struct doomed_topic *topic)
+{
+    if (topic->reference.by_id) {
+        topic->out->name =
+            catalog_changes_text(self->request, "%.*s", STRING_ARGUMENTS(topic->topic->name));
+    }
+    topic->out->topic_id = topic->topic->id;
+}
+
 static void find(struct topic_deletions *self, struct doomed_topic *topic, struct map *found_topics)
 {
     const struct catalog_topic *found = NULL;
@@ -185,8 +196,7 @@ static void find(struct topic_deletions *self, struct doomed_topic *topic, struc
                STRING("The provided topic name maps to an ID that was already supplied."));
     } else {
         topic->topic = found;
-        topic->out->name = found->name;
-        topic->out->topic_id = found->id;
+        name_found(self, topic);
         map_insert(found_topics, &topic->by_topic, hash_u64((uint64_t)(uintptr_t)found));
     }
 }
@@ -225,14 +235,6 @@ static void submit(struct topic_deletions *self, struct doomed_topic *topic)
 {
     struct catalog_delete_topic command = {.topic_id = topic->topic->id};
 
-    /* Owned by the request from here on: the topic's own memory goes when the command is applied.
-     */
-    if (!topic->reference.by_id) {
-        topic->out->name = topic->reference.name;
-    } else {
-        topic->out->name =
-            catalog_changes_text(self->request, "%.*s", STRING_ARGUMENTS(topic->topic->name));
-    }
     catalog_changes_make(&self->changes, &catalog_delete_topic_layout, CATALOG_DELETE_TOPIC_RECORD,
                          &command, &topic->out->error_code, &topic->out->error_message);
 }

@@ -83,6 +83,59 @@ def test_a_user_beyond_its_mutations_is_refused_before_anything_is_done(region, 
     assert f"{topic}-one" in names and f"{topic}-two" not in names
 
 
+def ask_to_delete(connection, *topics):
+    connection.send("DeleteTopics", 6, {"timeout_ms": 10000, "topics": topics})
+
+
+def deleted(connection):
+    """What the answer to it says."""
+    answer = connection.receive("DeleteTopics", 6)
+    return [(one["name"], one["error_code"]) for one in answer["responses"]]
+
+
+def test_a_deletion_beyond_the_quota_is_named_as_it_was_asked_for(region, give, topic):
+    paths = [f"/quotas/doomed:{number}" for number in range(3)]
+    with Connection(region.address(0)) as connection:
+        answer = connection.call("AlterStream", 0, name="/quotas/doomed", is_creation=True,
+                                 produce="p", consume="p", topics="p", admin="p", copy="")
+        assert answer["error_code"] == 0, answer
+        made = connection.call("CreateTopics", 7, timeout_ms=10000, topics=[
+            {"name": path, "num_partitions": 12, "replication_factor": 1} for path in paths])
+        assert [one["error_code"] for one in made["topics"]] == [0, 0, 0], made
+    topic_id = made["topics"][2]["topic_id"]
+    give("--for-client-id", topic, "controller_mutation_rate=1")
+    with Connection(region.address(0), topic) as connection:
+        answer = connection.call("DeleteTopics", 5, topic_names=paths[:2], timeout_ms=10000)
+        assert [(one["name"], one["error_code"]) for one in answer["responses"]] == [
+            (paths[0], 0), (paths[1], 89)]
+    give("--for-client-id", f"{topic}-id", "controller_mutation_rate=1")
+    with Connection(region.address(0), f"{topic}-id") as connection:
+        ask_to_delete(connection, {"name": paths[1]}, {"name": None, "topic_id": topic_id})
+        assert deleted(connection) == [(paths[1], 0), ("quotas.doomed..2", 89)]
+
+
+def test_a_topic_that_goes_before_its_refusal_is_sent_keeps_its_name(own_region, topic):
+    """The answer waits for the other deletion, and that for a broker that stands still."""
+    region = own_region()
+    region.on("quota", "set", "--for-client-id", "poor", "controller_mutation_rate=1")
+    for name, partitions in ((f"{topic}-first", 12), (f"{topic}-second", 1)):
+        region.on("topic", "create", name, "--partitions", partitions)
+    with Connection(region.address(0), "poor") as poor, Connection(region.address(0)) as rich:
+        controller = rich.call("Metadata", 12, topics=[])["controller_id"]
+        still = next(node_id for node_id in (1, 2) if node_id != controller)
+        second = rich.call("Metadata", 12, topics=[{"name": f"{topic}-second"}],
+                           allow_auto_topic_creation=False)["topics"][0]
+        region.kill(still, "STOP")
+        try:
+            ask_to_delete(poor, {"name": f"{topic}-first"},
+                          {"name": None, "topic_id": second["topic_id"]})
+            gone = rich.call("DeleteTopics", 5, topic_names=[f"{topic}-second"], timeout_ms=10000)
+            assert gone["responses"][0]["error_code"] == 0
+            assert deleted(poor) == [(f"{topic}-first", 0), (f"{topic}-second", 89)]
+        finally:
+            region.kill(still, "CONT")
+
+
 def test_topics_that_come_by_themselves_are_mutations_too(region, give, topic):
     """As many as a burst allows, 11 of one partition; nobody goes around it by asking once more."""
     give("--for-client-id", topic, "controller_mutation_rate=1")
