@@ -44,6 +44,17 @@ static int32_t count_settings(const struct list *settings)
     return count;
 }
 
+/* Certificates are tried before the change is made (listener_certificates.h): the catalog's own
+ * text may be gone by then. */
+static bool remove_setting(struct replacement *self, struct string name,
+                           struct config_change *out_change)
+{
+    const char *copy = arena_copy_text(&self->request->arena, name.bytes, (size_t)name.length);
+
+    *out_change = (struct config_change){.name = {copy, name.length}};
+    return copy != NULL;
+}
+
 /* The request's keys, and the removal of every other key that is set. */
 static bool collect(struct replacement *self, const struct alter_configs_request_resources *in,
                     const struct config_target *target, struct config_change **out_changes,
@@ -72,8 +83,9 @@ static bool collect(struct replacement *self, const struct alter_configs_request
     }
     list_for_each(link, settings) {
         const struct catalog_setting *setting = list_entry(link, struct catalog_setting, link);
-        if (!is_named(in, setting->name)) {
-            changes[count++] = (struct config_change){.name = setting->name};
+        if (!is_named(in, setting->name) &&
+            !remove_setting(self, setting->name, &changes[count++])) {
+            return refuse(fault, KAFKA_ERROR_INVALID_REQUEST, STRING("The request is too large."));
         }
     }
     *out_changes = changes;
@@ -96,20 +108,21 @@ static bool prepare(struct replacement *self, const struct alter_configs_request
 }
 
 static void alter(struct replacement *self, const struct alter_configs_request_resources *in,
+                  const struct config_mention *mention,
                   struct alter_configs_response_responses *out)
 {
-    struct config_target target = {in->resource_type, in->resource_name};
     struct config_change *changes = NULL;
     struct config_fault fault = {0};
     int32_t count = 0;
 
-    if (!prepare(self, in, &target, &changes, &count, &fault)) {
+    if (!config_resources_is_named_once(mention, &fault) ||
+        !prepare(self, in, &mention->target, &changes, &count, &fault)) {
         out->error_code = (int16_t)fault.error;
         out->error_message = fault.message;
         return;
     }
     config_resources_submit(&self->changes, &(struct config_submission){
-                                                .target = target,
+                                                .target = mention->target,
                                                 .changes = changes,
                                                 .count = count,
                                                 .is_dry = self->in.validate_only,
@@ -125,9 +138,33 @@ static void reply(struct catalog_changes *changes)
     request_reply(self->request, &alter_configs_response_layout, &self->out);
 }
 
+static void alter_all(struct replacement *self, struct config_mention *mentions)
+{
+    int32_t count = self->in.resources.count;
+
+    for (int32_t i = 0; i < count; i++) {
+        const struct alter_configs_request_resources *in = &self->in.resources.items[i];
+
+        mentions[i].target = (struct config_target){in->resource_type, in->resource_name};
+    }
+    config_resources_mark_repeated(mentions, count);
+    catalog_changes_init(&self->changes, self->request, reply, self);
+    for (int32_t i = 0; i < count; i++) {
+        const struct alter_configs_request_resources *in = &self->in.resources.items[i];
+        struct alter_configs_response_responses *out = &self->out.responses.items[i];
+
+        out->resource_type = in->resource_type;
+        out->resource_name = in->resource_name;
+        out->error_message = STRING_NULL;
+        alter(self, in, &mentions[i], out);
+    }
+    catalog_changes_all_made(&self->changes);
+}
+
 void alter_configs_handle(struct request *request)
 {
     struct replacement *self = request_alloc(request, sizeof *self);
+    struct config_mention *mentions;
 
     if (self == NULL) {
         return;
@@ -136,20 +173,15 @@ void alter_configs_handle(struct request *request)
     if (!request_decode(request, &alter_configs_request_layout, &self->in)) {
         return;
     }
+    mentions = request_alloc(request, ((size_t)self->in.resources.count + 1) * sizeof *mentions);
+    if (mentions == NULL) {
+        return;
+    }
     alter_configs_response_init(&self->out);
     if (alter_configs_response_responses_array_alloc(&self->out.responses, &request->arena,
                                                      self->in.resources.count) != ERROR_NONE) {
         request_close(request);
         return;
     }
-    catalog_changes_init(&self->changes, request, reply, self);
-    for (int32_t i = 0; i < self->in.resources.count; i++) {
-        const struct alter_configs_request_resources *in = &self->in.resources.items[i];
-        struct alter_configs_response_responses *out = &self->out.responses.items[i];
-        out->resource_type = in->resource_type;
-        out->resource_name = in->resource_name;
-        out->error_message = STRING_NULL;
-        alter(self, in, out);
-    }
-    catalog_changes_all_made(&self->changes);
+    alter_all(self, mentions);
 }

@@ -4,8 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "gyre/base/map.h"
-
 #include "handlers/access.h"
 #include "handlers/broker.h"
 #include "handlers/config_view.h"
@@ -39,6 +37,40 @@ static bool parse_node_id(struct string name, int32_t *out_node)
     }
     *out_node = (int32_t)number;
     return true;
+}
+
+static uint64_t target_hash(const struct config_target *target)
+{
+    return string_hash(target->name) ^ (uint64_t)target->type;
+}
+
+void config_resources_mark_repeated(struct config_mention *mentions, int32_t count)
+{
+    struct map map;
+
+    map_init(&map);
+    for (int32_t i = 0; i < count; i++) {
+        const struct config_target *target = &mentions[i].target;
+        uint64_t hash = target_hash(target);
+
+        map_for_each_match(link, &map, hash) {
+            struct config_mention *other = CONTAINER_OF(link, struct config_mention, link);
+            if (other->target.type == target->type &&
+                string_equal(other->target.name, target->name)) {
+                other->is_repeated = true;
+                mentions[i].is_repeated = true;
+            }
+        }
+        map_insert(&map, &mentions[i].link, hash);
+    }
+    map_release(&map);
+}
+
+bool config_resources_is_named_once(const struct config_mention *mention,
+                                    struct config_fault *out_fault)
+{
+    return !mention->is_repeated || refuse(out_fault, KAFKA_ERROR_INVALID_REQUEST,
+                                           STRING("Each resource must appear at most once."));
 }
 
 bool config_resources_is_this_broker(struct request *request, struct string name,

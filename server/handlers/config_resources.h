@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "gyre/base/map.h"
 #include "gyre/observe/log.h"
 
 #include "handlers/catalog_changes.h"
@@ -37,6 +38,19 @@ struct config_target {
     int8_t type; /* enum config_resource */
     struct string name;
 };
+
+/* One resource of a request; private but for the target. */
+struct config_mention {
+    struct map_link link;
+    struct config_target target;
+    bool is_repeated;
+};
+
+/* Their targets are set: marks those that are named more than once. */
+void config_resources_mark_repeated(struct config_mention *mentions, int32_t count);
+/* Kafka refuses all of those, before it looks at anything else. */
+bool config_resources_is_named_once(const struct config_mention *mention,
+                                    struct config_fault *out_fault);
 
 /* Exists it, and may the one who asks change it? */
 bool config_resources_check_target(struct request *request, const struct config_target *target,

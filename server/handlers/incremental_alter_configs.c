@@ -5,8 +5,6 @@
  */
 #include "wire_messages/incremental_alter_configs.h"
 
-#include "gyre/base/map.h"
-
 #include "handlers/admin_handlers.h"
 #include "handlers/broker.h"
 #include "handlers/config_resources.h"
@@ -215,24 +213,21 @@ static bool prepare(struct incremental_change *self,
     return config_resources_check_changes(self->request, target, changes, in->configs.count, fault);
 }
 
-static void alter(struct incremental_change *self, int32_t at, bool is_twice)
+static void alter(struct incremental_change *self, int32_t at, const struct config_mention *mention)
 {
     const struct incremental_alter_configs_request_resources *in = &self->in.resources.items[at];
     struct incremental_alter_configs_response_responses *out = &self->out.responses.items[at];
-    struct config_target target = {in->resource_type, in->resource_name};
     struct config_change *changes = NULL;
     struct config_fault fault = {0};
 
-    bool is_sound = is_twice ? refuse(&fault, KAFKA_ERROR_INVALID_REQUEST,
-                                      STRING("Each resource must appear at most once."))
-                             : prepare(self, in, &target, &changes, &fault);
-    if (!is_sound) {
+    if (!config_resources_is_named_once(mention, &fault) ||
+        !prepare(self, in, &mention->target, &changes, &fault)) {
         out->error_code = (int16_t)fault.error;
         out->error_message = fault.message;
         return;
     }
     config_resources_submit(&self->changes, &(struct config_submission){
-                                                .target = target,
+                                                .target = mention->target,
                                                 .changes = changes,
                                                 .count = in->configs.count,
                                                 .is_dry = self->in.validate_only,
@@ -250,35 +245,14 @@ static void reply(struct catalog_changes *changes)
     request_reply(self->request, &incremental_alter_configs_response_layout, &self->out);
 }
 
-static bool resource_equal(const struct incremental_alter_configs_request_resources *a,
-                           const struct incremental_alter_configs_request_resources *b)
+static void take_targets(const struct incremental_change *self, struct config_mention *mentions)
 {
-    return a->resource_type == b->resource_type && string_equal(a->resource_name, b->resource_name);
-}
-
-struct resource_mark {
-    struct map_link link;
-    bool is_twice;
-};
-
-static void mark_resources(const struct incremental_change *self, struct resource_mark *marks)
-{
-    const struct incremental_alter_configs_request_resources *items = self->in.resources.items;
-    struct map map;
-
-    map_init(&map);
     for (int32_t i = 0; i < self->in.resources.count; i++) {
-        uint64_t hash = string_hash(items[i].resource_name) ^ (uint64_t)items[i].resource_type;
-        map_for_each_match(link, &map, hash) {
-            struct resource_mark *other = CONTAINER_OF(link, struct resource_mark, link);
-            if (resource_equal(&items[other - marks], &items[i])) {
-                other->is_twice = true;
-                marks[i].is_twice = true;
-            }
-        }
-        map_insert(&map, &marks[i].link, hash);
+        const struct incremental_alter_configs_request_resources *in = &self->in.resources.items[i];
+
+        mentions[i].target = (struct config_target){in->resource_type, in->resource_name};
     }
-    map_release(&map);
+    config_resources_mark_repeated(mentions, self->in.resources.count);
 }
 
 void incremental_alter_configs_handle(struct request *request)
@@ -293,8 +267,9 @@ void incremental_alter_configs_handle(struct request *request)
         return;
     }
     int32_t count = self->in.resources.count;
-    struct resource_mark *marks = request_alloc(request, ((size_t)count + 1) * sizeof *marks);
-    if (marks == NULL) {
+    struct config_mention *mentions =
+        request_alloc(request, ((size_t)count + 1) * sizeof *mentions);
+    if (mentions == NULL) {
         return;
     }
     incremental_alter_configs_response_init(&self->out);
@@ -303,13 +278,13 @@ void incremental_alter_configs_handle(struct request *request)
         request_close(request);
         return;
     }
-    mark_resources(self, marks);
+    take_targets(self, mentions);
     catalog_changes_init(&self->changes, request, reply, self);
     for (int32_t i = 0; i < count; i++) {
         self->out.responses.items[i].resource_type = self->in.resources.items[i].resource_type;
         self->out.responses.items[i].resource_name = self->in.resources.items[i].resource_name;
         self->out.responses.items[i].error_message = STRING_NULL;
-        alter(self, i, marks[i].is_twice);
+        alter(self, i, &mentions[i]);
     }
     catalog_changes_all_made(&self->changes);
 }

@@ -2,6 +2,7 @@
 """What listeners are told while they run: certificates and limits, by IncrementalAlterConfigs."""
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import ssl
@@ -109,6 +110,35 @@ def test_a_listener_takes_another_certificate_while_it_runs(own_region, pki, tmp
     eventually(lambda: serial(region, pki) == third)
     assert settings.delete(KEYSTORE) == (0, "")
     eventually(lambda: serial(region, pki) == first)
+
+
+def test_what_is_removed_may_change_while_a_certificate_is_tried(own_region, pki, tmp_path):
+    """The older way removes what it does not name. A pipe keeps the broker reading meanwhile."""
+    region = start_both(own_region, of_listener(pki))
+    settings = Settings(region)
+    limit = OF_LISTENER + "max.connections"
+    assert settings.set(limit, "50") == (0, "")
+    good, copy, pipe = pki.broker("tried"), tmp_path / "copy.pem", tmp_path / "pipe.pem"
+    shutil.copy(good, copy)
+    os.mkfifo(pipe)
+    with settings.connection() as connection:
+        connection.send("AlterConfigs", 2, {"validate_only": False, "resources": [
+            {"resource_type": BROKER, "resource_name": "0",
+             "configs": [{"name": KEYSTORE, "value": str(pipe)}]}]})
+        end = eventually(lambda: os.open(pipe, os.O_WRONLY | os.O_NONBLOCK))
+        try:
+            assert settings.set(limit, "60") == (0, "")
+            assert settings.describe()[limit]["value"] == "60"
+            os.replace(copy, pipe)
+            os.write(end, good.read_bytes())
+        finally:
+            os.close(end)
+        response, = connection.receive("AlterConfigs", 2)["responses"]
+    assert (response["error_code"], response["error_message"]) == (0, None)
+    shown = settings.describe()
+    assert shown[KEYSTORE]["value"] == str(pipe)
+    assert shown.get(limit, {}).get("value") != "60"
+    eventually(lambda: serial(region, pki) == file_serial(pki["tried.crt"]))
 
 
 def test_a_certificate_may_come_as_text_and_is_not_shown(own_region, pki):

@@ -281,6 +281,31 @@ static void what_is_named_twice_is_refused(void **state)
     admin_region_free(admin);
 }
 
+static void the_older_way_refuses_what_is_named_twice_too(void **state)
+{
+    struct admin_region *admin = admin_region_new();
+    struct alter_configs_request_resources_configs config = {STRING("retention.ms"), STRING("1")};
+    struct alter_configs_request_resources targets[] = {
+        {CONFIG_RESOURCE_TOPIC, STRING("views"), {&config, 1}},
+        {CONFIG_RESOURCE_TOPIC, STRING("clicks"), {&config, 1}},
+        {CONFIG_RESOURCE_TOPIC, STRING("views"), {&config, 1}},
+    };
+    struct alter_configs_request in = {.resources = {targets, 3}};
+    struct alter_configs_response out;
+
+    (void)state;
+    admin_region_ask(admin, API_ALTER_CONFIGS, 2, &in, alter_configs_handle, &out);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(out.responses.items[i].error_code,
+                         i == 1 ? KAFKA_ERROR_NONE : KAFKA_ERROR_INVALID_REQUEST);
+    }
+    assert_true(
+        string_is(out.responses.items[2].error_message, "Each resource must appear at most once."));
+    assert_string_equal(admin_region_setting(admin, "clicks", "retention.ms"), "1");
+    assert_string_equal(admin_region_setting(admin, "views", "retention.ms"), "");
+    admin_region_free(admin);
+}
+
 static void the_older_way_replaces_all_that_was_set(void **state)
 {
     struct admin_region *admin = admin_region_new();
@@ -385,6 +410,7 @@ int main(void)
         cmocka_unit_test(changes_are_checked_before_they_are_made),
         cmocka_unit_test(lists_are_appended_to_and_taken_from),
         cmocka_unit_test(what_is_named_twice_is_refused),
+        cmocka_unit_test(the_older_way_refuses_what_is_named_twice_too),
         cmocka_unit_test(the_older_way_replaces_all_that_was_set),
         cmocka_unit_test(what_goes_not_together_is_refused),
         cmocka_unit_test(the_times_of_a_group_have_bounds),
