@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "handlers/auditing.h"
 
+#include <stdio.h>
+
 #include "gyre/access/identity.h"
 #include "gyre/audit/audit.h"
 #include "gyre/config/config.h"
 #include "gyre/tls/tls_stream.h"
 #include "gyre/wire/api.h"
+#include "gyre/wire/kafka_error.h"
+#include "gyre/wire/message.h"
 
 #include "handlers/broker.h"
 #include "handlers/request.h"
@@ -90,6 +94,23 @@ void auditing_changed(const struct request *request, struct string detail, bool 
     }
 }
 
+void auditing_changed_as(const struct request *request, const struct message_layout *layout,
+                         const void *message, int16_t error)
+{
+    char text[AUDIT_TEXT_BYTES_MAX];
+    size_t length;
+
+    if (audit_of(request) == NULL) {
+        return;
+    }
+    length = (size_t)snprintf(text, sizeof text, "%s ", layout->name);
+    CHECK(length < sizeof text / 2);
+    (void)message_print(layout, layout->version_max, message, text + length, sizeof text - length);
+    auditing_changed(request, string_from(text), error == KAFKA_ERROR_NONE,
+                     error == KAFKA_ERROR_NONE ? STRING_NULL
+                                               : string_from(kafka_error_text(error)));
+}
+
 void auditing_authenticated(const struct request *request, struct string mechanism,
                             struct string principal, bool is_success, struct string error)
 {
@@ -125,4 +146,9 @@ bool auditing_forbids_changes(const struct request *request)
 {
     return audit_of(request) != NULL && request->broker->config->gyre_audit_required &&
            audit_is_behind(audit_of(request));
+}
+
+struct string auditing_why_forbidden(void)
+{
+    return STRING("The audit cannot be written; nothing is changed until it can.");
 }

@@ -86,7 +86,7 @@ void catalog_changes_make(struct catalog_changes *changes, const struct message_
 
     if (auditing_forbids_changes(request)) {
         *out_error = KAFKA_ERROR_POLICY_VIOLATION;
-        *out_message = STRING("The audit cannot be written; nothing is changed until it can.");
+        *out_message = auditing_why_forbidden();
         return;
     }
     /* What the audit could not be told is not done. */

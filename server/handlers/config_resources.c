@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "handlers/access.h"
+#include "handlers/auditing.h"
 #include "handlers/broker.h"
 #include "handlers/config_view.h"
 #include "handlers/listener_certificates.h"
@@ -370,14 +371,32 @@ bool config_resources_repeat_a_key(struct request *request, const struct config_
 
 /* ---- carrying out ---- */
 
-static void set_levels(const struct config_change *changes, int32_t count)
+/* Both are known words. */
+static void audit_level(const struct request *request, struct string area, enum log_level level)
 {
-    for (int32_t i = 0; i < count; i++) {
+    char detail[128];
+
+    (void)snprintf(detail, sizeof detail, "LogLevel {area: \"%.*s\", level: \"%s\"}",
+                   STRING_ARGUMENTS(area), config_resources_level_name(level));
+    auditing_changed(request, string_from(detail), true, STRING_NULL);
+}
+
+static void set_levels(const struct request *request, const struct config_submission *submission)
+{
+    const struct config_change *changes = submission->changes;
+
+    if (auditing_forbids_changes(request)) {
+        *submission->out_error = KAFKA_ERROR_POLICY_VIOLATION;
+        *submission->out_message = auditing_why_forbidden();
+        return;
+    }
+    for (int32_t i = 0; i < submission->count; i++) {
         enum log_level level = LOG_LEVEL_INFO; /* DELETE: back to what is usual */
         int area = 0;
         if (find_area(changes[i].name, &area)) {
             (void)parse_level(changes[i].value, &level);
             log_set_level((enum log_area)area, level);
+            audit_level(request, changes[i].name, level);
         }
     }
 }
@@ -402,7 +421,7 @@ static void carry_out(struct catalog_changes *to, const struct config_submission
         return;
     }
     if (target->type == CONFIG_RESOURCE_BROKER_LOGGER) {
-        set_levels(submission->changes, count);
+        set_levels(to->request, submission);
     } else if (target->type == CONFIG_RESOURCE_TOPIC) {
         const struct catalog_topic *topic =
             catalog_find_topic(to->request->broker->catalog, target->name);

@@ -6,6 +6,7 @@
 
 #include "coordinator/group_coordinator.h"
 #include "handlers/access.h"
+#include "handlers/auditing.h"
 #include "handlers/broker.h"
 #include "handlers/coordinator_wait.h"
 #include "handlers/group_handlers.h"
@@ -18,14 +19,34 @@ struct delete_groups {
     struct group_delete remove;
 };
 
+static void audit(const struct delete_groups *self, struct string group, int16_t error)
+{
+    const struct delete_groups_request change = {.groups_names = {&group, 1}};
+
+    auditing_changed_as(self->request, &delete_groups_request_layout, &change, error);
+}
+
 static void on_deleted(struct group_call *call)
 {
     struct delete_groups *self = CONTAINER_OF(call, struct delete_groups, remove.call);
 
     for (int32_t i = 0; i < self->out.results.count; i++) {
-        self->out.results.items[i].error_code = self->remove.errors[i];
+        struct delete_groups_response_results *out = &self->out.results.items[i];
+
+        if (out->error_code == KAFKA_ERROR_NONE) { /* not refused before */
+            out->error_code = self->remove.errors[i];
+            audit(self, out->group_id, out->error_code);
+        }
     }
     request_reply(self->request, &delete_groups_response_layout, &self->out);
+}
+
+static enum kafka_error check(struct request *request, struct string group)
+{
+    if (!access_allows(request, ACCESS_DELETE, ACCESS_GROUP, group)) {
+        return KAFKA_ERROR_GROUP_AUTHORIZATION_FAILED;
+    }
+    return auditing_forbids_changes(request) ? KAFKA_ERROR_POLICY_VIOLATION : KAFKA_ERROR_NONE;
 }
 
 void delete_groups_handle(struct request *request)
@@ -52,10 +73,9 @@ void delete_groups_handle(struct request *request)
         return;
     }
     for (int32_t i = 0; i < count; i++) {
+        errors[i] = (int16_t)check(request, self->in.groups_names.items[i]);
         self->out.results.items[i].group_id = self->in.groups_names.items[i];
-        if (!access_allows(request, ACCESS_DELETE, ACCESS_GROUP, self->in.groups_names.items[i])) {
-            errors[i] = KAFKA_ERROR_GROUP_AUTHORIZATION_FAILED;
-        }
+        self->out.results.items[i].error_code = errors[i];
     }
     self->remove = (struct group_delete){
         .call = {.arena = &request->arena, .done = on_deleted},

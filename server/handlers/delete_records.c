@@ -9,6 +9,7 @@
 #include "gyre/metadata/catalog.h"
 #include "gyre/partition/partition.h"
 
+#include "handlers/auditing.h"
 #include "handlers/broker.h"
 #include "handlers/hosted_partition.h"
 #include "handlers/request.h"
@@ -24,6 +25,7 @@ struct delete_records {
 struct delete_records_part {
     struct partition_truncate truncate;
     struct delete_records *delete_records;
+    struct string topic; /* the name, for the audit */
     struct delete_records_response_topics_partitions *out;
 };
 
@@ -34,17 +36,31 @@ static void part_done(struct delete_records *self)
     }
 }
 
+static void audit_part(const struct delete_records_part *part)
+{
+    struct delete_records *self = part->delete_records;
+    struct delete_records_request_topics_partitions asked = {
+        .partition_index = part->out->partition_index, .offset = part->truncate.offset};
+    struct delete_records_request_topics topic = {.name = part->topic, .partitions = {&asked, 1}};
+    const struct delete_records_request change = {.topics = {&topic, 1},
+                                                  .timeout_ms = self->in.timeout_ms};
+
+    auditing_changed_as(self->request, &delete_records_request_layout, &change,
+                        part->out->error_code);
+}
+
 static void on_truncate(struct partition_truncate *truncate)
 {
     struct delete_records_part *part = CONTAINER_OF(truncate, struct delete_records_part, truncate);
 
     part->out->error_code = (int16_t)truncate->error;
     part->out->low_watermark = truncate->low_watermark;
+    audit_part(part);
     part_done(part->delete_records);
 }
 
 static enum kafka_error start_partition(struct delete_records *self,
-                                        const struct catalog_topic *topic,
+                                        const struct catalog_topic *topic, struct string name,
                                         const struct delete_records_request_topics_partitions *in,
                                         struct delete_records_response_topics_partitions *out)
 {
@@ -56,7 +72,11 @@ static enum kafka_error start_partition(struct delete_records *self,
     if (error != KAFKA_ERROR_NONE || part == NULL) {
         return part == NULL ? KAFKA_ERROR_UNKNOWN_SERVER_ERROR : error;
     }
+    if (auditing_forbids_changes(request)) {
+        return KAFKA_ERROR_POLICY_VIOLATION;
+    }
     part->delete_records = self;
+    part->topic = name;
     part->out = out;
     part->truncate.offset = in->offset;
     part->truncate.timeout_us = self->in.timeout_ms > 0 ? (uint64_t)self->in.timeout_ms * 1000 : 0;
@@ -71,11 +91,17 @@ static void start_topic(struct delete_records *self, const struct delete_records
 {
     const struct topic_reference reference = {.name = in->name};
     const struct catalog_topic *topic = NULL;
+    struct string name = STRING_NULL;
     enum kafka_error error =
         hosted_partition_find_topic(self->request, &reference, ACCESS_DELETE, &topic);
 
     if (error == KAFKA_ERROR_NONE && topic->is_internal) {
         error = KAFKA_ERROR_INVALID_TOPIC_EXCEPTION;
+    }
+    /* The catalog's own text may go before the partitions have answered. */
+    if (error == KAFKA_ERROR_NONE &&
+        !arena_copy_string(&self->request->arena, topic->name, &name)) {
+        error = KAFKA_ERROR_UNKNOWN_SERVER_ERROR;
     }
     out->name = in->name;
     for (int32_t i = 0; i < in->partitions.count; i++) {
@@ -85,7 +111,7 @@ static void start_topic(struct delete_records *self, const struct delete_records
         part->partition_index = in->partitions.items[i].partition_index;
         part->low_watermark = -1;
         if (part_error == KAFKA_ERROR_NONE) {
-            part_error = start_partition(self, topic, &in->partitions.items[i], part);
+            part_error = start_partition(self, topic, name, &in->partitions.items[i], part);
         }
         part->error_code = (int16_t)part_error;
     }

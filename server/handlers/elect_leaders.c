@@ -12,6 +12,7 @@
 #include "cluster/cluster.h"
 #include "handlers/access.h"
 #include "handlers/admin_handlers.h"
+#include "handlers/auditing.h"
 #include "handlers/broker.h"
 #include "handlers/request.h"
 
@@ -22,6 +23,7 @@ struct elections;
 /* One question to the cluster. */
 struct election_question {
     struct elections *elections;
+    struct string topic; /* the name, for the audit */
     struct elect_leaders_response_replica_election_results_partition_result *out;
 };
 
@@ -92,11 +94,26 @@ static void drop_one(struct elections *self)
     request_reply(self->request, &elect_leaders_response_layout, &self->out);
 }
 
+static void audit(const struct election_question *question)
+{
+    const struct elections *self = question->elections;
+    int32_t partition = question->out->partition_id;
+    struct elect_leaders_request_topic_partitions part = {.topic = question->topic,
+                                                          .partitions = {&partition, 1}};
+    const struct elect_leaders_request change = {.election_type = self->in.election_type,
+                                                 .topic_partitions = {&part, 1},
+                                                 .timeout_ms = self->in.timeout_ms};
+
+    auditing_changed_as(self->request, &elect_leaders_request_layout, &change,
+                        question->out->error_code);
+}
+
 static void on_elected(void *context, enum kafka_error error)
 {
     struct election_question *question = context;
 
     set_result(question->out, error);
+    audit(question);
     drop_one(question->elections);
 }
 
@@ -119,7 +136,8 @@ static enum kafka_error check(const struct elections *self, const struct catalog
                                                       : KAFKA_ERROR_PREFERRED_LEADER_NOT_AVAILABLE;
 }
 
-static void elect(struct elections *self, const struct catalog_topic *topic, int32_t partition,
+static void elect(struct elections *self, const struct catalog_topic *topic, struct string name,
+                  int32_t partition,
                   struct elect_leaders_response_replica_election_results_partition_result *out)
 {
     out->partition_id = partition;
@@ -132,12 +150,17 @@ static void elect(struct elections *self, const struct catalog_topic *topic, int
         set_result(out, error);
         return;
     }
+    if (auditing_forbids_changes(self->request)) {
+        set_result(out, KAFKA_ERROR_POLICY_VIOLATION);
+        out->error_message = auditing_why_forbidden();
+        return;
+    }
     struct election_question *question = arena_alloc(&self->request->arena, sizeof *question);
     if (question == NULL) {
         set_result(out, KAFKA_ERROR_INVALID_REQUEST);
         return;
     }
-    *question = (struct election_question){self, out};
+    *question = (struct election_question){self, name, out};
     self->open++;
     cluster_elect(self->request->broker->cluster,
                   (struct group_id){.topic = topic->id, .partition = partition},
@@ -173,7 +196,7 @@ static void elect_whole_topic(void *context, const struct catalog_topic *topic)
     struct elect_leaders_response_replica_election_results *out =
         open_topic(self, name, topic->partition_count);
     for (int32_t i = 0; i < out->partition_result.count; i++) {
-        elect(self, topic, i, &out->partition_result.items[i]);
+        elect(self, topic, name, i, &out->partition_result.items[i]);
     }
 }
 
@@ -184,9 +207,15 @@ static void elect_named(struct elections *self,
         catalog_find_topic(self->request->broker->catalog, in->topic);
     struct elect_leaders_response_replica_election_results *out =
         open_topic(self, in->topic, in->partitions.count);
+    struct string name = STRING_NULL;
 
+    /* The catalog's own text may go before the leaders have answered. */
+    if (topic != NULL && !arena_copy_string(&self->request->arena, topic->name, &name)) {
+        self->is_exhausted = true;
+        return;
+    }
     for (int32_t i = 0; i < out->partition_result.count; i++) {
-        elect(self, topic, in->partitions.items[i], &out->partition_result.items[i]);
+        elect(self, topic, name, in->partitions.items[i], &out->partition_result.items[i]);
     }
 }
 

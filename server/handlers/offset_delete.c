@@ -7,6 +7,7 @@
 
 #include "coordinator/group_coordinator.h"
 #include "handlers/access.h"
+#include "handlers/auditing.h"
 #include "handlers/broker.h"
 #include "handlers/coordinator_wait.h"
 #include "handlers/group_handlers.h"
@@ -21,10 +22,48 @@ struct offset_delete {
     struct group_offset_delete remove;
 };
 
+static void audit_partition(const struct offset_delete *self, struct string topic,
+                            const struct offset_delete_response_topics_partitions *out)
+{
+    struct offset_delete_request_topics_partitions asked = {.partition_index =
+                                                                out->partition_index};
+    struct offset_delete_request_topics one = {.name = topic, .partitions = {&asked, 1}};
+    const struct offset_delete_request change = {.group_id = self->in.group_id,
+                                                 .topics = {&one, 1}};
+
+    auditing_changed_as(self->request, &offset_delete_request_layout, &change, out->error_code);
+}
+
+/* What prepare_topic() refused was not tried; the coordinator has other reasons. */
+static bool was_tried(int16_t error)
+{
+    return error != KAFKA_ERROR_TOPIC_AUTHORIZATION_FAILED &&
+           error != KAFKA_ERROR_UNKNOWN_TOPIC_OR_PARTITION;
+}
+
+static void audit(const struct offset_delete *self)
+{
+    if (self->out.error_code != KAFKA_ERROR_NONE) {
+        auditing_changed_as(self->request, &offset_delete_request_layout, &self->in,
+                            self->out.error_code);
+        return;
+    }
+    for (int32_t i = 0; i < self->out.topics.count; i++) {
+        const struct offset_delete_response_topics *topic = &self->out.topics.items[i];
+
+        for (int32_t j = 0; j < topic->partitions.count; j++) {
+            if (was_tried(topic->partitions.items[j].error_code)) {
+                audit_partition(self, self->in.topics.items[i].name, &topic->partitions.items[j]);
+            }
+        }
+    }
+}
+
 static void on_deleted(struct group_call *call)
 {
     struct offset_delete *self = CONTAINER_OF(call, struct offset_delete, remove.call);
 
+    audit(self);
     request_reply(self->request, &offset_delete_response_layout, &self->out);
 }
 
@@ -66,6 +105,12 @@ static bool prepare(struct offset_delete *self)
     return true;
 }
 
+static void refuse(struct offset_delete *self, enum kafka_error error)
+{
+    self->out.error_code = (int16_t)error;
+    request_reply(self->request, &offset_delete_response_layout, &self->out);
+}
+
 void offset_delete_handle(struct request *request)
 {
     struct offset_delete *self = request_alloc(request, sizeof *self);
@@ -76,11 +121,14 @@ void offset_delete_handle(struct request *request)
     self->request = request;
     offset_delete_response_init(&self->out);
     if (!access_allows(request, ACCESS_DELETE, ACCESS_GROUP, self->in.group_id)) {
-        self->out.error_code = KAFKA_ERROR_GROUP_AUTHORIZATION_FAILED;
-        request_reply(request, &offset_delete_response_layout, &self->out);
+        refuse(self, KAFKA_ERROR_GROUP_AUTHORIZATION_FAILED);
         return;
     }
     if (coordinator_wait(request, self->in.group_id, offset_delete_handle)) {
+        return;
+    }
+    if (auditing_forbids_changes(request)) {
+        refuse(self, KAFKA_ERROR_POLICY_VIOLATION);
         return;
     }
     if (!prepare(self)) {

@@ -7,8 +7,13 @@ import threading
 
 import pytest
 
-from kafka_wire import Closed
+from access_world import commit_request, errors
+from kafka_cluster import NONE
+from kafka_wire import Closed, batch
 from region import CommandFailed, eventually
+
+
+POLICY_VIOLATION, BROKER_LOGGER, SET = 44, 8, 0
 
 
 def lines_of(path):
@@ -82,6 +87,76 @@ def test_nothing_is_changed_while_a_required_audit_cannot_be_written(own_region,
     assert of_topic(eventually(lambda: lines_of(path)), f"{topic}-{'x' * 150}-0")
     with pytest.raises(CommandFailed):
         create(region, topic)
+
+
+class Changes:
+    """Changes that are no commands of the catalog, of a topic with a record and of two groups."""
+
+    def __init__(self, cluster, topic):
+        self.cluster = cluster
+        self.topic = topic
+        cluster.make(topic, factor=1)
+        assert cluster.produce(topic, batch([b"x"]))["error_code"] == NONE
+        for group in self.groups:
+            cluster.call("FindCoordinator", 4, key_type=0, coordinator_keys=[group])
+            eventually(lambda group=group: set(errors(cluster.call(
+                "OffsetCommit", 8, **commit_request(topic, group)))) == {NONE})
+
+    @property
+    def groups(self):
+        return [f"{self.topic}-{number}" for number in range(2)]
+
+    def delete_groups(self, *groups):
+        return errors(self.cluster.call("DeleteGroups", 2, groups_names=groups))
+
+    def make_all(self):
+        """What is said of each."""
+        first, second = self.groups
+        parts = [{"name": self.topic, "partitions": [{"partition_index": 0, "offset": 1}]}]
+        deleted = errors(self.cluster.call("DeleteRecords", 2, topics=parts, timeout_ms=5000))
+        parts = [{"name": self.topic, "partitions": [{"partition_index": 0}]}]
+        forgotten = errors(self.cluster.call("OffsetDelete", 0, group_id=first, topics=parts))
+        level = errors(self.cluster.call("IncrementalAlterConfigs", 1, resources=[
+            {"resource_type": BROKER_LOGGER, "resource_name": "0", "configs": [
+                {"name": "mirror", "config_operation": SET, "value": "DEBUG"}]}]))
+        return [max(said, key=abs) for said in (deleted, forgotten, level,
+                                                self.delete_groups(second))]
+
+
+def test_what_is_no_command_of_the_catalog_is_audited_too(own_region, connect, tmp_path, topic):
+    region = own_region(brokers=1, settings=[f"gyre.audit.file={tmp_path / 'audit'}"])
+    changes = Changes(connect(region), topic)
+    first, second = changes.groups
+    assert changes.make_all() == [NONE] * 4
+    assert changes.delete_groups(second) != [NONE]  # it is gone
+    wanted = [
+        ("DeleteRecords", "success", f'topics: [{{name: "{topic}", partitions: '
+         "[{partition_index: 0, offset: 1}]}]"),
+        ("OffsetDelete", "success", f'group_id: "{first}", topics: [{{name: "{topic}", '
+         "partitions: [{partition_index: 0}]}]"),
+        ("IncrementalAlterConfigs", "success", 'LogLevel {area: "mirror", level: "DEBUG"}'),
+        ("DeleteGroups", "success", f'groups_names: ["{second}"]'),
+        ("DeleteGroups", "failure", f'groups_names: ["{second}"]')]
+
+    def all_there():
+        lines = [line for line in lines_of(tmp_path / "audit") if line["event"] == "change"]
+        return all(any((line["api"], line["result"]) == (api, result) and detail in line["detail"]
+                       for line in lines) for api, result, detail in wanted)
+
+    assert eventually(all_there)
+
+
+def test_nothing_else_is_changed_either_while_the_audit_cannot_be_written(own_region, connect,
+                                                                         tmp_path, topic):
+    path = tmp_path / "missing" / "audit"
+    region = own_region(brokers=1, settings=[
+        f"gyre.audit.file={path}", "gyre.audit.required=true", "gyre.audit.waiting.bytes=65536"])
+    changes = Changes(connect(region), topic)
+    missing = [f"{number:03}-{'x' * 500}" for number in range(100)]
+    eventually(lambda: POLICY_VIOLATION in changes.delete_groups(*missing), every=0)
+    assert changes.make_all() == [POLICY_VIOLATION] * 4
+    path.parent.mkdir()
+    assert eventually(lambda: POLICY_VIOLATION not in changes.make_all())
 
 
 def test_a_refusal_names_the_rule_and_is_counted(own_region, tmp_path, topic):

@@ -28,9 +28,9 @@ struct work_pool;
 
 enum audit_kind {
     AUDIT_AUTHENTICATION, /* result says how it went */
-    AUDIT_CHANGE,         /* of the catalog: topics, configurations, rules, users, quotas */
-    AUDIT_REFUSAL,        /* the identity may not do it */
-    AUDIT_ACCESS,         /* it may, and did; sampled */
+    AUDIT_CHANGE,  /* topics, configurations, rules, users, quotas, records, groups, leaders */
+    AUDIT_REFUSAL, /* the identity may not do it */
+    AUDIT_ACCESS,  /* it may, and did; sampled */
 };
 
 enum { AUDIT_TEXT_BYTES_MAX = 1024 }; /* of one text; the rest is cut off */

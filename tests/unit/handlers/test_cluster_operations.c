@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DescribeCluster, reassignments, elections and DescribeQuorum, the last also through a broker that
  * does not lead the catalog. */
+#include <string.h>
+
+#include "gyre/audit/audit.h"
+#include "gyre/config/config.h"
+#include "gyre/runtime/loop.h"
+
 #include "admin_region.h"
 #include "handlers/dispatch.h"
 #include "handlers/forward.h"
@@ -185,6 +191,72 @@ static void leaders_are_elected_where_there_is_something_to_do(void **state)
     admin_region_free(admin);
 }
 
+struct heard {
+    char text[4096];
+    size_t length;
+};
+
+static void on_publish(void *context, struct string lines)
+{
+    struct heard *heard = context;
+
+    assert_true((size_t)lines.length < sizeof heard->text - heard->length);
+    memcpy(heard->text + heard->length, lines.bytes, (size_t)lines.length);
+    heard->length += (size_t)lines.length;
+}
+
+static struct audit *listen_to(struct admin_region *admin, size_t waiting_bytes_max,
+                               struct heard *heard)
+{
+    *heard = (struct heard){0};
+    return audit_new(&(struct audit_options){.loop = admin->broker.loop,
+                                             .waiting_bytes_max = waiting_bytes_max,
+                                             .refusal_window_us = 1000 * 1000,
+                                             .publish = on_publish,
+                                             .context = heard});
+}
+
+static const struct elect_leaders_response_replica_election_results_partition_result *elect_unclean(
+    struct admin_region *admin, struct elect_leaders_response *out)
+{
+    int32_t partition = 2;
+    struct elect_leaders_request_topic_partitions topic = {STRING("clicks"), {&partition, 1}};
+    struct elect_leaders_request in;
+
+    elect_leaders_request_init(&in);
+    in.election_type = 1;
+    in.topic_partitions = (struct elect_leaders_request_topic_partitions_array){&topic, 1};
+    admin_region_ask(admin, API_ELECT_LEADERS, 2, &in, elect_leaders_handle, out);
+    return &out->replica_election_results.items[0].partition_result.items[0];
+}
+
+static void an_election_is_audited_or_not_made(void **state)
+{
+    struct admin_region *admin = admin_region_new();
+    struct elect_leaders_response out;
+    struct heard heard;
+
+    (void)state;
+    admin->cluster.is_leaderless = true;
+    admin->config->gyre_audit_required = true;
+    admin->broker.audit = listen_to(admin, 64 * 1024, &heard);
+    assert_int_equal(elect_unclean(admin, &out)->error_code, KAFKA_ERROR_NONE);
+    (void)loop_turn(admin->broker.loop);
+    assert_non_null(strstr(heard.text, "\"event\":\"change\",\"result\":\"success\""));
+    assert_non_null(strstr(heard.text, "\"api\":\"ElectLeaders\""));
+    assert_non_null(strstr(heard.text,
+                           "{election_type: 1, topic_partitions: [{topic: \\\"clicks\\\""
+                           ", partitions: [2]}], timeout_ms: 60000}"));
+    audit_free(admin->broker.audit);
+    admin->broker.audit = listen_to(admin, 16, &heard);
+    /* Its line is lost; after that there is no other. */
+    assert_int_equal(elect_unclean(admin, &out)->error_code, KAFKA_ERROR_NONE);
+    assert_int_equal(elect_unclean(admin, &out)->error_code, KAFKA_ERROR_POLICY_VIOLATION);
+    assert_int_equal(admin->cluster.elections, 2);
+    audit_free(admin->broker.audit);
+    admin_region_free(admin);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +264,7 @@ int main(void)
         cmocka_unit_test(dead_brokers_are_shown_where_that_is_asked_for),
         cmocka_unit_test(reassignments_begin_are_listed_and_called_off),
         cmocka_unit_test(leaders_are_elected_where_there_is_something_to_do),
+        cmocka_unit_test(an_election_is_audited_or_not_made),
     };
     return cmocka_run_group_tests_name("cluster_operations", tests, NULL, NULL);
 }
