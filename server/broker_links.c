@@ -27,6 +27,15 @@ static const char *admit_peer(void *context, int32_t peer, struct uuid theirs, b
     return "another cluster id";
 }
 
+static const char *why_not_listening(enum error error)
+{
+    switch ((int)error) {
+    case ERROR_EXISTS: return "the port is in use";
+    case ERROR_NOT_FOUND: return "nobody knows a host of this name";
+    default: return error_text(error);
+    }
+}
+
 /* Who can dial the port could then write what it likes, past every rule about clients. */
 static void warn_if_open(const struct broker_config *config, const struct link_guard *guard)
 {
@@ -50,7 +59,7 @@ enum error broker_links_open(const struct broker_links_services *services, struc
         .cluster_id = storage_identity(services->admission->storage)->cluster_id,
         .queued_bytes_max = LINK_QUEUE_BYTES_MAX,
     };
-    const char *host = config->rpc_listener.host[0] == '\0' ? "0.0.0.0" : config->rpc_listener.host;
+    const char *host = config->rpc_listener.host;
     enum error error = broker_tls_open_links(services->tls, &options.guard);
 
     if (error != ERROR_NONE) {
@@ -67,8 +76,7 @@ enum error broker_links_open(const struct broker_links_services *services, struc
     if (error != ERROR_NONE) {
         log_error(LOG_MAIN, "cannot listen for other brokers", field_string("host", host),
                   field_i64("port", config->rpc_listener.port),
-                  field_string("reason",
-                               error == ERROR_EXISTS ? "the port is in use" : error_text(error)));
+                  field_string("reason", why_not_listening(error)));
         return error;
     }
     for (int i = 0; i < config->seed_count; i++) {

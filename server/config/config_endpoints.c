@@ -185,12 +185,16 @@ static void add_listener(struct derivation *derivation, struct string text)
     }
 }
 
+static bool is_every_address(const char *host)
+{
+    return host[0] == '\0' || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+}
+
 /* What cannot be connected to is not advertised: the machine's own name is. */
 static void advertise_bind_address(struct config_listener *listener)
 {
     listener->advertised = listener->bind;
-    if (listener->bind.host[0] == '\0' || strcmp(listener->bind.host, "0.0.0.0") == 0 ||
-        strcmp(listener->bind.host, "::") == 0) {
+    if (is_every_address(listener->bind.host)) {
         if (gethostname(listener->advertised.host, sizeof listener->advertised.host) != 0) {
             memcpy(listener->advertised.host, "localhost", sizeof "localhost");
         }
@@ -277,8 +281,7 @@ static void derive_rpc(struct derivation *derivation)
     if (!single_endpoint(derivation, "gyre.rpc.advertised.listeners",
                          &config->gyre_rpc_advertised_listeners, &config->rpc_advertised)) {
         config->rpc_advertised = config->rpc_listener;
-        if (config->rpc_listener.host[0] == '\0' ||
-            strcmp(config->rpc_listener.host, "0.0.0.0") == 0) {
+        if (is_every_address(config->rpc_listener.host)) {
             memcpy(config->rpc_advertised.host, first->advertised.host,
                    sizeof config->rpc_advertised.host);
         }

@@ -7,10 +7,10 @@
 
 #include "gyre/observe/log.h"
 #include "gyre/runtime/loop.h"
+#include "gyre/runtime/socket_address.h"
 
 #include "network/admin_connection.h"
 #include "network/admin_http_internal.h"
-#include "network/socket_address.h"
 
 /* ---- routes ---- */
 
@@ -117,7 +117,7 @@ enum error admin_http_listen(struct admin_http *admin, const struct config_endpo
     CHECK(!admin->is_listening);
     CHECK(uv_tcp_init(admin->options.uv, &admin->listener) == 0);
     admin->is_listening = true;
-    status = socket_address_bind(&admin->listener, endpoint);
+    status = socket_address_bind(&admin->listener, endpoint->host, endpoint->port);
     if (status == 0) {
         status =
             uv_listen((uv_stream_t *)&admin->listener, ADMIN_HTTP_CONNECTIONS_MAX, on_connection);

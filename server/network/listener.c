@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "gyre/observe/log.h"
+#include "gyre/runtime/socket_address.h"
 
 #include "network/network_internal.h"
-#include "network/socket_address.h"
 
 static void on_connection(uv_stream_t *server, int status)
 {
@@ -79,7 +79,7 @@ enum error network_listen(struct network *network, const struct config_listener 
     CHECK(uv_tcp_init(network->options.uv, &listener->tcp) == 0);
     network->listeners[network->listener_count] = listener;
     network->listeners_open++;
-    status = socket_address_bind(&listener->tcp, &config->bind);
+    status = socket_address_bind(&listener->tcp, config->bind.host, config->bind.port);
     if (status == 0) {
         status = uv_listen((uv_stream_t *)&listener->tcp, network->options.backlog, on_connection);
     }

@@ -5,10 +5,11 @@
  */
 #include "gyre/runtime/links_uv.h"
 
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "gyre/runtime/socket_address.h"
 
 #include "runtime/link_dialer.h"
 #include "runtime/link_hello.h"
@@ -260,25 +261,29 @@ static void on_connection(uv_stream_t *listener, int status)
     }
 }
 
+static enum error listen_error(int status)
+{
+    if (status == UV_EADDRINUSE) {
+        return ERROR_EXISTS;
+    }
+    return status == UV_EAI_NONAME ? ERROR_NOT_FOUND : ERROR_IO;
+}
+
 enum error links_uv_listen(struct links *base, const char *host, uint16_t port, uint16_t *out_port)
 {
     struct links_uv *links = from_base(base);
-    struct sockaddr_storage address;
-    int length = sizeof address;
+    int status;
 
-    if (uv_ip4_addr(host, port, (struct sockaddr_in *)(void *)&address) != 0 &&
-        uv_ip6_addr(host, port, (struct sockaddr_in6 *)(void *)&address) != 0) {
-        return ERROR_INVALID;
-    }
     CHECK(uv_tcp_init(links->uv, &links->listener) == 0);
     links->is_listening = true;
-    int status = uv_tcp_bind(&links->listener, (struct sockaddr *)&address, 0);
-    if (status != 0 ||
-        (status = uv_listen((uv_stream_t *)&links->listener, BACKLOG, on_connection)) != 0) {
-        return status == UV_EADDRINUSE ? ERROR_EXISTS : ERROR_IO;
+    status = socket_address_bind(&links->listener, host, port);
+    if (status == 0) {
+        status = uv_listen((uv_stream_t *)&links->listener, BACKLOG, on_connection);
     }
-    CHECK(uv_tcp_getsockname(&links->listener, (struct sockaddr *)&address, &length) == 0);
-    *out_port = ntohs(((struct sockaddr_in *)(void *)&address)->sin_port);
+    if (status != 0) {
+        return listen_error(status);
+    }
+    *out_port = socket_address_port(&links->listener);
     return ERROR_NONE;
 }
 

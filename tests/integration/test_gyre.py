@@ -356,6 +356,28 @@ def test_dev_status_tells_states(own_region):
     assert region.status() == {7: "stopped", 8: "stopped"}
 
 
+def test_a_broker_may_listen_on_a_name_everywhere(tmp_path):
+    port = free_port(brokers=1)
+    conf = tmp_path / "broker.conf"
+    conf.write_text(f"node.id=0\nlog.dirs={tmp_path / 'data'}\n"
+                    f"listeners=PLAINTEXT://localhost:{port}\n"
+                    f"gyre.admin.listeners=localhost:{port + 40}\n")
+    run(BIN / "gyred", "--check-config", conf)
+    run(BIN / "gyred", "format", conf)
+    with (tmp_path / "log").open("w") as log, \
+            subprocess.Popen([BIN / "gyred", conf], stdout=log, stderr=log) as broker:
+        try:
+            eventually(lambda: run(
+                BIN / "gyre", "topic", "create", "named", "--if-not-exists", "--partitions", 1,
+                "--replication-factor", 1, "--bootstrap-server", f"localhost:{port}", "--timeout",
+                5, "-o", "json"))
+            for offset in (20, 40):
+                socket.create_connection(("localhost", port + offset), timeout=5).close()
+        finally:
+            broker.terminate()
+        assert broker.wait(60) == 0, (tmp_path / "log").read_text()
+
+
 def test_a_broker_leaves_no_core_file(region):
     for pid in region.pids():
         limits = pathlib.Path(f"/proc/{pid}/limits").read_text()

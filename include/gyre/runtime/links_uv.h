@@ -44,8 +44,8 @@ void links_uv_set_cluster_id(struct links *base, struct uuid cluster_id);
  * streams of those who would not be let in today. */
 void links_uv_check_peers(struct links *base);
 
-/* Listen for peers. `host` is an IP address; port 0 takes a free one (tests).
- * EXISTS: another process has the port. */
+/* Listen for peers (socket_address.h): before the loop runs. EXISTS: another process has the port;
+ * NOT_FOUND: nobody knows a host of this name. */
 MUST_USE
 enum error links_uv_listen(struct links *links, const char *host, uint16_t port,
                            uint16_t *out_port);

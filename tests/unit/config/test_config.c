@@ -250,6 +250,28 @@ static void several_problems_are_told_at_once(void **state)
     forget(&loaded);
 }
 
+/* Another machine that is told of one of them would dial itself. */
+static void every_address_is_not_what_brokers_are_told(void **state)
+{
+    static const char *const everywhere[] = {"", "0.0.0.0", "[::]"};
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct loaded loaded;
+        char text[200];
+
+        (void)snprintf(text, sizeof text,
+                       "node.id=1\nlisteners=PLAINTEXT://%s:9092\n"
+                       "advertised.listeners=PLAINTEXT://one.example:9192\n",
+                       everywhere[i]);
+        loaded = load(text);
+        assert_int_equal(loaded.error, ERROR_NONE);
+        assert_string_equal(loaded.config->rpc_advertised.host, "one.example");
+        assert_int_equal(loaded.config->rpc_advertised.port, 9112);
+        forget(&loaded);
+    }
+}
+
 static void overrides_are_stronger_than_the_file(void **state)
 {
     static const char *const overrides[] = {"node.id=9", "listeners=PLAINTEXT://[::1]:0",
@@ -372,6 +394,7 @@ int main(void)
         cmocka_unit_test(a_listener_has_options_of_its_own),
         cmocka_unit_test(every_problem_is_told_with_its_line),
         cmocka_unit_test(several_problems_are_told_at_once),
+        cmocka_unit_test(every_address_is_not_what_brokers_are_told),
         cmocka_unit_test(overrides_are_stronger_than_the_file),
         cmocka_unit_test(a_key_that_is_given_twice_is_named_and_the_last_one_holds),
         cmocka_unit_test(a_missing_file_is_named),

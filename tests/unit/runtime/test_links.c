@@ -63,7 +63,7 @@ static void run_until(const int *counter, int value)
     }
 }
 
-static void start(struct node *node, int32_t id)
+static void start(struct node *node, int32_t id, const char *host)
 {
     struct links_uv_options options = {
         .node_id = id, .incarnation = (uint64_t)id + 1, .queued_bytes_max = 256 << 20};
@@ -71,7 +71,7 @@ static void start(struct node *node, int32_t id)
 
     *node = (struct node){0};
     assert_int_equal(links_uv_new(&uv, &loop, &options, &node->links), ERROR_NONE);
-    assert_int_equal(links_uv_listen(node->links, "127.0.0.1", 0, &node->port), ERROR_NONE);
+    assert_int_equal(links_uv_listen(node->links, host, 0, &node->port), ERROR_NONE);
     node->links->operations->set_receiver(node->links, LINK_RAFT, &receiver);
     node->rpc = rpc_new(&loop, node->links);
 }
@@ -86,19 +86,19 @@ static void stop(struct node *node)
     }
 }
 
-static void start_both(void)
+static void start_both(const char *host)
 {
     assert_int_equal(uv_loop_init(&uv), 0);
     loop_init(&loop, clock_system());
-    start(&nodes[0], 0);
-    start(&nodes[1], 1);
+    start(&nodes[0], 0, host);
+    start(&nodes[1], 1, host);
 }
 
 /* Only the second dials, so that its stream is the only one from the beginning. */
 static int start_pair(void **state)
 {
     (void)state;
-    start_both();
+    start_both("127.0.0.1");
     links_uv_add_seed(nodes[1].links, "127.0.0.1", nodes[0].port);
     run_until(&nodes[0].ups, 1);
     run_until(&nodes[1].ups, 1);
@@ -231,7 +231,7 @@ static void who_is_about_to_stop_serves_nobody_and_is_still_answered(void **stat
 static void two_that_dial_each_other_end_up_with_one_link(void **state)
 {
     (void)state;
-    start_both();
+    start_both("127.0.0.1");
     for (int i = 0; i < 2; i++) {
         links_uv_add_seed(nodes[i].links, "127.0.0.1", nodes[0].port);
         links_uv_add_seed(nodes[i].links, "127.0.0.1", nodes[1].port);
@@ -256,7 +256,7 @@ static void an_address_that_is_known_twice_is_dialled_once(void **state)
 {
     (void)state;
     for (int round = 0; round < 20; round++) {
-        start_both();
+        start_both("127.0.0.1");
         nodes[0].links->operations->set_peer(nodes[0].links, 1, "127.0.0.1", nodes[1].port);
         links_uv_add_seed(nodes[0].links, "127.0.0.1", nodes[1].port);
         run_until(&nodes[0].ups, 1);
@@ -291,7 +291,7 @@ static void who_answers_at_a_seed_is_known_also_when_it_is_ourselves(void **stat
     const struct links_operations *operations;
 
     (void)state;
-    start_both();
+    start_both("127.0.0.1");
     operations = nodes[0].links->operations;
     for (int i = 0; i < 2; i++) {
         links_uv_add_seed(nodes[0].links, "127.1", nodes[i].port);
@@ -301,6 +301,21 @@ static void who_answers_at_a_seed_is_known_also_when_it_is_ourselves(void **stat
     run_until_seed_is(&nodes[0], "127.1", nodes[1].port, 1);
     assert_int_equal(operations->seed_node(nodes[0].links, "127.0.0.1", nodes[0].port), -1);
     (void)stop_pair(state);
+}
+
+static void brokers_may_listen_on_a_name_or_everywhere(void **state)
+{
+    static const char *const listened[] = {"localhost", "", "0.0.0.0"};
+    static const char *const dialled[] = {"localhost", "127.0.0.1", "127.0.0.1"};
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        start_both(listened[i]);
+        links_uv_add_seed(nodes[1].links, dialled[i], nodes[0].port);
+        run_until(&nodes[0].ups, 1);
+        run_until(&nodes[1].ups, 1);
+        (void)stop_pair(state);
+    }
 }
 
 int main(void)
@@ -316,6 +331,7 @@ int main(void)
         cmocka_unit_test(two_that_dial_each_other_end_up_with_one_link),
         cmocka_unit_test(an_address_that_is_known_twice_is_dialled_once),
         cmocka_unit_test(who_answers_at_a_seed_is_known_also_when_it_is_ourselves),
+        cmocka_unit_test(brokers_may_listen_on_a_name_or_everywhere),
     };
     return cmocka_run_group_tests_name("links", tests, NULL, NULL);
 }

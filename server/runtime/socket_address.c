@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "network/socket_address.h"
+#include "gyre/runtime/socket_address.h"
 
 #include <netdb.h>
 #include <stdio.h>
 
-static int bind_to(uv_tcp_t *tcp, const struct config_endpoint *endpoint)
+static int bind_to(uv_tcp_t *tcp, const char *host, uint16_t port_number)
 {
     const struct addrinfo hints = {.ai_family = AF_UNSPEC,
                                    .ai_socktype = SOCK_STREAM,
@@ -13,8 +13,8 @@ static int bind_to(uv_tcp_t *tcp, const struct config_endpoint *endpoint)
     char port[8];
     int status = UV_EADDRNOTAVAIL;
 
-    (void)snprintf(port, sizeof port, "%u", endpoint->port);
-    if (getaddrinfo(endpoint->host, port, &hints, &found) != 0) {
+    (void)snprintf(port, sizeof port, "%u", port_number);
+    if (getaddrinfo(host, port, &hints, &found) != 0) {
         return UV_EAI_NONAME;
     }
     for (const struct addrinfo *each = found; each != NULL && status != 0; each = each->ai_next) {
@@ -41,10 +41,9 @@ static int bind_everywhere(uv_tcp_t *tcp, uint16_t port)
     return status != 0 ? status : uv_tcp_bind(tcp, (const struct sockaddr *)&any4, 0);
 }
 
-int socket_address_bind(uv_tcp_t *tcp, const struct config_endpoint *endpoint)
+int socket_address_bind(uv_tcp_t *tcp, const char *host, uint16_t port)
 {
-    return endpoint->host[0] == '\0' ? bind_everywhere(tcp, endpoint->port)
-                                     : bind_to(tcp, endpoint);
+    return host[0] == '\0' ? bind_everywhere(tcp, port) : bind_to(tcp, host, port);
 }
 
 uint16_t socket_address_port(const uv_tcp_t *tcp)
