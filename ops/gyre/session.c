@@ -23,6 +23,12 @@ enum {
     NAMES_ARENA_BYTES = 16 << 20,
 };
 
+static bool is_by_sha_256(const char *mechanism)
+{
+    return mechanism != NULL &&
+           (strcmp(mechanism, "SCRAM-SHA-256") == 0 || strcmp(mechanism, "PLAIN") == 0);
+}
+
 uint64_t session_now_us(const struct session *session)
 {
     return clock_monotonic_us(session->loop.clock);
@@ -43,6 +49,7 @@ enum exit_status session_open(struct session *session, const struct connect_argu
         client_security_close(&security);
         return STATUS_USAGE;
     }
+    session->is_by_sha_256 = is_by_sha_256(security.credentials.mechanism);
     options.credentials = security.credentials;
     options.tls = security.tls;
     CHECK(uv_loop_init(&session->uv) == 0);

@@ -26,6 +26,7 @@ struct session {
     uv_loop_t uv;
     struct loop_uv driver;
     const char *bootstrap; /* borrowed */
+    bool is_by_sha_256;    /* it comes in by keys of SCRAM-SHA-256; those of PLAIN are */
     bool is_closed;
 };
 

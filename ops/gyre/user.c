@@ -67,14 +67,28 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 
 /* ---- create and rotate ---- */
 
+/* One request each. Those that the session itself came in by are the last: who changes his own is
+ * shut out by that. */
+static enum scram_mechanism turn_of(const struct session *session, int turn)
+{
+    bool is_first = turn == 0;
+
+    return is_first == session->is_by_sha_256 ? SCRAM_SHA_512 : SCRAM_SHA_256;
+}
+
+static bool is_meant(const struct user_arguments *arguments, enum scram_mechanism mechanism)
+{
+    return arguments->mechanism == SCRAM_UNKNOWN || arguments->mechanism == mechanism;
+}
+
 static enum exit_status set_password(struct session *session, struct user_arguments *arguments)
 {
     enum exit_status status = STATUS_OK;
 
-    for (int i = SCRAM_SHA_256; i <= SCRAM_SHA_512 && status == STATUS_OK; i++) {
-        if (arguments->mechanism == SCRAM_UNKNOWN || (int)arguments->mechanism == i) {
-            struct scram_change change = {(enum scram_mechanism)i, arguments->iterations};
+    for (int turn = 0; turn < 2 && status == STATUS_OK; turn++) {
+        struct scram_change change = {turn_of(session, turn), arguments->iterations};
 
+        if (is_meant(arguments, change.mechanism)) {
             status = scram_users_set(session, arguments->name, arguments->password, &change);
         }
     }
@@ -143,6 +157,17 @@ static const struct argp_option password_options[] = {OPTION_ITERATIONS, OPTION_
 
 /* ---- delete ---- */
 
+static bool has_credential(const struct describe_user_scram_credentials_response_results *user,
+                           enum scram_mechanism mechanism)
+{
+    for (int32_t i = 0; i < user->credential_infos.count; i++) {
+        if (user->credential_infos.items[i].mechanism == (int8_t)mechanism) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum exit_status delete_known(struct session *session, struct user_arguments *arguments,
                                      const struct describe_user_scram_credentials_response *found)
 {
@@ -157,11 +182,11 @@ static enum exit_status delete_known(struct session *session, struct user_argume
         complain("%s: there is no such user", arguments->name);
         return STATUS_FAILED;
     }
-    for (int32_t i = 0; i < user->credential_infos.count && status == STATUS_OK; i++) {
-        int8_t mechanism = user->credential_infos.items[i].mechanism;
+    for (int turn = 0; turn < 2 && status == STATUS_OK; turn++) {
+        enum scram_mechanism mechanism = turn_of(session, turn);
 
-        if (arguments->mechanism == SCRAM_UNKNOWN || (int)arguments->mechanism == mechanism) {
-            status = scram_users_remove(session, arguments->name, (enum scram_mechanism)mechanism);
+        if (is_meant(arguments, mechanism) && has_credential(user, mechanism)) {
+            status = scram_users_remove(session, arguments->name, mechanism);
         }
     }
     if (status == STATUS_OK) {

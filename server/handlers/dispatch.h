@@ -21,6 +21,8 @@ enum handler_flag {
     HANDLER_PIPELINED = 1,
     HANDLER_HIDDEN = 2, /* works, but is not advertised */
     HANDLER_BEFORE_AUTHENTICATION = 4,
+    /* It may change the credential of whoever asks: the answer is sent all the same. */
+    HANDLER_OUTLIVES_CREDENTIAL = 8,
 };
 
 struct handler {

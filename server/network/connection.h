@@ -41,6 +41,7 @@ struct connection {
 
     /* ---- the end ---- */
     bool is_counted;     /* by its address, see network.c */
+    bool is_revoked;     /* one more answer, and it is over (session_watch.h) */
     bool is_half_closed; /* the client sends nothing more, and may wait for answers */
     bool is_finishing;
     bool is_closing;

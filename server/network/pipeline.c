@@ -175,6 +175,22 @@ void pipeline_end(struct pipeline *pipeline)
     loop_defer_last(pipeline->shared->loop, &pipeline->flush);
 }
 
+void pipeline_end_early(struct pipeline *pipeline)
+{
+    if (!pipeline->is_closed) {
+        forget_waiting(pipeline);
+        pipeline_end(pipeline);
+        loop_defer_last(pipeline->shared->loop, &pipeline->flush);
+    }
+}
+
+/* Only requests of one kind are served at a time. */
+bool pipeline_is_serving(const struct pipeline *pipeline, unsigned flag)
+{
+    return pipeline->running != NULL && (pipeline->running->flags & flag) != 0 &&
+           !pipeline_is_quiet(pipeline);
+}
+
 void pipeline_refuse(struct pipeline *pipeline, const char *why, enum error error)
 {
     log_info(LOG_NETWORK, "connection is closed for what it sent", field_string("reason", why),

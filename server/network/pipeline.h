@@ -131,6 +131,11 @@ void pipeline_sent(struct pipeline *pipeline, size_t bytes);
 
 /* Answer what was received, then finished(). */
 void pipeline_end(struct pipeline *pipeline);
+/* Answer what has begun and drop what waits, then finished(). */
+void pipeline_end_early(struct pipeline *pipeline);
+
+/* Is a request with this flag (enum handler_flag) being served, or its answer with the carrier? */
+bool pipeline_is_serving(const struct pipeline *pipeline, unsigned flag);
 
 /*
  * The connection is gone: what waits is dropped, what runs is orphaned. True: nothing runs, the

@@ -128,6 +128,32 @@ def test_who_may_not_see_what_a_new_topic_became_is_told_no_numbers(secured, top
     assert (said["name"], said["partitions"], said["replication_factor"]) == (topic, None, None)
 
 
+@pytest.mark.parametrize("protocol,mechanism", [("SASL_PLAINTEXT", "SCRAM-SHA-512"),
+                                                ("SASL_SSL", "SCRAM-SHA-256"),
+                                                ("SASL_SSL", "PLAIN")])
+def test_who_changes_his_own_password_is_told_that_it_is_done(secured, tmp_path, protocol,
+                                                              mechanism):
+    name = f"own-{mechanism.lower()}"
+    make_user(secured, name, "first")
+    secured.on("acl", "grant", "--principal", name, "--operation", "ALL", "--cluster")
+
+    def ask(password, *words, **options):
+        client = tmp_path / "client"
+        client.write_text(f"security.protocol={protocol}\nsasl.mechanism={mechanism}\n"
+                          f"sasl.username={name}\nsasl.password={password}\n"
+                          "ssl.truststore.type=PEM\n"
+                          f"ssl.truststore.location={secured.dir}/pki/ca.crt\n")
+        return run(BIN / "gyre", *words, "--command-config", client, "--bootstrap-server",
+                   secured.addresses(protocol), "--timeout", "10", **options)
+
+    ask("first", "user", "rotate", name, stdin="second\n")
+    assert status_of(ask, "first", "user", "list") == 5
+    ask("second", "user", "rotate", name, stdin="third\n")
+    ask("third", "user", "delete", name)
+    assert status_of(ask, "third", "user", "list") == 5
+    secured.on("acl", "revoke", "--principal", name)
+
+
 def test_a_grant_lets_in_and_its_removal_shuts_out(secured, topic):
     password = make_user(secured, "greta")
     secured.on("topic", "create", topic)

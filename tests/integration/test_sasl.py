@@ -410,6 +410,22 @@ def test_a_changed_or_removed_user_is_gone_within_a_second(region):
     assert not can_log_in(region, "carol", "second")
 
 
+def test_who_removes_himself_gets_that_answer_and_no_more(region):
+    region.on("user", "create", "lena", stdin="first\n")
+    region.on("acl", "grant", "--principal", "lena", "--operation", "ALL", "--cluster")
+    with connect(region) as acting, connect(region) as other:
+        for connection in (acting, other):
+            assert log_in(connection, "lena", "first")["error_code"] == 0
+        asked = acting.send("AlterUserScramCredentials", 0,
+                            {"deletions": [{"name": "lena", "mechanism": 1}]})
+        acting.send("Metadata", 1, {"topics": []})
+        answer = acting.receive("AlterUserScramCredentials", 0, asked)
+        assert [one["error_code"] for one in answer["results"]] == [0]
+        start = time.monotonic()
+        assert acting.is_closed() and other.is_closed()
+        assert time.monotonic() - start < 1
+
+
 class HalfIn:
     """A client that has sent its first message of SCRAM-SHA-256, and sends the last when told."""
 
