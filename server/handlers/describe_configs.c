@@ -20,7 +20,10 @@
 #include "handlers/request.h"
 #include "metadata/topic_name.h"
 
-enum { ENTRIES_MAX = 512 };
+enum {
+    ENTRIES_MAX = 512,
+    KEYS_MAX = 16 * 1024, /* of a request; each is compared with every option of its resource */
+};
 
 struct description {
     struct request *request; /* we live in its arena */
@@ -312,6 +315,17 @@ static void describe(struct answer *answer)
     }
 }
 
+static bool has_too_many_keys(const struct describe_configs_request *in)
+{
+    int64_t count = 0;
+
+    for (int32_t i = 0; i < in->resources.count; i++) {
+        int32_t keys = in->resources.items[i].configuration_keys.count;
+        count += keys > 0 ? keys : 0; /* -1: all */
+    }
+    return count > KEYS_MAX;
+}
+
 void describe_configs_handle(struct request *request)
 {
     struct description *self = request_alloc(request, sizeof *self);
@@ -328,12 +342,18 @@ void describe_configs_handle(struct request *request)
                                                       self->in.resources.count) != ERROR_NONE) {
         self->is_exhausted = true;
     }
+    bool is_too_much = has_too_many_keys(&self->in);
     for (int32_t i = 0; i < self->in.resources.count && !self->is_exhausted; i++) {
         struct answer answer = {
             .self = self, .in = &self->in.resources.items[i], .out = &self->out.results.items[i]};
         answer.out->resource_type = answer.in->resource_type;
         answer.out->resource_name = answer.in->resource_name;
-        describe(&answer);
+        if (is_too_much) {
+            refuse(&answer, KAFKA_ERROR_INVALID_REQUEST,
+                   STRING("A request names at most 16384 configuration keys."));
+        } else {
+            describe(&answer);
+        }
     }
     if (self->is_exhausted) {
         request_close(request); /* larger than one request may grow */

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Settings: every key is described with its source and synonyms, changes are checked, lists are
  * combined with what holds, and every broker has the change when it is answered. */
+#include <stdlib.h>
+
+#include "gyre/base/check.h"
+
 #include "admin_region.h"
 #include "handlers/config_view.h"
 #include "support/test.h"
@@ -147,6 +151,46 @@ static void settings_are_described_in_every_version(void **state)
         assert_true(string_is(entry_of(&out, "num.partitions")->value, "4"));
         assert_true(entry_of(&out, "num.partitions")->read_only);
         assert_false(entry_of(&out, "message.max.bytes")->read_only);
+    }
+    admin_region_free(admin);
+}
+
+/* Two resources with so many keys each, of which the last is an option. */
+static void ask_with_keys(struct admin_region *admin, int32_t count,
+                          struct describe_configs_response *out)
+{
+    struct string *keys = check_alloc_zero((size_t)count * sizeof *keys);
+    struct describe_configs_request_resources targets[2] = {
+        {CONFIG_RESOURCE_TOPIC, STRING("clicks"), {keys, count}},
+        {CONFIG_RESOURCE_BROKER, STRING("0"), {keys, count}},
+    };
+    struct describe_configs_request in = {.resources = {targets, 2}};
+
+    for (int32_t i = 0; i < count; i++) {
+        keys[i] = STRING("compression.typ");
+    }
+    keys[count - 1] = STRING("compression.type");
+    admin_region_ask(admin, API_DESCRIBE_CONFIGS, 4, &in, describe_configs_handle, out);
+    assert_int_equal(out->results.count, 2);
+    free(keys);
+}
+
+static void more_keys_than_there_can_be_are_not_looked_for(void **state)
+{
+    struct admin_region *admin = admin_region_new();
+    struct describe_configs_response out;
+
+    (void)state;
+    ask_with_keys(admin, 8192, &out);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(out.results.items[i].error_code, KAFKA_ERROR_NONE);
+        assert_int_equal(out.results.items[i].configs.count, 1);
+        assert_true(string_is(out.results.items[i].configs.items[0].name, "compression.type"));
+    }
+    ask_with_keys(admin, 8193, &out);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(out.results.items[i].error_code, KAFKA_ERROR_INVALID_REQUEST);
+        assert_int_equal(out.results.items[i].configs.count, 0);
     }
     admin_region_free(admin);
 }
@@ -406,6 +450,7 @@ int main(void)
         cmocka_unit_test(a_value_is_shown_with_all_that_stands_behind_it),
         cmocka_unit_test(a_value_in_other_units_is_shown_behind_the_first_unit),
         cmocka_unit_test(settings_are_described_in_every_version),
+        cmocka_unit_test(more_keys_than_there_can_be_are_not_looked_for),
         cmocka_unit_test(what_cannot_be_described_is_said_with_kafkas_error),
         cmocka_unit_test(changes_are_checked_before_they_are_made),
         cmocka_unit_test(lists_are_appended_to_and_taken_from),
