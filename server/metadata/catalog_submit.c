@@ -32,6 +32,7 @@ struct submission {
     uint64_t deadline_us;
     uint64_t retry_us;  /* LOOKING: not before */
     bool was_submitted; /* at least once: it may have been carried out */
+    bool is_repeated;   /* an earlier answer was lost: it may be done already */
     bool is_ours;       /* SPREADING: we led; otherwise only this broker is waited for */
     uint64_t term;      /* SUBMITTED */
     enum error error;   /* the outcome, from here on */
@@ -150,14 +151,27 @@ static void set_outcome(struct submission *submission, uint64_t index, enum kafk
 /* A repeated deletion finds nothing, because it is done. */
 static void forgive_repetition(struct submission *submission)
 {
+    static const struct {
+        int16_t record;
+        enum kafka_error error;
+    } missing[] = {
+        {CATALOG_DELETE_TOPIC_RECORD, KAFKA_ERROR_UNKNOWN_TOPIC_ID},
+        {CATALOG_UNREGISTER_BROKER_RECORD, KAFKA_ERROR_BROKER_ID_NOT_REGISTERED},
+        {CATALOG_REMOVE_STREAM_RECORD, KAFKA_ERROR_RESOURCE_NOT_FOUND},
+    };
     int16_t record = 0;
     int16_t version = 0;
     struct bytes command = {submission->command->bytes, (int32_t)submission->command->size};
 
-    if (submission->was_submitted && submission->kafka_error == KAFKA_ERROR_UNKNOWN_TOPIC_ID &&
-        catalog_commands_head(command, &record, &version) == ERROR_NONE &&
-        record == CATALOG_DELETE_TOPIC_RECORD) {
-        submission->kafka_error = KAFKA_ERROR_NONE;
+    if (!submission->is_repeated ||
+        catalog_commands_head(command, &record, &version) != ERROR_NONE) {
+        return;
+    }
+    for (size_t i = 0; i < sizeof missing / sizeof missing[0]; i++) {
+        if (record == missing[i].record && submission->kafka_error == missing[i].error) {
+            submission->kafka_error = KAFKA_ERROR_NONE;
+            string_drop(&submission->message);
+        }
     }
 }
 
@@ -209,6 +223,7 @@ static void on_answer(void *context, enum error error, struct buffer_slice bytes
     }
     if (error != ERROR_NOT_LEADER && error != ERROR_BUSY) {
         submission->was_submitted = true;
+        submission->is_repeated = true;
     }
     if (error == ERROR_NO_SPACE || error == ERROR_MALFORMED || error == ERROR_LIMIT ||
         error == ERROR_VERSION) {
@@ -360,7 +375,8 @@ void catalog_submit_applied(struct catalog *catalog, uint64_t index, uint64_t te
         memcpy(value, result->value, sizeof value);
         set_outcome(ours, index, result->error, string_from(result->message),
                     (struct bytes){value, result->value_length});
-        if (result->error != KAFKA_ERROR_NONE || catalog_spread_has_reached(catalog, index)) {
+        forgive_repetition(ours);
+        if (ours->kafka_error != KAFKA_ERROR_NONE || catalog_spread_has_reached(catalog, index)) {
             finish(catalog, ours, ERROR_NONE);
         } else {
             start_spreading(catalog, ours, true);

@@ -140,6 +140,112 @@ static void a_submission_outlives_its_leader(void **state)
     }
 }
 
+enum { DELETE_TOPIC, UNREGISTER_BROKER, REMOVE_STREAM, DELETIONS };
+
+/* What is to be deleted; the broker has no replicas. */
+static void make_deletable(struct region *region, int kind)
+{
+    struct catalog_register_broker_endpoints endpoint = {
+        .name = STRING("PLAINTEXT"), .host = STRING("host"), .port = 9}; /* no catalog's */
+    struct catalog_register_broker broker = {.node_id = REGION_NODES,
+                                             .directory_id = uuid_of(99),
+                                             .rpc_host = STRING("host"),
+                                             .endpoints = {&endpoint, 1}};
+    struct catalog_set_stream stream = {.name = STRING("/ads"),
+                                        .owner = STRING("User:alice"),
+                                        .produce = STRING("p"),
+                                        .consume = STRING("p"),
+                                        .topics = STRING(""),
+                                        .admin = STRING(""),
+                                        .copy = STRING("")};
+    struct buffer *bytes = NULL;
+    struct region_answer answer;
+    enum error error = ERROR_NONE;
+
+    switch (kind) {
+    case DELETE_TOPIC: bytes = create_topic_command("topic", 1, 1, 1); break;
+    case UNREGISTER_BROKER:
+        error = catalog_commands_of(register_broker, REGISTER_BROKER, &broker, &bytes);
+        break;
+    default: error = catalog_commands_of(set_stream, SET_STREAM, &stream, &bytes); break;
+    }
+    assert_int_equal(error, ERROR_NONE);
+    region_submit(&region->nodes[region_settle(region)], bytes, &answer);
+    region_await(region, &answer);
+    assert_int_equal(answer.error, ERROR_NONE);
+    assert_int_equal(answer.kafka_error, KAFKA_ERROR_NONE);
+}
+
+static struct buffer *deletion(int kind)
+{
+    struct catalog_delete_topic topic = {.topic_id = uuid_of(1)};
+    struct catalog_unregister_broker broker = {.node_id = REGION_NODES};
+    struct catalog_remove_stream stream = {.name = STRING("/ads")};
+    struct buffer *bytes = NULL;
+    enum error error;
+
+    switch (kind) {
+    case DELETE_TOPIC:
+        error = catalog_commands_of(delete_topic, DELETE_TOPIC, &topic, &bytes);
+        break;
+    case UNREGISTER_BROKER:
+        error = catalog_commands_of(unregister_broker, UNREGISTER_BROKER, &broker, &bytes);
+        break;
+    default: error = catalog_commands_of(remove_stream, REMOVE_STREAM, &stream, &bytes); break;
+    }
+    assert_int_equal(error, ERROR_NONE);
+    return bytes;
+}
+
+/* Its first answer gets lost at another moment each time, with the leader or without. */
+static void delete_with_trouble(int kind, uint64_t delay_us, bool is_leader_lost)
+{
+    struct region *region = new_region(false);
+    struct region_answer answer;
+
+    make_deletable(region, kind);
+    int leader = region_settle(region);
+    int other = (leader + 1) % REGION_NODES;
+    region_submit(&region->nodes[other], deletion(kind), &answer);
+    region_run(region, delay_us);
+    if (is_leader_lost) {
+        region_crash(region, leader);
+    } else {
+        fake_network_reset(region->network, leader, other);
+    }
+    region_await(region, &answer);
+    assert_true(is_leader_lost || answer.error == ERROR_NONE);
+    if (answer.error == ERROR_NONE) {
+        assert_int_equal(answer.kafka_error, KAFKA_ERROR_NONE);
+    }
+    region_free(region);
+}
+
+static void a_deletion_whose_answer_was_lost_is_done(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < DELETIONS; kind++) {
+        for (uint64_t delay_us = 0; delay_us < 12000; delay_us += 400) {
+            delete_with_trouble(kind, delay_us, false);
+            delete_with_trouble(kind, delay_us, true);
+        }
+    }
+}
+
+static void what_was_never_there_is_not_deleted(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < DELETIONS; kind++) {
+        struct region *region = new_region(false);
+        struct region_answer answer;
+        region_submit(&region->nodes[0], deletion(kind), &answer);
+        region_await(region, &answer);
+        assert_int_equal(answer.error, ERROR_NONE);
+        assert_int_not_equal(answer.kafka_error, KAFKA_ERROR_NONE);
+        region_free(region);
+    }
+}
+
 static void without_a_majority_a_submission_ends_in_time(void **state)
 {
     struct region *region = new_region(false);
@@ -306,6 +412,8 @@ int main(int argument_count, char **arguments)
         cmocka_unit_test(a_dead_broker_is_not_waited_for_longer_than_a_second),
         cmocka_unit_test(a_broker_that_is_cut_off_is_not_waited_for_longer_than_a_second),
         cmocka_unit_test(a_submission_outlives_its_leader),
+        cmocka_unit_test(a_deletion_whose_answer_was_lost_is_done),
+        cmocka_unit_test(what_was_never_there_is_not_deleted),
         cmocka_unit_test(without_a_majority_a_submission_ends_in_time),
         cmocka_unit_test(a_catalog_grows_stale_without_a_leader_that_has_a_quorum),
         cmocka_unit_test(a_catalog_that_sleeps_is_not_stale),
