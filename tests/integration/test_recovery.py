@@ -320,6 +320,7 @@ def test_a_broker_that_was_unregistered_comes_back_with_its_disk(growing, connec
 def test_a_broker_that_was_stopped_before_it_was_entered_asks_again(growing, connect):
     for node_id in (2, 3):
         growing.kill(node_id)
+    eventually(lambda: not growing.is_ready(1))  # nobody leads: nothing of the newcomer is written
     newcomer = growing.begin_to_add(4, 3)
     eventually(lambda: "the region is known" in (growing.home(4) / "gyred.log").read_text(), 40)
     growing.kill(1, "STOP")
