@@ -96,6 +96,7 @@ struct broker_process {
     uint16_t rpc_port;
     int status;
     bool is_stopping;
+    struct task undrained; /* controlled.shutdown.enable=false */
 };
 
 #endif

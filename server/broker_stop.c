@@ -3,6 +3,7 @@
 #include "broker_stop.h"
 
 #include "gyre/audit/audit.h"
+#include "gyre/config/config.h"
 #include "gyre/observe/log.h"
 #include "gyre/observe/metrics.h"
 #include "gyre/partition/partition.h"
@@ -125,6 +126,12 @@ static void on_drained(void *context)
     }
 }
 
+/* Later, as drained() is called: it may be the cluster that asked for the end. */
+static void on_undrained(struct task *task)
+{
+    on_drained(CONTAINER_OF(task, struct broker_process, undrained));
+}
+
 void broker_stop_begin(struct broker_process *process)
 {
     if (process->is_stopping) {
@@ -141,6 +148,11 @@ void broker_stop_begin(struct broker_process *process)
     }
     if (process->cluster == NULL) {
         on_drained(process);
+        return;
+    }
+    if (!process->config->controlled_shutdown_enable) {
+        task_init(&process->undrained, on_undrained);
+        loop_defer(&process->loop, &process->undrained);
         return;
     }
     cluster_drain(process->cluster, DRAIN_LIMIT_US, on_drained, process);

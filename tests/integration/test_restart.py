@@ -112,6 +112,17 @@ def on_other_ports(conf, *settings):
     return subprocess.run(words, capture_output=True, text=True, timeout=30, check=False)
 
 
+@pytest.mark.parametrize("is_handed_over", [True, False])
+def test_a_stop_hands_leaderships_over_unless_it_is_told_not_to(own_region, topic, is_handed_over):
+    region = own_region(settings=[f"controlled.shutdown.enable={str(is_handed_over).lower()}"])
+    region.produce(topic, numbered(0, 100))
+    region.kill(0, "TERM")
+    log = (region.home(0) / "gyred.log").read_text()
+    assert ("drained" in log) == is_handed_over
+    region.start(0)
+    assert region.values(topic) == numbered(0, 100)
+
+
 def test_a_second_process_leaves_a_data_directory_in_use_alone(own_region, topic):
     region = own_region(brokers=1)
     region.produce(topic, numbered(0, 1000))
