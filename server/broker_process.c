@@ -93,6 +93,25 @@ static enum error lock_directory(struct broker_process *process)
     return error;
 }
 
+/* What gyre.cluster.id says of a directory that is of a region already. */
+static enum error check_cluster_id(const struct broker_process *process)
+{
+    struct uuid its = storage_identity(process->storage)->cluster_id;
+    struct uuid wanted;
+    char text[UUID_TEXT_LENGTH + 1];
+
+    if (uuid_is_zero(its) || !config_cluster_id(process->config, &wanted) ||
+        uuid_equal(its, wanted)) {
+        return ERROR_NONE;
+    }
+    uuid_format(its, text);
+    log_error(LOG_MAIN, "the data directory belongs to another region",
+              field_string("its_cluster_id", text),
+              field_text("gyre.cluster.id", process->config->gyre_cluster_id),
+              field_string("do", "correct gyre.cluster.id, or point log.dirs elsewhere"));
+    return ERROR_STATE;
+}
+
 static enum error open_storage(struct broker_process *process)
 {
     const struct broker_config *config = process->config;
@@ -131,7 +150,7 @@ static enum error open_storage(struct broker_process *process)
                   field_string("do", "set node.id to its node id, or point log.dirs elsewhere"));
         return ERROR_STATE;
     }
-    return ERROR_NONE;
+    return check_cluster_id(process);
 }
 
 /* ---- between brokers ---- */

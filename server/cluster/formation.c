@@ -37,6 +37,13 @@ bool formation_names(const struct cluster *cluster, int32_t node_id, struct uuid
     return false;
 }
 
+static bool is_wanted(const struct cluster *cluster, struct uuid cluster_id)
+{
+    struct uuid wanted;
+
+    return !config_cluster_id(cluster->services.config, &wanted) || uuid_equal(wanted, cluster_id);
+}
+
 static bool is_founder(const struct cluster *cluster)
 {
     return formation_names(cluster, cluster->services.node_id,
@@ -79,6 +86,12 @@ void formation_adopt(struct cluster *cluster, struct uuid cluster_id,
     enum error error;
 
     if (cluster->phase != FORMATION_SEEKING || uuid_is_zero(cluster_id)) {
+        return;
+    }
+    if (!is_wanted(cluster, cluster_id)) {
+        cluster->events.refused(cluster->events.context,
+                                "the region has another cluster id than gyre.cluster.id; correct "
+                                "it, or gyre.seed.servers");
         return;
     }
     CHECK(founder_count <= CLUSTER_FOUNDERS_MAX);
@@ -185,8 +198,12 @@ static void on_told(void *context, enum error error, struct buffer_slice answer)
 static void found(struct cluster *cluster)
 {
     struct cluster_founder founders[CLUSTER_FOUNDERS_MAX];
+    struct uuid cluster_id;
     int count = 1;
 
+    if (!config_cluster_id(cluster->services.config, &cluster_id)) {
+        cluster_id = uuid_random(cluster->services.random);
+    }
     founders[0] = (struct cluster_founder){
         cluster->services.node_id, storage_identity(cluster->services.storage)->directory_id};
     list_for_each(link, &cluster->seed_answers) {
@@ -197,7 +214,7 @@ static void found(struct cluster *cluster)
         }
     }
     count -= count % 2 == 0; /* an even number survives no more losses than one less */
-    formation_adopt(cluster, uuid_random(cluster->services.random), founders, count);
+    formation_adopt(cluster, cluster_id, founders, count);
     for (int i = 1; i < count && cluster->phase == FORMATION_MEMBER; i++) {
         rpc_call(cluster->services.rpc, founders[i].node_id, RPC_FORM, encode_formation(cluster),
                  ASK_TIMEOUT_US, on_told, cluster);

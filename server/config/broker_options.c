@@ -248,6 +248,25 @@ bool broker_option_parse_number(struct string name, struct string value, int64_t
     return true;
 }
 
+bool broker_option_has_no_use(const struct broker_option *option)
+{
+    static const char beginning[] = "Accepted and reported";
+
+    return strncmp(option->doc, beginning, sizeof beginning - 1) == 0;
+}
+
+static enum error check_cluster_id(struct string value, char *reason, size_t size)
+{
+    struct uuid id;
+
+    if (uuid_parse(value, &id) != ERROR_NONE || uuid_is_zero(id)) {
+        (void)snprintf(reason, size, "must be a cluster id of 22 characters, is '%.*s'",
+                       value.length < 100 ? (int)value.length : 100, value.bytes);
+        return ERROR_INVALID;
+    }
+    return ERROR_NONE;
+}
+
 enum error broker_option_validate(const struct broker_option *option, struct string value,
                                   char *reason, size_t reason_size)
 {
@@ -256,6 +275,9 @@ enum error broker_option_validate(const struct broker_option *option, struct str
 
     if (option->offset == offsetof(struct broker_config, max_connections_per_ip_overrides)) {
         return config_check_address_limits(value, reason, reason_size);
+    }
+    if (option->offset == offsetof(struct broker_config, gyre_cluster_id)) {
+        return check_cluster_id(value, reason, reason_size);
     }
     if (option_value_check(&rule, value, reason, reason_size) != ERROR_NONE) {
         return ERROR_INVALID;

@@ -213,6 +213,12 @@ struct string config_listener_option(const struct broker_config *config, const c
     return entry->value;
 }
 
+bool config_cluster_id(const struct broker_config *config, struct uuid *out_cluster_id)
+{
+    return config->gyre_cluster_id.bytes != NULL &&
+           uuid_parse(config->gyre_cluster_id, out_cluster_id) == ERROR_NONE;
+}
+
 static void set_list(struct broker_config *config, struct config_list *list, struct string value)
 {
     struct string rest = value;
@@ -335,6 +341,10 @@ static void apply_entry(struct broker_config *config, const struct config_entry 
             return;
         }
         set_field(config, option, entry->value);
+        if (broker_option_has_no_use(option)) {
+            config_report_note(report, entry, "'%s' has no use here: %s", option->name,
+                               option->doc);
+        }
     } else if (apply_of_listener(entry, report)) {
         return;
     } else if (config_is_kafka_key(entry->key)) {

@@ -314,7 +314,6 @@ static void compute_times(struct resolution *resolution, struct topic_config *co
     config->retention_ms = long_of(resolution, TOPIC_RETENTION_MS);
     config->timestamp_before_max_ms = long_of(resolution, TOPIC_TIMESTAMP_BEFORE_MAX_MS);
     config->timestamp_after_max_ms = long_of(resolution, TOPIC_TIMESTAMP_AFTER_MAX_MS);
-    config->file_delete_delay_ms = long_of(resolution, TOPIC_FILE_DELETE_DELAY_MS);
     config->delete_retention_ms = long_of(resolution, TOPIC_DELETE_RETENTION_MS);
     config->min_compaction_lag_ms = long_of(resolution, TOPIC_MIN_COMPACTION_LAG_MS);
     config->max_compaction_lag_ms = long_of(resolution, TOPIC_MAX_COMPACTION_LAG_MS);

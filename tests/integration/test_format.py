@@ -94,3 +94,34 @@ def test_a_broker_that_waits_for_the_first_seed_says_how_that_is_spelt(waiting):
                                if "the region is not formed yet" in line])[0]
     assert "first_seed=127.1 " in said and "we_are_advertised_as=127.0.0.1 " in said
     assert "first_seed_is_node=7 " in said
+
+
+# ---- the cluster id ----
+
+IDS = "AAAAAAAAAAAAAAAAAAAAAQ", "AAAAAAAAAAAAAAAAAAAAAg"
+
+
+def run_with(conf, *overrides):
+    """What a gyred says that does not start, by its end."""
+    words = [word for override in overrides for word in ("--override", override)]
+    done = subprocess.run([BIN / "gyred", conf, *words], text=True, capture_output=True,
+                          timeout=30, check=False)
+    assert done.returncode == 1
+    return done.stdout + done.stderr
+
+
+def test_a_region_gets_the_id_that_it_is_given_and_guards_it(own_region, connect, tmp_path):
+    region = own_region(brokers=1, settings=[f"gyre.cluster.id={IDS[0]}"])
+    assert connect(region).call("Metadata", 12, topics=[])["cluster_id"] == IDS[0]
+    port = free_port(brokers=1)
+    conf = tmp_path / "broker.conf"
+    conf.write_text(f"node.id=7\nlog.dirs={tmp_path / 'data'}\n"
+                    f"listeners=PLAINTEXT://127.0.0.1:{port}\n"
+                    f"gyre.seed.servers=127.0.0.1:{region.broker(0)['rpc_port']}\n"
+                    f"gyre.cluster.id={IDS[1]}\n")
+    assert "the region has another cluster id than gyre.cluster.id" in run_with(conf)
+    region.kill(0)
+    said = run_with(region.home(0) / "broker.conf", f"gyre.cluster.id={IDS[1]}")
+    assert "the data directory belongs to another region" in said and IDS[0] in said
+    region.start(0)
+    assert region.status() == {0: "ready"}

@@ -17,6 +17,7 @@
 
 #include "gyre/base/bytes.h"
 #include "gyre/base/error.h"
+#include "gyre/base/uuid.h"
 
 enum {
     CONFIG_LISTENERS_MAX = 8,
@@ -102,6 +103,9 @@ enum error config_load(const char *path, const char *const *overrides, int overr
                        struct config_report *report, struct broker_config **out_config);
 void config_free(struct broker_config *config);
 
+/* gyre.cluster.id. False: it is not given. */
+bool config_cluster_id(const struct broker_config *config, struct uuid *out_cluster_id);
+
 /* All options with their effective values, as a properties file. */
 void config_print(const struct broker_config *config, FILE *out);
 
@@ -150,6 +154,8 @@ const struct broker_option *broker_option_find(struct string name); /* NULL: non
 /* listener.name.<listener>.<option> or, of a SASL mechanism, listener.name.<listener>.<mechanism>.
  * <option>: the option, or NULL if it is none of ours. */
 const struct broker_option *broker_option_find_of_listener(struct string key);
+/* Is it only accepted, and reported? */
+bool broker_option_has_no_use(const struct broker_option *option);
 /* Does a listener look at this option under its own name? */
 bool broker_option_is_of_listener(const struct broker_option *option);
 

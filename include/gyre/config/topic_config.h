@@ -35,7 +35,6 @@ struct topic_config {
     int64_t retention_bytes; /* -1: none */
     int64_t timestamp_before_max_ms;
     int64_t timestamp_after_max_ms;
-    int64_t file_delete_delay_ms;
     int64_t delete_retention_ms;
     int64_t min_compaction_lag_ms;
     int64_t max_compaction_lag_ms;

@@ -201,6 +201,9 @@ static void every_problem_is_told_with_its_line(void **state)
         {"node.id=1\nlog.cleanup.policy=delete, compact\n",
          ":2: log.cleanup.policy cannot be 'delete, compact': compaction is not available yet"},
         {"node.id=1\ncompression.gzip.level=0\n", "must be -1 or 1 to 9"},
+        {"node.id=1\ngyre.cluster.id=prod\n",
+         ":2: gyre.cluster.id must be a cluster id of 22 characters, is 'prod'"},
+        {"node.id=1\ngyre.cluster.id=AAAAAAAAAAAAAAAAAAAAAA\n", "must be a cluster id"},
         {"num.partitions=1\n", "node.id is not given"},
         {"node.id=1\nbroker.id=2\n", ":2: broker.id and node.id differ"},
         {"node.id=1\nlog.dirs=/a,/b\n", ":2: log.dirs must name one directory, not 2"},
@@ -311,6 +314,26 @@ static void a_key_that_is_given_twice_is_named_and_the_last_one_holds(void **sta
     forget(&loaded);
 }
 
+static void an_option_that_is_only_reported_is_named(void **state)
+{
+    struct loaded loaded = load("node.id=1\nreplica.lag.time.max.ms=10000\n"
+                                "log.retention.ms=5\ngyre.cluster.id=AAAAAAAAAAAAAAAAAAAAAQ\n");
+    struct uuid id;
+
+    (void)state;
+    assert_int_equal(loaded.error, ERROR_NONE);
+    assert_non_null(strstr(loaded.report.text,
+                           ":2: note: 'replica.lag.time.max.ms' has no use here: Accepted and "));
+    assert_null(strstr(loaded.report.text, "retention"));
+    assert_int_equal(loaded.config->replica_lag_time_max_ms, 10000);
+    assert_true(config_cluster_id(loaded.config, &id));
+    forget(&loaded);
+    loaded = load("node.id=1\ngyre.cluster.id=\n");
+    assert_int_equal(loaded.error, ERROR_NONE);
+    assert_false(config_cluster_id(loaded.config, &id));
+    forget(&loaded);
+}
+
 static void a_missing_file_is_named(void **state)
 {
     struct config_report report = {0};
@@ -397,6 +420,7 @@ int main(void)
         cmocka_unit_test(every_address_is_not_what_brokers_are_told),
         cmocka_unit_test(overrides_are_stronger_than_the_file),
         cmocka_unit_test(a_key_that_is_given_twice_is_named_and_the_last_one_holds),
+        cmocka_unit_test(an_option_that_is_only_reported_is_named),
         cmocka_unit_test(a_missing_file_is_named),
         cmocka_unit_test(a_printed_configuration_reads_back_the_same),
         cmocka_unit_test(the_example_in_the_tree_is_what_would_be_printed),
