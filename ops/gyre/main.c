@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gyre, the one command for people. It speaks Kafka's protocol and has no back door. */
 #include <argp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,6 +49,7 @@ int main(int argc, char **argv)
     };
 
     argp_err_exit_status = STATUS_USAGE;
+    (void)signal(SIGPIPE, SIG_IGN); /* a broker that hangs up is an error like others */
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         (void)puts("gyre " GYRE_VERSION);
         return finish_output(STATUS_OK);

@@ -185,6 +185,18 @@ def test_what_standard_output_did_not_take_is_a_failure(region, topic, words):
     assert "not everything could be written to standard output" in done.stderr
 
 
+def test_who_reads_no_further_ends_a_command_by_its_status(region, topic):
+    region.produce(topic, ["one", "two", "three"])
+    with subprocess.Popen([BIN / "gyre", "consume", topic, "--from-beginning", "--exit",
+                           "--bootstrap-server", region.bootstrap], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, text=True) as command:
+        command.stdout.close()
+        said = command.stderr.read()
+        status = command.wait(timeout=60)
+    assert status == 1  # not by a signal: brokers hang up, too
+    assert "not everything could be written to standard output" in said
+
+
 def test_keys_go_where_other_clients_send_them(region, topic):
     region.on("topic", "create", topic, "--partitions", 8)
     region.on("topic", "create", f"{topic}-2", "--partitions", 8)
