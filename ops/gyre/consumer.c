@@ -337,15 +337,13 @@ static void check_timeout(struct consumer *consumer)
     }
 }
 
-/* Calls in flight point into the fetchers: wait for them, at most one long poll. */
+/* Calls in flight point into the fetchers: end them, whoever is silent. */
 static void release(struct consumer *consumer)
 {
+    session_hang_up(consumer->session);
     for (int i = 0; i < consumer->fetcher_count; i++) {
         struct fetcher *fetcher = consumer->fetchers[i];
 
-        while (fetcher->is_asking && !fetcher->is_answered) {
-            session_turn(consumer->session);
-        }
         if (fetcher->is_asking) {
             client_call_release(&fetcher->call);
         }

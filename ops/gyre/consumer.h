@@ -29,6 +29,7 @@ struct consumer_options {
     void *context;
 };
 
+/* Hangs up: nothing can be asked in this session afterwards. */
 enum exit_status consumer_run(struct session *session, const struct consumer_options *options);
 
 #endif

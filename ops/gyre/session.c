@@ -80,13 +80,20 @@ static void on_closed(void *context)
     session_wake(session);
 }
 
+void session_hang_up(struct session *session)
+{
+    if (!session->is_closed) {
+        client_close(session->client, on_closed, session);
+    }
+    while (!session->is_closed) {
+        session_turn(session);
+    }
+}
+
 void session_close(struct session *session)
 {
     if (session->client != NULL) {
-        client_close(session->client, on_closed, session);
-        while (!session->is_closed) {
-            session_turn(session);
-        }
+        session_hang_up(session);
         client_free(session->client);
     }
     loop_uv_stop(&session->driver);

@@ -34,6 +34,9 @@ struct session {
 enum exit_status session_open(struct session *session, const struct connect_arguments *connect);
 void session_close(struct session *session);
 
+/* End what is not answered yet, with CANCELLED: afterwards nothing can be asked any more. */
+void session_hang_up(struct session *session);
+
 /* Run the loop once: timers, what came over the network, other handles of `session->uv`. */
 void session_turn(struct session *session);
 

@@ -148,6 +148,22 @@ def test_consume_until_the_end_gives_up_when_nobody_brings_more(own_region, topi
     assert rest.count(b"\n") < 20000
 
 
+def leaders(region, topic):
+    described, = region.on("topic", "describe", topic, "-o", "json")
+    return {part["partition"]: part["leader"] for part in described["partitions"]}
+
+
+def test_consume_ends_with_the_last_record_whoever_else_is_silent(own_region, topic):
+    region = own_region(brokers=2)
+    region.on("topic", "create", topic, "--partitions", 2, "--replication-factor", 1)
+    leader_of = leaders(region, topic)
+    assert set(leader_of.values()) == {0, 1}
+    region.produce(topic, ["one"], partition=0)
+    region.kill(leader_of[1], "STOP")
+    assert region.gyre("consume", topic, "--offset", 0, "--count", 1, "--bootstrap-server",
+                       region.address(leader_of[0]), timeout=20) == "one\n"
+
+
 def test_dev_kill_sends_a_hangup_that_a_broker_survives(own_region):
     region = own_region(brokers=1)
     region.kill(0, "HUP")
