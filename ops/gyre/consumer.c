@@ -365,10 +365,12 @@ static enum exit_status find_bounds(struct consumer *consumer)
     enum exit_status status = STATUS_OK;
 
     if (options->start < 0) {
-        status = offsets_ask(consumer->session, options->topic, options->start, starts, count);
+        status = offsets_ask(consumer->session, options->topic, options->partition, options->start,
+                             starts, count);
     }
     if (status == STATUS_OK && options->is_bounded) {
-        status = offsets_ask(consumer->session, options->topic, OFFSETS_END, ends, count);
+        status = offsets_ask(consumer->session, options->topic, options->partition, OFFSETS_END,
+                             ends, count);
     }
     for (int32_t i = 0; i < count; i++) {
         consumer->readings[i] = (struct reading){

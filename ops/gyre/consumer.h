@@ -14,7 +14,7 @@
 struct record;
 struct session;
 
-enum { CONSUMER_ALL_PARTITIONS = -1 };
+enum { CONSUMER_ALL_PARTITIONS = -1 }; /* as OFFSETS_ALL_PARTITIONS */
 
 struct consumer_options {
     const char *topic; /* borrowed */

@@ -19,7 +19,12 @@
 #include "wire_messages/metadata.h"
 #include "wire_messages/offset_fetch.h"
 
-enum { OFFSET_FETCH_VERSION_MAX = 7 /* one group a question */, TOPIC_NAME_BYTES = 256 };
+enum {
+    OFFSET_FETCH_VERSION_MAX = 7, /* one group a question */
+    TOPIC_NAME_BYTES = 256,
+    LAG_PATIENCE_US = 5 * 1000 * 1000,       /* for a leader to be elected */
+    LAG_PATIENCE_LATER_US = 1 * 1000 * 1000, /* when the first one was in vain */
+};
 
 /* ---- asking ---- */
 
@@ -122,43 +127,66 @@ static json_t *members_to_json(const struct describe_groups_response_groups *gro
 
 /* ---- lag ---- */
 
-/* NULL: the topic is gone, or its leaders do not answer. The caller frees it. */
-static int64_t *ask_ends(struct session *session, const char *topic, int32_t *out_count)
+struct lag {
+    struct session *session;
+    uint64_t patience_us; /* for the ends of one topic: the lag is not all that is to be told */
+    json_t *rows;         /* owned */
+};
+
+/* OFFSETS_UNKNOWN for partitions whose leaders do not answer. NULL: there is no such topic, as far
+ * as anybody says. The caller frees it. */
+static int64_t *ask_ends(struct lag *lag, const char *topic, int32_t *out_count)
 {
     const struct metadata_response *metadata;
     struct client_call call;
-    enum exit_status status = session_ask_metadata(session, &call, &topic, 1, false, &metadata);
+    enum exit_status status =
+        session_ask_metadata(lag->session, &call, &topic, 1, false, &metadata);
     int64_t *ends;
 
     client_call_release(&call);
-    *out_count = client_find_partition_count(session->client, string_from(topic));
+    *out_count = client_find_partition_count(lag->session->client, string_from(topic));
     if (status != STATUS_OK || *out_count <= 0) {
         return NULL;
     }
     ends = check_alloc_zero((size_t)*out_count * sizeof *ends);
-    if (offsets_ask(session, topic, OFFSETS_END, ends, *out_count) != STATUS_OK) {
-        free(ends);
-        return NULL;
+    status =
+        offsets_ask(lag->session, topic, OFFSETS_ALL_PARTITIONS, OFFSETS_END, ends, *out_count);
+    if (status == STATUS_TIMEOUT) {
+        lag->patience_us = LAG_PATIENCE_LATER_US;
     }
     return ends;
 }
 
-static void add_topic(struct session *session, const struct offset_fetch_response_topics *topic,
-                      json_t *rows)
+/* A topic without leaders is not to take the time of the others. */
+static int64_t *ask_ends_patiently(struct lag *lag, const char *topic, int32_t *out_count)
+{
+    struct session *session = lag->session;
+    uint64_t deadline_us = session->deadline_us;
+    uint64_t end_us = session_now_us(session) + lag->patience_us;
+    int64_t *ends;
+
+    session->deadline_us = end_us < deadline_us ? end_us : deadline_us;
+    ends = ask_ends(lag, topic, out_count);
+    session->deadline_us = deadline_us;
+    return ends;
+}
+
+static void add_topic(struct lag *lag, const struct offset_fetch_response_topics *topic)
 {
     char name[TOPIC_NAME_BYTES];
     int32_t count;
     int64_t *ends;
 
     (void)snprintf(name, sizeof name, "%.*s", STRING_ARGUMENTS(topic->name));
-    ends = ask_ends(session, name, &count);
+    ends = ask_ends_patiently(lag, name, &count);
     for (int32_t i = 0; i < topic->partitions.count; i++) {
         const struct offset_fetch_response_topics_partitions *row = &topic->partitions.items[i];
-        bool has_end = ends != NULL && row->partition_index >= 0 && row->partition_index < count;
+        bool has_end = ends != NULL && row->partition_index >= 0 && row->partition_index < count &&
+                       ends[row->partition_index] != OFFSETS_UNKNOWN;
         json_int_t end = has_end ? ends[row->partition_index] : -1;
 
         (void)json_array_append_new(
-            rows,
+            lag->rows,
             json_pack("{s:s, s:i, s:I, s:I, s:I, s:o}", "topic", name, "partition",
                       (int)row->partition_index, "committed", (json_int_t)row->committed_offset,
                       "end", end, "lag", has_end ? end - row->committed_offset : (json_int_t)-1,
@@ -170,12 +198,12 @@ static void add_topic(struct session *session, const struct offset_fetch_respons
 static json_t *offsets_to_json(struct session *session,
                                const struct offset_fetch_response *response)
 {
-    json_t *rows = json_array();
+    struct lag lag = {session, LAG_PATIENCE_US, json_array()};
 
     for (int32_t i = 0; i < response->topics.count; i++) {
-        add_topic(session, &response->topics.items[i], rows);
+        add_topic(&lag, &response->topics.items[i]);
     }
-    return rows;
+    return lag.rows;
 }
 
 /* ---- printing ---- */

@@ -15,16 +15,23 @@
 #include "wire_messages/list_offsets.h"
 #include "wire_messages/metadata.h"
 
-enum { UNKNOWN = -100, RETRY_PAUSE_MS = 100 };
+enum { RETRY_PAUSE_MS = 100 };
 
 struct asking {
     struct session *session;
     const char *topic;
+    int32_t partition; /* or OFFSETS_ALL_PARTITIONS */
     int64_t which;
     int64_t *offsets;
     int32_t count;
     struct list_offsets_request_topics_partitions *rows; /* owned; room for all */
 };
+
+static bool is_missing(const struct asking *asking, int32_t partition)
+{
+    return asking->offsets[partition] == OFFSETS_UNKNOWN &&
+           (asking->partition == OFFSETS_ALL_PARTITIONS || asking->partition == partition);
+}
 
 /* The partitions of this leader that are still unknown. */
 static int32_t gather(const struct asking *asking, int32_t leader)
@@ -32,7 +39,7 @@ static int32_t gather(const struct asking *asking, int32_t leader)
     int32_t row_count = 0;
 
     for (int32_t i = 0; i < asking->count; i++) {
-        if (asking->offsets[i] == UNKNOWN &&
+        if (is_missing(asking, i) &&
             client_find_leader(asking->session->client, string_from(asking->topic), i) == leader) {
             struct list_offsets_request_topics_partitions *row = &asking->rows[row_count++];
 
@@ -92,10 +99,10 @@ static enum exit_status ask_leader(struct asking *asking, int32_t leader)
     return status;
 }
 
-static int32_t first_unknown(const struct asking *asking)
+static int32_t first_missing(const struct asking *asking)
 {
     for (int32_t i = 0; i < asking->count; i++) {
-        if (asking->offsets[i] == UNKNOWN) {
+        if (is_missing(asking, i)) {
             return i;
         }
     }
@@ -124,20 +131,20 @@ static enum exit_status learn_leaders(struct asking *asking)
     return status;
 }
 
-enum exit_status offsets_ask(struct session *session, const char *topic, int64_t which,
-                             int64_t *offsets, int32_t count)
+enum exit_status offsets_ask(struct session *session, const char *topic, int32_t partition,
+                             int64_t which, int64_t *offsets, int32_t count)
 {
-    struct asking asking = {session, topic, which, offsets, count, NULL};
+    struct asking asking = {session, topic, partition, which, offsets, count, NULL};
     enum exit_status status;
 
     asking.rows = check_alloc_zero(((size_t)count + 1) * sizeof *asking.rows);
     for (int32_t i = 0; i < count; i++) {
-        offsets[i] = UNKNOWN;
+        offsets[i] = OFFSETS_UNKNOWN;
     }
     status = ask_all(&asking);
-    while (status == STATUS_OK && first_unknown(&asking) >= 0) {
+    while (status == STATUS_OK && first_missing(&asking) >= 0) {
         if (!session_pause(session, RETRY_PAUSE_MS)) {
-            complain("partition %d of %s has no leader", (int)first_unknown(&asking), topic);
+            complain("partition %d of %s has no leader", (int)first_missing(&asking), topic);
             status = STATUS_TIMEOUT;
             break;
         }

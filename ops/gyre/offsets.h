@@ -10,10 +10,14 @@
 struct session;
 
 enum { OFFSETS_BEGINNING = -2, OFFSETS_END = -1 }; /* as ListOffsets names them */
+enum { OFFSETS_ALL_PARTITIONS = -1, OFFSETS_UNKNOWN = -100 };
 
-/* Fills offsets[0] to [count - 1]. The topic's metadata must be known; it is asked for again when
- * leaders have moved. */
-enum exit_status offsets_ask(struct session *session, const char *topic, int64_t which,
-                             int64_t *offsets, int32_t count);
+/*
+ * Fills offsets[0] to [count - 1], or that of one `partition` only. What was not asked, or not
+ * answered when this fails, is OFFSETS_UNKNOWN. The topic's metadata must be known; it is asked for
+ * again when leaders have moved.
+ */
+enum exit_status offsets_ask(struct session *session, const char *topic, int32_t partition,
+                             int64_t which, int64_t *offsets, int32_t count);
 
 #endif

@@ -149,7 +149,11 @@ def test_consume_until_the_end_gives_up_when_nobody_brings_more(own_region, topi
 
 
 def leaders(region, topic):
-    described, = region.on("topic", "describe", topic, "-o", "json")
+    return leaders_at(region, topic, ["--bootstrap-server", region.bootstrap])
+
+
+def leaders_at(region, topic, place):
+    described, = json.loads(region.gyre("topic", "describe", topic, "-o", "json", *place))
     return {part["partition"]: part["leader"] for part in described["partitions"]}
 
 
@@ -237,6 +241,25 @@ def test_a_group_shows_its_lag(region, topic):
     region.on("group", "delete", f"group-{topic}")
     assert f"group-{topic}" not in [one["group"]
                                     for one in region.on("group", "list", "-o", "json")]
+
+
+def test_a_partition_without_a_leader_hides_no_other(own_region, topic):
+    region = own_region()
+    region.on("topic", "create", topic, "--partitions", 3, "--replication-factor", 1)
+    leader_of = leaders(region, topic)
+    assert set(leader_of.values()) == {0, 1, 2}
+    for partition in range(3):
+        region.produce(topic, ["one", "two"], partition=partition)
+    region.kcat("-G", "group", topic, "-q", "-c", "6", "-X", "auto.offset.reset=earliest")
+    there = ["--bootstrap-server", region.address(leader_of[0])]
+    region.kill(leader_of[2])
+    eventually(lambda: leaders_at(region, topic, there)[2] not in (0, 1, 2))
+    assert region.gyre("consume", topic, "--partition", 0, "--from-beginning", "--exit", *there,
+                       timeout=20) == "one\ntwo\n"
+    group = json.loads(region.gyre("group", "describe", "group", "-o", "json", *there, timeout=30))
+    ends = {row["partition"]: (row["committed"], row["end"], row["lag"])
+            for row in group["offsets"]}
+    assert ends == {0: (2, 2, 0), 1: (2, 2, 0), 2: (2, -1, -1)}
 
 
 def test_bench_writes_and_reads_as_many_as_it_was_told(region, topic):
