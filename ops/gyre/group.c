@@ -17,7 +17,7 @@
 #include "wire_messages/list_groups.h"
 #include "wire_messages/metadata.h"
 
-enum { FIND_COORDINATOR_VERSION_MAX = 3 /* one key a question */ };
+enum { FIND_COORDINATOR_VERSION_MAX = 3 /* one key a question */, RETRY_PAUSE_MS = 100 };
 
 /* ---- coordinators ---- */
 
@@ -31,8 +31,9 @@ static enum exit_status learn_nodes(struct session *session)
     return status;
 }
 
-enum exit_status group_find_coordinator(struct session *session, const char *group,
-                                        int32_t *out_node_id)
+/* Waits for one to be there. All brokers are known afterwards. */
+static enum exit_status find_coordinator(struct session *session, const char *group,
+                                         int32_t *out_node_id)
 {
     struct find_coordinator_request request;
     struct client_call call = {.node_id = CLIENT_ANY_NODE,
@@ -61,11 +62,29 @@ enum exit_status group_find_coordinator(struct session *session, const char *gro
     return status;
 }
 
+enum exit_status group_ask(struct session *session, const char *group, struct client_call *call)
+{
+    enum error error = ERROR_NONE;
+
+    do {
+        enum exit_status status;
+
+        client_call_release(call);
+        status = find_coordinator(session, group, &call->node_id);
+        if (status != STATUS_OK) {
+            return status;
+        }
+        error = session_try(session, call);
+    } while (session_is_passing(error) && session_pause(session, RETRY_PAUSE_MS));
+    return error == ERROR_NONE ? STATUS_OK : session_failed(session, call, error);
+}
+
 /* ---- list ---- */
 
 struct listing {
-    json_t *json; /* owned */
-    struct table table;
+    struct session *session;
+    json_t *json; /* owned; a row a group */
+    bool is_torn; /* a broker fell silent: its groups are with others soon */
 };
 
 static void add_group(struct listing *listing, int32_t coordinator,
@@ -77,60 +96,96 @@ static void add_group(struct listing *listing, int32_t coordinator,
                   json_from_string(group->group_state), "protocol_type",
                   json_from_string(group->protocol_type), "type",
                   json_from_string(group->group_type), "coordinator", (int)coordinator));
-    table_add_line(&listing->table);
-    table_set(&listing->table, 0, "%.*s", STRING_ARGUMENTS(group->group_id));
-    table_set(&listing->table, 1, "%.*s", STRING_ARGUMENTS(group->group_state));
-    table_set(&listing->table, 2, "%.*s", STRING_ARGUMENTS(group->protocol_type));
-    table_set(&listing->table, 3, "%d", (int)coordinator);
 }
 
-static enum exit_status list_node(struct session *session, int32_t node_id, struct listing *listing)
+static enum exit_status list_node(struct listing *listing, int32_t node_id)
 {
+    struct session *session = listing->session;
     struct list_groups_request request;
     struct client_call call = {.node_id = node_id,
                                .api_key = API_LIST_GROUPS,
                                .version_max = LIST_GROUPS_REQUEST_VERSION_MAX,
                                .request = &request};
     const struct list_groups_response *response;
-    enum exit_status status;
+    enum exit_status status = STATUS_OK;
+    enum error error;
     int16_t code;
 
     list_groups_request_init(&request);
     do {
         client_call_release(&call);
-        status = session_ask(session, &call);
+        error = session_try(session, &call);
         response = call.response;
-        code = status == STATUS_OK ? response->error_code : KAFKA_ERROR_NONE;
+        code = error == ERROR_NONE ? response->error_code : KAFKA_ERROR_NONE;
     } while (session_may_retry(session, code));
-    if (status == STATUS_OK && code != KAFKA_ERROR_NONE) {
+    if (session_is_passing(error) && !session_is_over(session)) {
+        listing->is_torn = true;
+    } else if (error != ERROR_NONE) {
+        status = session_failed(session, &call, error);
+    } else if (code != KAFKA_ERROR_NONE) {
         status = session_gave_up(session, "groups", code, STRING_NULL);
-    }
-    for (int32_t i = 0; status == STATUS_OK && i < response->groups.count; i++) {
-        add_group(listing, node_id, &response->groups.items[i]);
+    } else {
+        for (int32_t i = 0; i < response->groups.count; i++) {
+            add_group(listing, node_id, &response->groups.items[i]);
+        }
     }
     client_call_release(&call);
     return status;
 }
 
-static enum exit_status list_with(struct session *session, void *context)
+/* Anew when a broker fell silent, until nobody speaks of it any more. */
+static enum exit_status list_nodes(struct listing *listing)
 {
-    static const char *const headings[] = {"GROUP", "STATE", "PROTOCOL", "COORDINATOR", NULL};
-    const struct group_arguments *arguments = context;
-    struct listing listing = {.json = json_array()};
+    const struct client *client = listing->session->client;
     enum exit_status status;
 
-    table_init(&listing.table, headings);
-    status = learn_nodes(session);
-    for (int i = 0; status == STATUS_OK && i < client_node_count(session->client); i++) {
-        status = list_node(session, client_node_at(session->client, i)->id, &listing);
-    }
-    if (arguments->connect.output == OUTPUT_TABLE && status == STATUS_OK) {
-        table_print(&listing.table);
-    } else {
-        table_release(&listing.table);
-        if (status == STATUS_OK) {
-            json_print(json_incref(listing.json));
+    do {
+        if (listing->is_torn) {
+            (void)session_pause(listing->session, RETRY_PAUSE_MS);
         }
+        listing->is_torn = false;
+        (void)json_array_clear(listing->json);
+        status = learn_nodes(listing->session);
+        for (int i = 0; status == STATUS_OK && !listing->is_torn && i < client_node_count(client);
+             i++) {
+            status = list_node(listing, client_node_at(client, i)->id);
+        }
+    } while (status == STATUS_OK && listing->is_torn);
+    return status;
+}
+
+static void print_list(const json_t *rows)
+{
+    static const char *const headings[] = {"GROUP", "STATE", "PROTOCOL", "COORDINATOR", NULL};
+    static const char *const keys[] = {"group", "state", "protocol_type"};
+    struct table table;
+    json_t *row;
+    size_t i;
+
+    table_init(&table, headings);
+    json_array_foreach(rows, i, row)
+    {
+        table_add_line(&table);
+        for (int column = 0; column < 3; column++) {
+            const char *text = json_string_value(json_object_get(row, keys[column]));
+
+            table_set(&table, column, "%s", text == NULL ? "" : text);
+        }
+        table_set(&table, 3, "%d", (int)json_integer_value(json_object_get(row, "coordinator")));
+    }
+    table_print(&table);
+}
+
+static enum exit_status list_with(struct session *session, void *context)
+{
+    const struct group_arguments *arguments = context;
+    struct listing listing = {.session = session, .json = json_array()};
+    enum exit_status status = list_nodes(&listing);
+
+    if (status == STATUS_OK && arguments->connect.output == OUTPUT_JSON) {
+        json_print(json_incref(listing.json));
+    } else if (status == STATUS_OK) {
+        print_list(listing.json);
     }
     json_decref(listing.json);
     return status;
@@ -151,11 +206,7 @@ static enum exit_status delete_with(struct session *session, void *context)
     int16_t code = KAFKA_ERROR_NONE;
 
     do {
-        status = group_find_coordinator(session, arguments->group, &call.node_id);
-        if (status != STATUS_OK) {
-            return status;
-        }
-        status = session_ask(session, &call);
+        status = group_ask(session, arguments->group, &call);
         response = call.response;
         if (status == STATUS_OK) {
             code = response->results.count == 1 ? response->results.items[0].error_code

@@ -7,6 +7,7 @@
 
 #include "connect_options.h"
 
+struct client_call;
 struct session;
 
 struct group_arguments {
@@ -14,9 +15,8 @@ struct group_arguments {
     const char *group;
 };
 
-/* Waits for one to be there. All brokers are known afterwards. */
-enum exit_status group_find_coordinator(struct session *session, const char *group,
-                                        int32_t *out_node_id);
+/* As session_ask(), of the group's coordinator: of another when one falls silent. Sets node_id. */
+enum exit_status group_ask(struct session *session, const char *group, struct client_call *call);
 
 /* The context is a struct group_arguments. */
 enum exit_status group_describe_with(struct session *session, void *context);

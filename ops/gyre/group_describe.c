@@ -41,11 +41,7 @@ static enum exit_status ask_group(struct session *session, const char *group,
                                  .version_max = DESCRIBE_GROUPS_REQUEST_VERSION_MAX,
                                  .request = &request};
     do {
-        client_call_release(call);
-        status = group_find_coordinator(session, group, &call->node_id);
-        if (status == STATUS_OK) {
-            status = session_ask(session, call);
-        }
+        status = group_ask(session, group, call);
         response = call->response;
         if (status != STATUS_OK || response->groups.count != 1) {
             return status == STATUS_OK ? STATUS_FAILED : status;
@@ -58,25 +54,24 @@ static enum exit_status ask_group(struct session *session, const char *group,
 }
 
 static enum exit_status ask_offsets(struct session *session, const char *group,
-                                    struct client_call *call, int32_t coordinator)
+                                    struct client_call *call)
 {
     struct offset_fetch_request request;
     const struct offset_fetch_response *response;
     enum exit_status status;
+    int16_t code;
 
     offset_fetch_request_init(&request);
     request.group_id = string_from(group);
     request.topics.count = -1;
-    *call = (struct client_call){.node_id = coordinator,
-                                 .api_key = API_OFFSET_FETCH,
-                                 .version_max = OFFSET_FETCH_VERSION_MAX,
-                                 .request = &request};
-    status = session_ask(session, call);
-    response = call->response;
-    if (status == STATUS_OK && response->error_code != KAFKA_ERROR_NONE) {
-        status = session_refused(group, response->error_code, STRING_NULL);
-    }
-    return status;
+    *call = (struct client_call){
+        .api_key = API_OFFSET_FETCH, .version_max = OFFSET_FETCH_VERSION_MAX, .request = &request};
+    do {
+        status = group_ask(session, group, call);
+        response = call->response;
+        code = status == STATUS_OK ? response->error_code : KAFKA_ERROR_NONE;
+    } while (session_may_retry(session, code));
+    return code == KAFKA_ERROR_NONE ? status : session_gave_up(session, group, code, STRING_NULL);
 }
 
 /* ---- members ---- */
@@ -286,7 +281,7 @@ enum exit_status group_describe_with(struct session *session, void *context)
     const struct describe_groups_response *response = group_call.response;
 
     if (status == STATUS_OK) {
-        status = ask_offsets(session, arguments->group, &offsets_call, group_call.node_id);
+        status = ask_offsets(session, arguments->group, &offsets_call);
     }
     if (status == STATUS_OK) {
         json_t *rows = offsets_to_json(session, offsets_call.response);

@@ -243,6 +243,31 @@ def test_a_group_shows_its_lag(region, topic):
                                     for one in region.on("group", "list", "-o", "json")]
 
 
+def test_groups_are_shown_although_a_broker_has_just_died(own_region, topic):
+    region = own_region()
+    region.produce(topic, ["one", "two"])
+    groups_of = {}
+    for i in range(30):
+        region.kcat("-G", f"group-{i}", topic, "-q", "-c", "2", "-X", "auto.offset.reset=earliest")
+        coordinator = region.on("group", "describe", f"group-{i}", "-o", "json")["coordinator"]
+        groups_of.setdefault(coordinator, []).append(f"group-{i}")
+        if len(groups_of) == 3:
+            break
+    dead, alive = 1, region.address(0)
+    region.kill(dead)
+    described = json.loads(region.gyre("group", "describe", groups_of[dead][0], "-o", "json",
+                                       "--bootstrap-server", alive, timeout=30))
+    assert described["coordinator"] != dead
+    assert [row["committed"] for row in described["offsets"]] == [2]
+    region.start(dead)
+    eventually(lambda: region.status()[dead] == "ready")
+    region.kill(2)
+    listed = json.loads(region.gyre("group", "list", "-o", "json", "--bootstrap-server", alive,
+                                    timeout=30))
+    assert {row["group"] for row in listed} == {one for of in groups_of.values() for one in of}
+    assert {row["coordinator"] for row in listed} <= {0, 1}
+
+
 def test_a_partition_without_a_leader_hides_no_other(own_region, topic):
     region = own_region()
     region.on("topic", "create", topic, "--partitions", 3, "--replication-factor", 1)
