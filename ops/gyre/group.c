@@ -17,7 +17,11 @@
 #include "wire_messages/list_groups.h"
 #include "wire_messages/metadata.h"
 
-enum { FIND_COORDINATOR_VERSION_MAX = 3 /* one key a question */, RETRY_PAUSE_MS = 100 };
+enum {
+    FIND_COORDINATOR_VERSION_MAX = 3, /* one key a question */
+    RETRY_PAUSE_MS = 100,
+    SILENCE_MS = 10 * 1000, /* then another coordinates */
+};
 
 /* ---- coordinators ---- */
 
@@ -74,7 +78,7 @@ enum exit_status group_ask(struct session *session, const char *group, struct cl
         if (status != STATUS_OK) {
             return status;
         }
-        error = session_try(session, call);
+        error = session_try_within(session, call, SILENCE_MS);
     } while (session_is_passing(error) && session_pause(session, RETRY_PAUSE_MS));
     return error == ERROR_NONE ? STATUS_OK : session_failed(session, call, error);
 }
@@ -114,7 +118,7 @@ static enum exit_status list_node(struct listing *listing, int32_t node_id)
     list_groups_request_init(&request);
     do {
         client_call_release(&call);
-        error = session_try(session, &call);
+        error = session_try_within(session, &call, SILENCE_MS);
         response = call.response;
         code = error == ERROR_NONE ? response->error_code : KAFKA_ERROR_NONE;
     } while (session_may_retry(session, code));

@@ -170,14 +170,14 @@ static void on_done(struct client_call *call, enum error error)
     session_wake(waiting->session);
 }
 
-enum error session_try(struct session *session, struct client_call *call)
+enum error session_try_within(struct session *session, struct client_call *call, uint32_t limit_ms)
 {
     struct waiting waiting = {.session = session};
     uint64_t now_us = session_now_us(session);
     uint64_t left_us = now_us < session->deadline_us ? session->deadline_us - now_us : 0;
     uint64_t left_ms = left_us / US_PER_MS + 1;
 
-    call->timeout_ms = left_ms < CALL_TIMEOUT_MS ? (uint32_t)left_ms : CALL_TIMEOUT_MS;
+    call->timeout_ms = left_ms < limit_ms ? (uint32_t)left_ms : limit_ms;
     call->done = on_done;
     call->context = &waiting; /* cppcheck-suppress autoVariables; until it is done, below */
     client_send(session->client, call);
@@ -185,6 +185,11 @@ enum error session_try(struct session *session, struct client_call *call)
         session_turn(session);
     }
     return waiting.error;
+}
+
+enum error session_try(struct session *session, struct client_call *call)
+{
+    return session_try_within(session, call, CALL_TIMEOUT_MS);
 }
 
 bool session_is_passing(enum error error)

@@ -57,6 +57,9 @@ enum exit_status session_ask(struct session *session, struct client_call *call);
 /* Ask once and wait; what went wrong is the caller's to judge. As session_ask() otherwise. */
 enum error session_try(struct session *session, struct client_call *call);
 
+/* As session_try(), of a broker that others stand in for when it is silent for so long. */
+enum error session_try_within(struct session *session, struct client_call *call, uint32_t limit_ms);
+
 /* CLOSED, TIMEOUT and NOT_FOUND: asking again may help. */
 bool session_is_passing(enum error error);
 
