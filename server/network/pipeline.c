@@ -95,7 +95,7 @@ static bool is_saturated(struct pipeline *pipeline)
     if (has_enough(pipeline)) {
         return true;
     }
-    if (shared->request_memory >= memory_limit(pipeline)) {
+    if (pipeline_memory_contested(shared) >= memory_limit(pipeline)) {
         pipeline_starve(pipeline);
         return true;
     }

@@ -10,7 +10,9 @@
 void pipeline_charge(struct pipeline_shared *shared, size_t bytes);
 void pipeline_discharge(struct pipeline_shared *shared, size_t bytes);
 
-/* How much may be held for a frame of `size` bytes to begin, or to get more room. */
+/* What is held, but for the exempt frame. */
+size_t pipeline_memory_contested(const struct pipeline_shared *shared);
+/* How much of that there may be for a frame of `size` bytes to begin, or to get more room. */
 size_t pipeline_memory_limit(const struct pipeline_shared *shared, size_t size);
 /* May the incomplete frame have `more` bytes? */
 bool pipeline_may_grow(struct pipeline *pipeline, size_t more);

@@ -11,8 +11,8 @@
  * so that a few large ones do not keep the usual ones waiting, nor those the small ones.
  *
  * Half frames can hold all of it, each waiting for the rest. So one of them at a time is exempt: it
- * gets what it needs until it is whole. That is the excess: one frame. And while anyone starves,
- * who is free to send and does not is closed.
+ * gets what it needs until it is whole, and counts for nobody else. That is the excess: one frame.
+ * And while anyone starves, who is free to send and does not is closed.
  */
 #include "gyre/observe/metrics.h"
 
@@ -151,19 +151,27 @@ size_t pipeline_memory_limit(const struct pipeline_shared *shared, size_t size)
     return size <= USUAL_FRAME_BYTES_MAX ? limit : limit - limit / 4;
 }
 
+/* Were the exempt one counted, a single large frame could keep the usual ones waiting. */
+size_t pipeline_memory_contested(const struct pipeline_shared *shared)
+{
+    return shared->request_memory - (shared->exempt == NULL ? 0 : shared->exempt->partial_room);
+}
+
 /* Those who are nobody yet are not asked: they have a pool of their own, and never wait. */
 bool pipeline_may_grow(struct pipeline *pipeline, size_t more)
 {
     struct pipeline_shared *shared = pipeline->shared;
 
     if (!pipeline->connection->is_authenticated || shared->exempt == pipeline ||
-        shared->request_memory + more <= pipeline_memory_limit(shared, pipeline->partial_size)) {
+        pipeline_memory_contested(shared) + more <=
+            pipeline_memory_limit(shared, pipeline->partial_size)) {
         return true;
     }
     /* Whole requests end by themselves: while it is they that take the memory, everyone waits. */
     if (shared->exempt == NULL &&
         shared->request_memory - shared->partial_memory < shared->request_memory_max) {
         shared->exempt = pipeline;
+        wake_starved(shared);
         return true;
     }
     return false;

@@ -121,6 +121,24 @@ static void half_frames_that_hold_all_memory_become_whole_one_by_one(void **stat
     crowd_release(&crowd);
 }
 
+/* The one that is exempt may take more than there is: that is on top of it. */
+static void a_large_frame_keeps_no_usual_one_waiting(void **state)
+{
+    struct buffer *usual = pipeline_fixture_frame(API_PRODUCE, 1, 900000);
+    struct pipeline_carrier carrier;
+    struct crowd crowd;
+
+    (void)state;
+    crowd_init(&crowd, &carrier, 16U << 20);
+    bring(&crowd.members[0], 100000000, (8U << 20) + 10);
+    assert_true(crowd.fixture.shared.request_memory + usual->size > 16U << 20);
+    assert_int_equal(pipeline_fixture_feed(&crowd.fixture, usual->bytes, usual->size, SIZE_MAX),
+                     usual->size);
+    assert_int_equal(crowd.fixture.parked_count, 1);
+    buffer_unref(usual);
+    crowd_release(&crowd);
+}
+
 static void pass_ms(struct crowd *crowd, uint64_t ms)
 {
     crowd->fixture.now_us += ms * 1000;
@@ -171,6 +189,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_announced_takes_no_memory_before_it_comes),
         cmocka_unit_test(half_frames_that_hold_all_memory_become_whole_one_by_one),
+        cmocka_unit_test(a_large_frame_keeps_no_usual_one_waiting),
         cmocka_unit_test(who_holds_memory_that_others_want_must_go_on_sending),
     };
 
